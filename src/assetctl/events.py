@@ -1,0 +1,162 @@
+"""What happens while a request is answered, as typed events, and the bus that tells them.
+
+Progress bars, JSON lines and analytics listen here; the core never prints. Events carry facts in plain values; a
+listener that fails is reported once and never breaks the request it listens to.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assetctl.models import Asset, AssetRequest, Estimate, Source
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events. `key` is the request key the event belongs to, None when it belongs to none."""
+
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRequested(Event):
+    """A request was accepted as sensible; its providers are asked next."""
+
+    request: AssetRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMissed(Event):
+    """A provider has nothing for this request."""
+
+    provider: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailed(Event):
+    """A provider is in trouble."""
+
+    provider: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFetched(Event):
+    """An existing asset was delivered, from the cache or a library."""
+
+    asset: Asset
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class AssetGenerated(Event):
+    """A job's result was verified and stored."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceholderServed(Event):
+    """Nobody had the asset; a marked card was delivered in its place."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPlayed(Event):
+    """An asset was opened in a player or preview."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmitted(Event):
+    """A generator accepted an order; the job id is durable."""
+
+    generator: str
+    job_id: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class JobAdopted(Event):
+    """A job that an earlier or another asker submitted is waited for; nothing new was ordered."""
+
+    generator: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgressed(Event):
+    """A job was looked at. `state` is queued or running; `fraction` is 0 to 1, None when the generator does not say."""
+
+    generator: str
+    job_id: str
+    state: str
+    fraction: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded(Event):
+    """A job will not change any more. `state` is succeeded, failed or cancelled."""
+
+    generator: str
+    job_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgressed(Event):
+    """Bytes arrived. `total_bytes` is None when the sender does not say."""
+
+    received_bytes: int
+    total_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForLock(Event):
+    """Another process works on the same thing; `owner` describes it for a person."""
+
+    owner: str
+    waited_s: float
+
+
+class AssetEventBus:
+    """Tells each event to every listener, in the order in which they subscribed, in the publishing thread."""
+
+    def __init__(self) -> None:
+        """Start with nobody listening."""
+        self._listeners: list[Callable[[Event], None]] = []
+        self._reported: set[int] = set()
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Add `listener` and return the function that takes it off again (harmless when called twice)."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Every listener was called once with `event`; one that raised is logged the first time, then ignored."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - a listener is foreign code; its failure must not cost a paid asset
+                self._report(listener)
+
+    def _report(self, listener: Callable[[Event], None]) -> None:
+        if id(listener) not in self._reported:
+            self._reported.add(id(listener))
+            _log.warning("an event listener failed and is ignored: %r", listener, exc_info=True)

@@ -1,0 +1,193 @@
+"""What a generator is: something that makes an asset through a job.
+
+`providers/generated.py` owns the journal, the waiting and the money rules; a generator only talks to its service. All
+of its trouble is a `JobError` or `ServiceError`. A plug-in needs this file and an entry point, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from assetctl.models import AssetType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from assetctl.models import AssetRequest, Cost, Estimate, ParameterValue
+
+_NO_VALUES: Mapping[str, ParameterValue] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One knob of a generator.
+
+    `kind` is the type a value must have after parsing. `minimum` and `maximum` are inclusive; None is unbounded.
+    `asset_types` are the types it applies to.
+    """
+
+    name: str
+    kind: type[str | int | float | bool]
+    default: ParameterValue | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    help: str = ""
+    asset_types: frozenset[AssetType] = field(default=frozenset(AssetType))
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOrder:
+    """What a generator is asked to make: the request, its key, and the checked parameters.
+
+    The order is stored in the journal before it is sent and must mean the same after a restart.
+    """
+
+    key: str
+    request: AssetRequest
+
+    @property
+    def parameters(self) -> Mapping[str, ParameterValue]:
+        """The knobs the request turns, checked against the generator's specs; the others keep their defaults."""
+        return self.request.parameters or _NO_VALUES
+
+
+class JobState(StrEnum):
+    """What a generator says of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One look at a job.
+
+    `fraction` is 0 to 1, None when the generator does not say. `message` is for a person and untrusted.
+    `poll_after_s` is the generator's wish for the next look.
+    """
+
+    state: JobState
+    fraction: float | None = None
+    message: str | None = None
+    poll_after_s: float | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job will not change any more."""
+        return self.state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedFile:
+    """A finished job's file, not yet fetched.
+
+    Exactly one of `path` (on this machine) and `url` is set. `sha256` and `size_bytes` are None when the generator does
+    not state them. `cost` is what was charged; None is unknown.
+    """
+
+    asset_id: str
+    path: Path | None = None
+    url: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    created_at: datetime | None = None
+    model: str | None = None
+    cost: Cost | None = None
+    generation_time_ms: int | None = None
+
+
+class Generator(Protocol):
+    """Makes assets through jobs that outlive whoever asked for them."""
+
+    @property
+    def name(self) -> str:
+        """The name under which it is registered and asked for."""
+        ...
+
+    @property
+    def asset_types(self) -> frozenset[AssetType]:
+        """What it can make."""
+        ...
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether its assets only stand in until a real one exists in a library."""
+        ...
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether a job may cost money; if so, its result is never thrown away lightly."""
+        ...
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether `--offline` leaves it out."""
+        ...
+
+    def parameters(self) -> Sequence[ParameterSpec]:
+        """Its knobs, in the order in which to show them."""
+        ...
+
+    async def estimate(self, order: GenerationOrder) -> Estimate:
+        """What `order` may cost and take; unknown stays unknown. Spends nothing."""
+        ...
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        """The id of the job that now makes `order`.
+
+        `idempotency_key` is the same for every try of one order; a service that understands it makes one job of all.
+
+        Raises:
+            JobFailed: refused for good, nothing was ordered.
+            OutcomeUnknown: the order may have been accepted.
+            ServiceError: known to have failed before acceptance; it may be sent again.
+        """
+        ...
+
+    async def find(self, idempotency_key: str) -> str | None:
+        """The id of the job that an earlier `submit` with this key made; None when there certainly is none.
+
+        Raises:
+            OutcomeUnknown: this generator cannot tell (yet).
+            ServiceError: it could not be asked.
+        """
+        ...
+
+    async def status(self, job_id: str) -> JobStatus:
+        """How the job is doing now.
+
+        Raises:
+            JobError: there is no such job.
+            ServiceError: it could not be asked; the job may well go on.
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        """What became of the job after asking to stop it; it may have ended before.
+
+        Raises:
+            ServiceError: it could not be asked.
+        """
+        ...
+
+    async def result(self, job_id: str) -> GeneratedFile:
+        """The file of a job that succeeded; may be asked again, and then gives a fresh link.
+
+        Raises:
+            JobError: the job has no file.
+            ServiceError: it could not be asked.
+        """
+        ...
+
+    async def discard(self, job_id: str) -> None:
+        """What the generator kept locally for this job is gone; called once its file is stored. Remote jobs stay."""
+        ...

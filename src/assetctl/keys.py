@@ -1,0 +1,67 @@
+"""What makes two requests the same.
+
+The key is the SHA-256 of the request's canonical form: the demands in effect after settings, as canonical JSON (RFC
+8785). Policy (how long to wait, whether to generate) is not part of it; a player or playthrough only where the result
+may not be shared beyond it. A change of the recipe needs a new `RECIPE`, so that old answers are never taken for new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+import rfc8785
+
+from assetctl.models import Reuse
+
+if TYPE_CHECKING:
+    from assetctl.models import AssetRequest
+
+RECIPE: Final = "assetctl.key/1"
+
+
+def canonical_form(request: AssetRequest) -> dict[str, Any]:
+    """The part of `request` that decides its key, as JSON values; what is not demanded is left out.
+
+    Text is in Unicode's NFC and without surrounding white space, so that the same words typed on two systems agree.
+    """
+    parts: dict[str, Any] = {
+        "recipe": RECIPE,
+        "scene_id": _text(request.scene_id),
+        "choice_id": _text(request.choice_id),
+        "character_id": _text(request.character_id),
+        "location_id": _text(request.location_id),
+        "prompt": _text(request.prompt),
+        "type": request.asset_type.value,
+        "style": request.style.value if request.style else None,
+        "duration_s": request.duration_s,
+        # As text: JSON numbers end at 2**53, seeds need not.
+        "seed": None if request.seed is None else str(request.seed),
+        "generator": _text(request.generator),
+        "provider": _text(request.provider),
+        "model": _text(request.model),
+        "parameters": {_text(name): _value(value) for name, value in request.parameters.items()} or None,
+        "reuse": request.reuse.value,
+        "player_id": _text(request.player_id) if request.reuse is Reuse.PER_PLAYER else None,
+        "playthrough_id": _text(request.playthrough_id) if request.reuse is Reuse.PER_PLAYTHROUGH else None,
+    }
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def request_key(request: AssetRequest) -> str:
+    """The request key: 64 lower-case hex digits, the same for the same demands on every machine."""
+    return hashlib.sha256(rfc8785.dumps(canonical_form(request))).hexdigest()
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+
+
+def _value(value: str | float | bool) -> Any:  # noqa: FBT001 - one of a parameter's four types
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    # Whole numbers beyond 2**53 have no exact JSON form (RFC 8785, section 3.2.2.3): keep their digits.
+    return value if abs(value) < 2**53 else str(value)

@@ -1,0 +1,1 @@
+"""Libraries of pre-made assets and the rule for what matches."""

@@ -1,0 +1,1 @@
+"""The provider stack: cache, library, generator, placeholder, each behind `base.AssetProvider`."""

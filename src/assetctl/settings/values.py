@@ -1,0 +1,135 @@
+"""The settings in effect, as plain frozen values with their origins.
+
+Standard library only: what a warm hit needs of settings is here. Nothing is validated; that happened before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from assetctl.units import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MASK = "**********"
+
+
+class Secret:
+    """A text that no print, log, format, copy or pickle gives away; only `reveal` does."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return _MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is neither pickled nor copied")
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """The service that has assets and makes them; `url` is None without one and never ends with a slash."""
+
+    url: str | None
+    timeout_s: float
+    token: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySettings:
+    """Where pre-made assets live; `kind` is `folder` or `pixsim`, `path` is absolute and used by `folder` alone."""
+
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """Whether, by whom and how long assets are made."""
+
+    enabled: bool
+    generator: str
+    default_provider: str
+    max_wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """What the cache may hold: at most `max_size_bytes`, leaving `min_free_bytes`, nothing unused for longer."""
+
+    max_size_bytes: int
+    min_free_bytes: int
+    max_unused_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PrefetchSettings:
+    """How a chapter is worked through."""
+
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """What one run may order."""
+
+    max_generations_per_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured.
+
+    `origins` maps each dotted name of `known_settings()` to `default`, `env NAME`, `option --NAME`, a file's path, or a
+    file's path followed by ` [profiles.NAME]`. `data_dir` is absolute.
+    """
+
+    data_dir: Path
+    backend: BackendSettings
+    library: LibrarySettings
+    generation: GenerationSettings
+    cache: CacheSettings
+    prefetch: PrefetchSettings
+    budget: BudgetSettings
+    origins: Mapping[str, str]
+
+
+_FIELDS = {
+    "cache.max_size": "max_size_bytes",
+    "cache.min_free": "min_free_bytes",
+    "cache.max_unused": "max_unused_s",
+}
+
+
+def setting_value(settings: Settings, name: str) -> object:
+    """The value in effect of the setting with this dotted name.
+
+    Raises:
+        AttributeError: there is no such setting.
+    """
+    section, _, leaf = name.rpartition(".")
+    return getattr(getattr(settings, section) if section else settings, _FIELDS.get(name, leaf))
+
+
+def shown_value(settings: Settings, name: str) -> str | int | float | bool | None:
+    """The value of setting `name` as a person or a JSON document may see it; None when unset, secrets as asterisks."""
+    value = setting_value(settings, name)
+    if name in ("cache.max_size", "cache.min_free") and isinstance(value, int):
+        return human_size(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)

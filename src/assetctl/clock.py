@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+import anyio
+
 
 class Clock(Protocol):
     """Time as the core sees it."""
@@ -46,6 +48,4 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for `seconds`."""
-        import anyio  # noqa: PLC0415 - a warm hit never sleeps and should not pay for the import
-
         await anyio.sleep(seconds)

@@ -8,6 +8,7 @@
     │   ├── StorageUnusable       data directory refused: owner, link, mode, kind   1
     │   ├── StorageFull           no room, quota, or read-only                      1
     │   └── IntegrityError        bytes that are not what was promised              8
+    ├── JournalError              the record of paid jobs cannot be read or written 1
     ├── LibraryError              the library is in trouble (never "no match")      1
     ├── ServiceError              a service answered badly                          1
     │   ├── ServiceUnreachable                                                      9
@@ -106,6 +107,12 @@ class IntegrityError(CacheError):
 
     code = "integrity"
     exit_code = 8
+
+
+class JournalError(AssetctlError):
+    """The record of jobs cannot be read or written; nothing is ordered without it."""
+
+    code = "journal_failed"
 
 
 class LibraryError(AssetctlError):

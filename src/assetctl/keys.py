@@ -65,3 +65,8 @@ def _value(value: str | float | bool) -> Any:  # noqa: FBT001 - one of a paramet
         return _text(value)
     # Whole numbers beyond 2**53 have no exact JSON form (RFC 8785, section 3.2.2.3): keep their digits.
     return value if abs(value) < 2**53 else str(value)
+
+
+def asset_key(library: str, asset_id: str) -> str:
+    """The key under which a library's asset is cached that was asked for by its id and not by a request."""
+    return hashlib.sha256(rfc8785.dumps({"recipe": RECIPE, "library": library, "asset_id": asset_id})).hexdigest()

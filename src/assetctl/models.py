@@ -95,7 +95,7 @@ class AssetRequest:
     generator: str | None = None
     provider: str | None = None
     model: str | None = None
-    parameters: Mapping[str, ParameterValue] = field(default=_NO_PARAMETERS)
+    parameters: Mapping[str, ParameterValue] = field(default_factory=lambda: _NO_PARAMETERS)
     reuse: Reuse = Reuse.ONCE
     player_id: str | None = None
     playthrough_id: str | None = None
@@ -155,8 +155,8 @@ class Asset:
     """A verified file on disk, where it came from and what it cost.
 
     `path` is absolute and its bytes hash to `sha256` (64 lower-case hex digits) at the moment of return. The file
-    belongs to assetctl and is read-only: copy it before changing it. `key` and `request` are None for an asset got by id
-    that no request is known for. `attempts` are in the order in which providers were asked.
+    belongs to assetctl and is read-only: copy it before changing it. `key` and `request` are None for an asset got by
+    id that no request is known for. `attempts` are in the order in which providers were asked.
     """
 
     asset_id: str
@@ -201,13 +201,13 @@ class Would(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """One provider's answer to "could you, and what would it take?".
+    """One provider's answer to "could you, and what would it take?". `would` is None when it could not.
 
     `source` and `asset_id` are None while nothing exists yet. `reasons` are sentences for a person, the best
     candidate first; they are what `explain` prints.
     """
 
-    would: Would
+    would: Would | None
     source: Source | None = None
     asset_id: str | None = None
     estimate: Estimate | None = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from assetctl.errors import AssetctlError
     from assetctl.models import AssetRequest, AssetType, Origin, Style
 
 
@@ -46,12 +47,14 @@ class Candidate:
     """A library asset judged against a request.
 
     `refusal` says why it is no match, None when it is one; `notes` say what ranked it. Lists of candidates are ordered
-    best match first, then the refused ones, nearest first.
+    best match first, then the refused ones, nearest first. `trouble` is set when it would match but for something
+    broken: then it is no "no match", and must not lead to generation.
     """
 
     asset: LibraryAsset
     refusal: str | None
     notes: tuple[str, ...] = ()
+    trouble: AssetctlError | None = None
 
     @property
     def matches(self) -> bool:

@@ -131,14 +131,14 @@ class FolderLibrary:
         try:
             found = find_file(self._index.root, tuple(relative.split("/")))
         except LeadsElsewhere as error:
-            return Candidate(candidate.asset, _sentence(error))
+            return _refused(candidate.asset, error, would_match=candidate.matches)
         if found is None:
             return None
         looked_at = replace(candidate, asset=_as_found(candidate.asset, found))
         if not candidate.matches:
             return looked_at
         if relative in shelf.broken:
-            return Candidate(looked_at.asset, _sentence(shelf.broken[relative]))
+            return _refused(looked_at.asset, shelf.broken[relative], would_match=True)
         return looked_at if request.duration_s is None else self._timed(looked_at.asset, relative, found)
 
     def _timed(self, asset: LibraryAsset, relative: str, found: FoundFile) -> Candidate:
@@ -152,7 +152,7 @@ class FolderLibrary:
         try:
             duration_s = self._index.duration(relative, found, measure)
         except AssetctlError as error:
-            return Candidate(asset, _sentence(error))
+            return _refused(asset, error, would_match=True)
         return Candidate(replace(asset, duration_s=duration_s), None)
 
     def _get(self, asset_id: str) -> LibraryAsset | None:
@@ -182,6 +182,10 @@ class FolderLibrary:
 
 def _as_found(asset: LibraryAsset, found: FoundFile) -> LibraryAsset:
     return replace(asset, fingerprint=found.fingerprint, size_bytes=found.size_bytes, url=found.path.as_uri())
+
+
+def _refused(asset: LibraryAsset, error: AssetctlError, *, would_match: bool) -> Candidate:
+    return Candidate(asset, _sentence(error), trouble=error if would_match else None)
 
 
 def _sentence(error: AssetctlError) -> str:

@@ -5,10 +5,21 @@ None means "not mine" and the next one is asked; an exception is trouble and is 
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from assetctl.models import Asset, AssetRequest, Availability
+
+
+class Step(Enum):
+    """Which step of a request a provider serves; strategies choose among the steps."""
+
+    CACHE = "cache"
+    LIBRARY = "library"
+    STAND_IN = "stand-in"
+    GENERATION = "generation"
+    PLACEHOLDER = "placeholder"
 
 
 class AssetProvider(Protocol):
@@ -17,6 +28,11 @@ class AssetProvider(Protocol):
     @property
     def name(self) -> str:
         """How attempts, `--verbose` and `explain` call it."""
+        ...
+
+    @property
+    def step(self) -> Step:
+        """The step it serves."""
         ...
 
     async def get_asset(self, asset_id: str) -> Asset | None:
@@ -35,8 +51,16 @@ class AssetProvider(Protocol):
         """
         ...
 
-    async def availability(self, request: AssetRequest, key: str) -> Availability | None:
-        """What `find_asset` would take, without spending or downloading; None when it would find nothing.
+    async def availability(self, request: AssetRequest, key: str) -> Availability:
+        """What `find_asset` would take, without spending or downloading, and the reasons for a person.
+
+        Raises:
+            AssetctlError: it could not be asked.
+        """
+        ...
+
+    async def has_asset(self, asset_id: str) -> Availability:
+        """What `get_asset` would take, without spending or downloading.
 
         Raises:
             AssetctlError: it could not be asked.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from assetctl.units import human_size
+from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,4 +132,6 @@ def shown_value(settings: Settings, name: str) -> str | int | float | bool | Non
     value = setting_value(settings, name)
     if name in ("cache.max_size", "cache.min_free") and isinstance(value, int):
         return human_size(value)
+    if name == "cache.max_unused" and isinstance(value, int | float):
+        return human_duration(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)

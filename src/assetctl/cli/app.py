@@ -1,0 +1,118 @@
+"""The command tree, and the one place where an error becomes a message and an exit code.
+
+Commands are found by name and loaded when they are called, so that one command doesn't pay for the others. The
+boundary is the group's own `main`, inside the app: a test's runner and the real process take the same path.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any, Final, NoReturn
+
+import typer
+import typer.core
+import typer.main
+
+from assetctl.cli.output import BrokenOutput, Printer
+from assetctl.cli.state import CliState, global_options
+from assetctl.errors import AssetctlError, Interrupted, InvalidRequest
+
+#: Every command, in the order of `--help`, with the one line that stands there.
+COMMANDS: Final = {
+    "request": "The asset for a scene: cached, pre-made, generated, or a marked placeholder.",
+    "get": "An asset by its id, from the cache or the library.",
+    "available": "Whether assets are there, without spending or downloading.",
+    "explain": "The whole decision for a request: who would answer, who would not, and why.",
+    "cache": "Look after the cache.",
+    "jobs": "Look after generation jobs.",
+    "generators": "What can make assets, and with which parameters.",
+    "config": "Settings: show, find, make, check, trust.",
+    "doctor": "Check this installation and say what to mend.",
+}
+_SIGPIPE_EXIT_CODE: Final = 141
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group whose commands are modules of `assetctl.cli.commands`, loaded on demand."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, None when there is none."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"assetctl.cli.commands.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command; standing alone, end the process with the contract's exit code."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        given = args[0] if args else extra.pop("args", None)
+        words = list(sys.argv[1:] if given is None else given)
+        return self._end(self._exit_code(words, extra), words)
+
+    def _exit_code(self, words: list[str], extra: dict[str, Any]) -> int:
+        state = CliState()
+        try:
+            result = super().main(words, standalone_mode=False, obj=state, **extra)
+        except BrokenOutput:
+            return _SIGPIPE_EXIT_CODE
+        except AssetctlError as error:
+            return _report(error, words, state)
+        except typer.Abort:
+            return _report(Interrupted("aborted at the question, nothing was done", signal_number=2), words, state)
+        except typer.TyperException as error:
+            return _report(_usage_error(error), words, state)
+        return result if isinstance(result, int) else 0
+
+    def _end(self, exit_code: int, words: list[str]) -> NoReturn:
+        try:
+            Printer.for_process(words).finish()
+        except BrokenOutput:
+            exit_code = _SIGPIPE_EXIT_CODE
+        sys.exit(exit_code)
+
+
+def _usage_error(error: typer.TyperException) -> AssetctlError:
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "assetctl"
+    return UsageError(message.rstrip(".") or "wrong usage", hint=f"{command} --help")
+
+
+class UsageError(InvalidRequest):
+    """The command line itself is wrong."""
+
+    code = "usage"
+
+
+def _report(error: AssetctlError, words: list[str], state: CliState) -> int:
+    """Tell `error` once, on stderr, and return its exit code."""
+    if state.debug:
+        traceback.print_exception(error, file=sys.stderr)
+    Printer.for_process(words).error(error)
+    return error.exit_code
+
+
+app = typer.Typer(
+    name="assetctl",
+    cls=LazyGroup,
+    help="Ask for the media asset of a scene, get a verified file; never wait or pay for the same thing twice.",
+    epilog="Exit codes, settings and examples: the README. Try: assetctl request --scene romance_5 --choice confess",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+)
+app.callback()(global_options)

@@ -1,0 +1,83 @@
+"""The progress bar on a terminal, drawn by Rich."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
+
+from assetctl.cli.output import wants_colour
+from assetctl.cli.progress import job_label, transfer_label
+from assetctl.events import Event, JobAdopted, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, WaitingForLock
+from assetctl.text import safe
+
+if TYPE_CHECKING:
+    from rich.progress import Task
+
+    from assetctl.clock import Clock
+
+_WHOLE = 1000
+_FEWEST_COLUMNS = 40
+
+
+class _Share(TextColumn):
+    """The share done, or nothing while it is unknown."""
+
+    def __init__(self) -> None:
+        super().__init__("", table_column=Column(width=4, no_wrap=True, justify="right"))
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.percentage:.0f}%")
+
+
+class ProgressBar:
+    """One line that shows what is waited for, how far it is and how long it has taken."""
+
+    def __init__(self, stream: TextIO | None, *, clock: Clock) -> None:
+        """Draw on `stream` from now on."""
+        colour = wants_colour(stream, os.environ)
+        console = Console(file=stream, no_color=not colour, highlight=False, legacy_windows=False)
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            _Share(),
+            TimeElapsedColumn(),
+        ]
+        if console.width >= _FEWEST_COLUMNS:
+            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)))
+        self._progress = Progress(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
+        self._progress.start()
+        self._task = self._progress.add_task("asking", total=None)
+
+    def show(self, event: Event) -> None:
+        """The line says what `event` says."""
+        match event:
+            case JobSubmitted():
+                self._update(f"{event.generator}: queued", None)
+            case JobAdopted():
+                self._update(f"{event.generator}: joining job", None)
+            case JobProgressed():
+                self._update(f"{event.generator}: {job_label(event.state, event.message)}", event.fraction)
+            case JobEnded():
+                self._update(f"{event.generator}: verifying", None)
+            case TransferProgressed():
+                share = event.received_bytes / event.total_bytes if event.total_bytes else None
+                self._update(f"downloading {transfer_label(event.received_bytes, event.total_bytes)}", share)
+            case WaitingForLock():
+                self._update(f"waiting for {event.owner}", None)
+            case _:
+                return
+
+    def stop(self) -> None:
+        """The line is taken away."""
+        self._progress.stop()
+
+    def _update(self, description: str, fraction: float | None) -> None:
+        total = None if fraction is None else _WHOLE
+        completed = 0 if fraction is None else fraction * _WHOLE
+        self._progress.update(
+            self._task, description=safe(description, max_length=48), total=total, completed=completed
+        )

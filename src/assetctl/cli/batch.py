@@ -1,0 +1,110 @@
+"""`request -`: JSON Lines in, JSON Lines out, in the same order.
+
+Some lines are worked on at once, each answer leaves as soon as all before it have, and a bad line costs only itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import anyio
+import anyio.to_thread
+
+from assetctl.cli.delivery import PLACEHOLDER_EXIT_CODE
+from assetctl.documents import asset_document, error_document, request_document, request_from_document
+from assetctl.errors import AssetctlError, InvalidRequest
+from assetctl.models import AssetRequest, Source
+
+if TYPE_CHECKING:
+    from anyio.abc import ObjectReceiveStream, ObjectSendStream
+
+    from assetctl.cli.output import Printer
+    from assetctl.wiring import Stack
+
+_AT_ONCE: Final = 8
+_MAX_LINE_BYTES: Final = 1 << 20
+_DEFAULTS: Final = request_document(AssetRequest())
+
+
+class _Answer:
+    """The document and exit code of one line, once they are there."""
+
+    def __init__(self) -> None:
+        self.ready = anyio.Event()
+        self.document: dict[str, Any] = {}
+        self.exit_code = 1
+
+    def settle(self, document: dict[str, Any], exit_code: int) -> None:
+        self.document, self.exit_code = document, exit_code
+        self.ready.set()
+
+
+async def answer_lines(stack: Stack, base: AssetRequest, printer: Printer) -> int:
+    """The exit code, after every line of stdin was answered on stdout in order.
+
+    A line is an object of request fields and may have an `id`, given back with its answer; what it leaves out is taken
+    from `base`. 0 when all are there; the lines' own code when all that failed share it, else 1.
+    """
+    given = {name: value for name, value in request_document(base).items() if value != _DEFAULTS[name]}
+    send, receive = anyio.create_memory_object_stream[_Answer](_AT_ONCE)
+    codes: set[int] = set()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_read_lines, stack, given, send)
+        await _print_answers(receive, printer, codes)
+    codes.discard(0)
+    return codes.pop() if len(codes) == 1 else min(1, len(codes))
+
+
+async def _read_lines(stack: Stack, given: dict[str, Any], send: ObjectSendStream[_Answer]) -> None:
+    limiter = anyio.Semaphore(_AT_ONCE)
+    async with send, anyio.create_task_group() as tasks:
+        while line := await anyio.to_thread.run_sync(_next_line, abandon_on_cancel=True):
+            if not line.strip():
+                continue
+            await limiter.acquire()
+            answer = _Answer()
+            await send.send(answer)
+            tasks.start_soon(_answer_line, stack, given, line, answer, limiter)
+
+
+def _next_line() -> bytes:
+    # A line over the limit arrives in pieces; each is refused as a line of its own, and none is held in memory whole.
+    return sys.stdin.buffer.readline(_MAX_LINE_BYTES)
+
+
+async def _answer_line(
+    stack: Stack, given: dict[str, Any], line: bytes, answer: _Answer, limiter: anyio.Semaphore
+) -> None:
+    own_id: dict[str, Any] = {}
+    try:
+        fields = _fields(line)
+        if "id" in fields:
+            own_id = {"id": fields.pop("id")}
+        asset = await stack.service.request_asset(request_from_document(given | fields))
+    except AssetctlError as error:
+        answer.settle(own_id | error_document(error), error.exit_code)
+    else:
+        code = PLACEHOLDER_EXIT_CODE if asset.source is Source.PLACEHOLDER else 0
+        answer.settle(own_id | asset_document(asset), code)
+    finally:
+        limiter.release()
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("a line is not JSON", why=str(error), hint='{"id": 1, "scene_id": "romance_5"}') from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest("a line is not a JSON object", hint='{"id": 1, "scene_id": "romance_5"}')
+    return cast("dict[str, Any]", fields)
+
+
+async def _print_answers(receive: ObjectReceiveStream[_Answer], printer: Printer, codes: set[int]) -> None:
+    async with receive:
+        async for answer in receive:
+            await answer.ready.wait()
+            printer.document(answer.document, indent=None)
+            codes.add(answer.exit_code)

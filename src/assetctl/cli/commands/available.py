@@ -1,0 +1,98 @@
+"""`assetctl available`: is it there, without spending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from assetctl.cli.explaining import availability_document, estimate_text
+from assetctl.cli.options import Json, request_options
+from assetctl.cli.session import printer_for, with_stack
+from assetctl.cli.state import CliState, command_app, shared_options, takes
+from assetctl.documents import request_document
+from assetctl.errors import InvalidRequest
+from assetctl.models import AssetRequest, Availability, Would
+
+if TYPE_CHECKING:
+    from assetctl.cli.output import Printer
+    from assetctl.wiring import Stack
+
+app = command_app()
+
+_NOT_AVAILABLE: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    asked: AssetRequest | str
+    availability: Availability
+
+    @property
+    def is_available(self) -> bool:
+        return self.availability.would in (Would.NOTHING, Would.DOWNLOAD)
+
+
+@app.command(epilog="Example: assetctl available --scene romance_5 --choice confess")
+@takes(request=request_options, state=shared_options)
+def available(
+    request: AssetRequest,
+    asset_ids: Annotated[list[str] | None, typer.Argument(metavar="[ASSET_ID]...", help="Ids to look for.")] = None,
+    as_json: Json = False,
+    *,
+    state: CliState,
+) -> int:
+    """Whether assets are there. Never generates, never downloads. Exit code 0 when all are, else 7."""
+    printer = printer_for(state, as_json=as_json)
+    asked = _asked(asset_ids or [], request)
+
+    async def work(stack: Stack) -> list[_Row]:
+        return [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
+
+    rows = with_stack(state, printer, work)
+    _print(rows, printer)
+    return 0 if all(row.is_available for row in rows) else _NOT_AVAILABLE
+
+
+def _asked(asset_ids: list[str], request: AssetRequest) -> list[AssetRequest | str]:
+    if not asset_ids:
+        return [request]
+    if request != AssetRequest():
+        raise InvalidRequest("ids and request options can't be mixed", hint="assetctl available ID, or: --scene ID")
+    return list(asset_ids)
+
+
+def _print(rows: list[_Row], printer: Printer) -> None:
+    if printer.as_json:
+        printer.document([_document(row) for row in rows])
+    elif printer.quiet:
+        for row in rows:
+            if row.is_available and row.availability.asset_id is not None:
+                printer.line(row.availability.asset_id)
+    else:
+        printer.table(("asked for", "available", "source", "would", "asset"), [_cells(row) for row in rows])
+
+
+def _document(row: _Row) -> dict[str, Any]:
+    asked = {"id": row.asked} if isinstance(row.asked, str) else {"request": request_document(row.asked)}
+    return {**asked, "available": row.is_available, **availability_document(row.availability)}
+
+
+def _cells(row: _Row) -> list[str]:
+    availability = row.availability
+    would = "nobody has it" if availability.would is None else availability.would.value
+    if availability.estimate is not None:
+        would += f" ({estimate_text(availability.estimate)})"
+    return [
+        row.asked if isinstance(row.asked, str) else _named(row.asked),
+        "yes" if row.is_available else "no",
+        availability.source or "-",
+        would,
+        availability.asset_id or "-",
+    ]
+
+
+def _named(request: AssetRequest) -> str:
+    parts = (request.scene_id, request.choice_id, request.character_id, request.location_id)
+    return " / ".join(part for part in parts if part) or (request.prompt or "")[:40]

@@ -1,0 +1,139 @@
+"""`assetctl doctor`: is this installation sound, and what to mend if not."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from assetctl import filesystem
+from assetctl.cache.filters import EntryFilter
+from assetctl.cli.options import Json
+from assetctl.cli.output import Printer
+from assetctl.cli.session import printer_for, with_stack
+from assetctl.cli.state import CliState, command_app, shared_options, takes
+from assetctl.errors import AssetctlError
+from assetctl.units import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from assetctl.wiring import Stack
+
+app = command_app()
+
+
+class Health(StrEnum):
+    """How a check went. A warning is no failure: everything works, something could be better."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `hint` says what to do, None when nothing is to be done."""
+
+    check: str
+    health: Health
+    detail: str
+    hint: str | None = None
+
+
+@app.command(epilog="Example: assetctl doctor --json")
+@takes(state=shared_options)
+def doctor(as_json: Json = False, *, state: CliState) -> int:
+    """Check settings, disk, cache, journal, library and generators. Exit code 1 when something is broken."""
+    printer = printer_for(state, as_json=as_json)
+    findings = _findings(state, printer)
+    if as_json:
+        printer.document([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            printer.line(f"{finding.health:8} {finding.check:10} {finding.detail}")
+            if finding.hint:
+                printer.line(f"{'':19} next: {finding.hint}")
+    return 1 if any(finding.health is Health.FAILED for finding in findings) else 0
+
+
+def _findings(state: CliState, printer: Printer) -> list[Finding]:
+    found = [Finding("python", Health.OK, f"{platform.python_version()} on {platform.platform()}")]
+    try:
+        return found + with_stack(state, printer, _examined)
+    except AssetctlError as error:
+        return [*found, _trouble("settings", error)]
+
+
+async def _examined(stack: Stack) -> list[Finding]:
+    checks: dict[str, Callable[[Stack], Awaitable[list[Finding]]]] = {
+        "settings": _settings,
+        "disk": _disk,
+        "cache": _cache,
+        "journal": _journal,
+        "library": _library,
+        "generators": _generators,
+    }
+    findings: list[Finding] = []
+    for name, check in checks.items():
+        try:
+            findings += await check(stack)
+        except AssetctlError as error:
+            findings.append(_trouble(name, error))
+    return findings
+
+
+def _trouble(check: str, error: AssetctlError) -> Finding:
+    detail = error.what if error.why is None else f"{error.what}: {error.why}"
+    return Finding(check, Health.FAILED, detail, error.hint)
+
+
+async def _settings(stack: Stack) -> list[Finding]:
+    changed = sorted({origin for origin in stack.settings.origins.values() if origin != "default"})
+    return [Finding("settings", Health.OK, "from " + ", ".join(changed) if changed else "all at their defaults")]
+
+
+async def _disk(stack: Stack) -> list[Finding]:
+    folder = stack.settings.data_dir
+    filesystem.make_private_folder(folder)
+    with filesystem.translated(folder):
+        free = shutil.disk_usage(folder).free
+    if free < stack.settings.cache.min_free_bytes:
+        hint = "make room: assetctl cache ls --sort size"
+        wanted = human_size(stack.settings.cache.min_free_bytes)
+        return [Finding("disk", Health.WARNING, f"{human_size(free)} free at {folder}, {wanted} wanted", hint)]
+    return [Finding("disk", Health.OK, f"{human_size(free)} free at {folder}")]
+
+
+async def _cache(stack: Stack) -> list[Finding]:
+    totals = await stack.cache.totals(EntryFilter())
+    return [Finding("cache", Health.OK, f"{totals.count:,} entries, {human_size(totals.size_bytes)}")]
+
+
+async def _journal(stack: Stack) -> list[Finding]:
+    orders = await stack.journal.orders(open_only=True)
+    if not orders:
+        return [Finding("journal", Health.OK, "no job is open")]
+    return [Finding("journal", Health.WARNING, f"{len(orders)} jobs are open", "assetctl jobs resume")]
+
+
+async def _library(stack: Stack) -> list[Finding]:
+    path = stack.settings.library.path
+    problems = await stack.library_problems()
+    if not problems:
+        there = "" if path.exists() else " (not there yet: put files named <scene>/<choice>.mp4 into it)"
+        return [Finding("library", Health.OK, f"{path}{there}")]
+    return [Finding("library", Health.WARNING, problem, f"mend it in {path}") for problem in problems]
+
+
+async def _generators(stack: Stack) -> list[Finding]:
+    return [
+        Finding("generator", Health.OK, f"{listing.name} is ready")
+        if listing.problem is None
+        else Finding(
+            "generator", Health.WARNING, f"{listing.name}: {listing.problem}", "reinstall the package it is in"
+        )
+        for listing in stack.registry.list()
+    ]

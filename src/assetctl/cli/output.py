@@ -1,0 +1,194 @@
+"""The one printer: data goes in, a path, a table or JSON comes out.
+
+stdout is data, stderr is talk. Foreign text is made safe here and nowhere else in the command line; JSON escapes
+instead. Rich is loaded only when a table is drawn.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+from assetctl.documents import error_document
+from assetctl.errors import AssetctlError, StorageFull
+from assetctl.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from assetctl.media.thumbnail import Cell
+
+
+class BrokenOutput(Exception):
+    """Nobody reads our output any more."""
+
+
+def wants_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    """Whether to colour what goes to `stream`.
+
+    Order: `NO_COLOR` (no-color.org), `FORCE_COLOR` and `CLICOLOR_FORCE`, `CLICOLOR=0`, `TERM=dumb`, then whether the
+    stream is a terminal. An empty variable counts as not set; `0` for the forcing ones too.
+    """
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    if environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
+        return False
+    return is_terminal(stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether `stream` is open and a terminal."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Prints for one command. `as_json` and `quiet` say how; the streams are where."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    stdout: TextIO | None = None
+    stderr: TextIO | None = None
+    colour: bool = False
+
+    @classmethod
+    def for_process(
+        cls, words: Sequence[str] = (), *, as_json: bool = False, quiet: bool = False, verbose: bool = False
+    ) -> Printer:
+        """A printer on the process's own streams; `--json` among `words` counts too, also where parsing failed."""
+        return cls(
+            as_json=as_json or "--json" in words,
+            quiet=quiet,
+            verbose=verbose,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            colour=wants_colour(sys.stderr, os.environ),
+        )
+
+    def path(self, path: Path) -> None:
+        """`path` stands on a line of stdout, byte for byte."""
+        self._write(os.fsencode(path) + b"\n")
+
+    def line(self, text: str) -> None:
+        """`text`, made safe, stands on a line of stdout."""
+        self._write(safe(text).encode(errors="backslashreplace") + b"\n")
+
+    def document(self, document: Any, *, indent: int | None = 2) -> None:
+        """`document` stands on stdout as JSON in ASCII; `indent` None puts it on one line."""
+        self._write(json.dumps(document, indent=indent, ensure_ascii=True).encode() + b"\n")
+
+    def bytes(self, chunk: bytes) -> None:
+        """`chunk` went to stdout as it is."""
+        self._write(chunk)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """The rows stand on stdout as a table under `columns`, those in `right` aligned right; cut to the terminal."""
+        from assetctl.cli.tables import render_table  # noqa: PLC0415 - Rich is loaded only for tables
+
+        safe_rows = [[safe(cell) for cell in row] for row in rows]
+        self._write(render_table(columns, safe_rows, right=right, stdout=self.stdout).encode(errors="replace"))
+
+    def picture(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """The cells stand on stderr as a picture; nothing where no terminal with colours would show it."""
+        if self.colour and is_terminal(self.stderr):
+            from assetctl.cli.pictures import render_cells  # noqa: PLC0415 - only `--preview` draws
+
+            self._talk(render_cells(rows).rstrip("\n"))
+
+    def picture_size(self) -> tuple[int, int]:
+        """How many columns and rows a picture may take: the terminal's width, and some of its height."""
+        size = shutil.get_terminal_size()
+        return max(1, size.columns - 1), max(1, min(size.lines - 4, 24))
+
+    def note(self, text: str) -> None:
+        """`text` stands on stderr, unless quiet."""
+        if not self.quiet:
+            self._talk(safe(text))
+
+    def detail(self, text: str) -> None:
+        """`text` stands on stderr when verbose."""
+        if self.verbose:
+            self._talk(safe(text))
+
+    def warning(self, text: str) -> None:
+        """A warning stands on stderr, also when quiet: it says that the answer is not quite what was asked for."""
+        self._talk(f"{self._painted('warning:', '33;1')} {safe(text)}")
+
+    def error(self, error: AssetctlError) -> None:
+        """`error` stands on stderr: what happened, why, what to do next; as JSON on the last line with `--json`."""
+        if self.as_json:
+            self._talk(json.dumps(error_document(error), ensure_ascii=True))
+            return
+        self._talk(f"{self._painted('error:', '31;1')} {safe(error.what)}")
+        if error.why:
+            self._talk(f"  why: {safe(error.why)}")
+        if self.verbose:
+            for attempt in error.attempts:
+                self._talk(
+                    f"  asked: {safe(attempt.provider)}: {attempt.outcome.value} {safe(attempt.detail or '')}".rstrip()
+                )
+        if error.hint:
+            self._talk(f"  next: {safe(error.hint)}")
+
+    def finish(self) -> None:
+        """Everything printed has left the process.
+
+        Raises:
+            BrokenOutput: nobody reads any more.
+            StorageFull: it was written to a file that has no room.
+        """
+        if self.stdout is None or self.stdout.closed:
+            return
+        try:
+            self.stdout.flush()
+        except OSError as error:
+            self._lost(error)
+
+    def _write(self, data: bytes) -> None:
+        if self.stdout is None or self.stdout.closed:
+            raise AssetctlError(
+                "there is nowhere to print the result",
+                why="stdout is closed",
+                hint="use `--output FILE`, or open stdout",
+            )
+        try:
+            self.stdout.flush()
+            self.stdout.buffer.write(data)
+            self.stdout.buffer.flush()
+        except OSError as error:
+            self._lost(error)
+
+    def _lost(self, error: OSError) -> None:
+        # Python flushes stdout once more at exit and would complain again: give it somewhere to flush to.
+        if self.stdout is sys.stdout:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stdout.fileno())
+            os.close(devnull)
+        if error.errno in (errno.EPIPE, errno.EINVAL):
+            raise BrokenOutput from error
+        raise StorageFull("the result could not be printed", why=error.strerror or str(error)) from error
+
+    def _talk(self, text: str) -> None:
+        if self.stderr is None or self.stderr.closed:
+            return
+        try:
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+        except UnicodeEncodeError:
+            self.stderr.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+            self.stderr.flush()
+        except OSError:
+            # Nobody listens to our talk; the work and its exit code are what counts.
+            return
+
+    def _painted(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text

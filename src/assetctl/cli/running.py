@@ -1,0 +1,94 @@
+"""Runs a command's work in the event loop, and ends it as a signal asks: quickly, with nothing lost.
+
+The first SIGINT, SIGTERM or SIGHUP cancels the work, which detaches from its job; a second one ends the process at
+once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+
+from assetctl.errors import Interrupted
+from assetctl.events import JobAdopted, JobEnded, JobSubmitted
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from assetctl.events import AssetEventBus, Event
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[], Awaitable[T]], events: AssetEventBus) -> T:
+    """What `work` returns, run in an event loop of its own.
+
+    Raises:
+        Interrupted: a signal ended it; it names the job that goes on, if there is one.
+    """
+    jobs = _OpenJobs()
+    unsubscribe = events.subscribe(jobs)
+    with _signals() as received:
+        try:
+            return anyio.run(work)
+        except KeyboardInterrupt:
+            number = received[0] if received else signal.SIGINT
+            raise _interrupted(signal.Signals(number), jobs) from None
+        finally:
+            unsubscribe()
+
+
+class _OpenJobs:
+    """Remembers the jobs that go on without us."""
+
+    def __init__(self) -> None:
+        self.job_ids: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case JobSubmitted() | JobAdopted():
+                self.job_ids.append(event.job_id)
+            case JobEnded() if event.job_id in self.job_ids and event.state != "succeeded":
+                self.job_ids.remove(event.job_id)
+            case _:
+                pass
+
+
+@contextmanager
+def _signals() -> Generator[list[int]]:
+    """SIGTERM and SIGHUP end the loop the way SIGINT does; the list says which came first."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread may set handlers; elsewhere the host program decides.
+        yield received
+        return
+
+    def as_interrupt(number: int, _frame: Any) -> None:
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    names = [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    # What the parent told us to ignore (nohup) stays ignored.
+    numbers = [getattr(signal, name) for name in names if signal.getsignal(getattr(signal, name)) != signal.SIG_IGN]
+    before = {number: signal.signal(number, as_interrupt) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(number: signal.Signals, jobs: _OpenJobs) -> Interrupted:
+    how = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    if not jobs.job_ids:
+        return Interrupted(f"{how}; no job is running", signal_number=number)
+    return Interrupted(
+        f"{how}; the job `{jobs.job_ids[-1]}` goes on and nothing is lost",
+        signal_number=number,
+        job_id=jobs.job_ids[-1],
+        hint="ask again with the same options to collect it, or `assetctl jobs cancel` to stop it",
+    )

@@ -1,0 +1,63 @@
+"""Puts an asset where somebody wants it, whole or not at all.
+
+The copy is the receiver's own: blocks are shared with the cache where the file system can copy on write, never by a
+hard link, because a change to such a file would change the only copy of something paid for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from assetctl import filesystem
+from assetctl.text import file_name
+
+if TYPE_CHECKING:
+    from assetctl.models import Asset
+
+_SEPARATORS = tuple({"/", os.sep})
+
+
+async def export(asset: Asset, target: str) -> Path:
+    """The absolute path of a new copy of `asset`: at `target`, or inside it, named by `export_name`, if it is a folder.
+
+    A file that is there already is replaced in one step. Missing parent folders of `target` are made; a `target` that
+    ends in a separator is a folder.
+
+    Raises:
+        CacheError: it could not be written; what was there before still is.
+    """
+    return await anyio.to_thread.run_sync(_export, asset, target)
+
+
+def _export(asset: Asset, target: str) -> Path:
+    path = Path(target).absolute()
+    final = path / export_name(asset) if path.is_dir() or target.endswith(_SEPARATORS) else path
+    with filesystem.translated(final, needed_bytes=asset.size_bytes):
+        final.parent.mkdir(parents=True, exist_ok=True)
+    partial = filesystem.temporary_path(final.parent, final.suffix)
+    filesystem.copy(asset.path, partial)
+    try:
+        with filesystem.translated(final):
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(final)
+    finally:
+        filesystem.remove(partial)
+    return final
+
+
+def export_name(asset: Asset) -> str:
+    """`<scene>--<choice>.<ext>`, with what the request names; `asset-<digest>` when it names nothing."""
+    request = asset.request
+    context = () if request is None else (request.scene_id, request.choice_id)
+    label = "--".join(part for part in context if part) or f"asset-{asset.sha256[:12]}"
+    return file_name(label, asset.path.suffix)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,60 @@
+"""Equal work asked for at the same time in one process, done once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+T = TypeVar("T")
+
+
+class Flights(Generic[T]):
+    """The first asker works in its own task, the others wait and take its answer.
+
+    An asker that is cancelled takes nobody with it: the next one in line works instead. An error is everybody's.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, _Flight[T]] = {}
+
+    async def join(self, name: Hashable, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gave, run by this call or by the one that was first with an equal `name`.
+
+        Raises:
+            Exception: whatever `work` raised, for everybody who joined.
+        """
+        while (flight := self._waiting.get(name)) is not None:
+            await flight.landed.wait()
+            if flight.outcome is not None:
+                return flight.outcome()
+        flight = self._waiting[name] = _Flight()
+        try:
+            result = await work()
+        except Exception as error:
+            flight.outcome = _raiser(error)
+            raise
+        else:
+            flight.outcome = lambda: result
+            return result
+        finally:
+            del self._waiting[name]
+            flight.landed.set()
+
+
+class _Flight(Generic[T]):
+    """One piece of work under way. `outcome` stays None when whoever worked was cancelled."""
+
+    def __init__(self) -> None:
+        self.outcome: Callable[[], T] | None = None
+        self.landed = anyio.Event()
+
+
+def _raiser(error: Exception) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail

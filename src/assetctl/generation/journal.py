@@ -1,0 +1,332 @@
+"""The durable list of jobs: what was ordered, at whom, and how far it came.
+
+Every state is committed before the act that follows it, so that whoever comes next after a crash knows what may still
+be done. The journal outlives the cache, no cache command touches it, and nothing in it is guessed: a damaged one stops
+all orders instead of being made anew.
+
+    intended -> sent -> accepted -> ready -> downloaded -> published -> closed
+                 |         |
+                 |         +-> failed, cancelled
+                 +-> unknown -> accepted, abandoned
+                 +-> refused
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+
+from assetctl import filesystem
+from assetctl.documents import (
+    cost_document,
+    cost_from_document,
+    parse_timestamp,
+    request_document,
+    request_from_document,
+    timestamp,
+)
+from assetctl.errors import InvalidRequest, JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+    from pathlib import Path
+
+    from assetctl.clock import Clock
+    from assetctl.models import AssetRequest, Cost
+
+_FORMAT: Final = 1
+_BUSY_TIMEOUT_S: Final = 10.0
+
+
+class OrderState(StrEnum):
+    """How far an order came. What stands in `OPEN` still needs somebody to act."""
+
+    INTENDED = "intended"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    READY = "ready"
+    DOWNLOADED = "downloaded"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    ABANDONED = "abandoned"
+
+
+OPEN: Final = (
+    OrderState.INTENDED,
+    OrderState.SENT,
+    OrderState.ACCEPTED,
+    OrderState.READY,
+    OrderState.DOWNLOADED,
+    OrderState.PUBLISHED,
+    OrderState.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One row of the journal.
+
+    `order_id` is also the idempotency key sent with the order. `job_id` is the generator's, None until it is known.
+    `digest` is the SHA-256 of the fetched file. `detail` says why an order ended badly.
+    """
+
+    order_id: str
+    key: str
+    generator: str
+    state: OrderState
+    request: AssetRequest
+    created_at: datetime
+    updated_at: datetime
+    job_id: str | None = None
+    digest: str | None = None
+    cost: Cost | None = None
+    detail: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order still occupies its key."""
+        return self.state in OPEN
+
+
+_SCHEMA: Final = f"""
+CREATE TABLE orders (
+    order_id TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    generator TEXT NOT NULL,
+    state TEXT NOT NULL,
+    request TEXT NOT NULL,
+    job_id TEXT,
+    digest TEXT,
+    cost TEXT,
+    detail TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX one_open_order_per_key ON orders (key) WHERE state IN ({", ".join(f"'{state}'" for state in OPEN)});
+CREATE INDEX orders_by_key ON orders (key, updated_at);
+CREATE INDEX orders_by_job ON orders (job_id);
+PRAGMA user_version = {_FORMAT};
+"""
+_COLUMNS: Final = "order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at"
+
+
+class Journal:
+    """The journal in one SQLite file; safe for many processes and tasks at once. Opened anew for each operation."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        """Use the file at `path`, made with its folder when the first order is written."""
+        self._path = path
+        self._clock = clock
+
+    async def intend(self, key: str, generator: str, request: AssetRequest) -> tuple[Order, bool]:
+        """The open order for `key` and whether this call made it; on return it is durable in state `intended`.
+
+        Raises:
+            JournalError: the journal can't be read or written.
+        """
+        return await anyio.to_thread.run_sync(self._intend, key, generator, request)
+
+    async def advance(
+        self,
+        order: Order,
+        state: OrderState,
+        *,
+        job_id: str | None = None,
+        digest: str | None = None,
+        cost: Cost | None = None,
+        detail: str | None = None,
+    ) -> Order:
+        """`order` in its new `state`, durable; facts given here are added, None leaves what is known.
+
+        Raises:
+            JournalError: the journal can't be written, or the order isn't in it any more.
+        """
+        facts = {"job_id": job_id, "digest": digest, "detail": detail, "cost": _cost_text(cost)}
+        return await anyio.to_thread.run_sync(self._advance, order.order_id, state, facts)
+
+    async def open_order(self, key: str) -> Order | None:
+        """The order that occupies `key`, None when there is none.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        marks = ", ".join("?" for _ in OPEN)
+        rows = await self._select(f"WHERE key = ? AND state IN ({marks})", (key, *OPEN))
+        return rows[0] if rows else None
+
+    async def last_closed(self, key: str) -> Order | None:
+        """The newest order for `key` whose file was delivered, None when there is none.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        rows = await self._select("WHERE key = ? AND state = ? ORDER BY updated_at DESC LIMIT 1", (key, "closed"))
+        return rows[0] if rows else None
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order with this id or this generator's job id, None when there is none.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        rows = await self._select("WHERE order_id = ? OR job_id = ? ORDER BY updated_at DESC", (order_id, order_id))
+        return rows[0] if rows else None
+
+    async def orders(self, *, open_only: bool) -> list[Order]:
+        """All orders, or only the open ones, oldest first.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        if not open_only:
+            return await self._select("ORDER BY created_at, rowid", ())
+        marks = ", ".join("?" for _ in OPEN)
+        return await self._select(f"WHERE state IN ({marks}) ORDER BY created_at, rowid", tuple(OPEN))
+
+    async def _select(self, clause: str, values: tuple[str, ...]) -> list[Order]:
+        return await anyio.to_thread.run_sync(self._select_sync, clause, values)
+
+    def _select_sync(self, clause: str, values: tuple[str, ...]) -> list[Order]:
+        if not self._path.exists():
+            return []
+        with self._connection() as connection:
+            return _orders(connection, clause, values)
+
+    def _intend(self, key: str, generator: str, request: AssetRequest) -> tuple[Order, bool]:
+        with self._transaction() as connection:
+            marks = ", ".join("?" for _ in OPEN)
+            found = _orders(connection, f"WHERE key = ? AND state IN ({marks})", (key, *OPEN))
+            if found:
+                return found[0], False
+            now = timestamp(self._clock.now())
+            order_id = uuid.uuid4().hex
+            values = (order_id, key, generator, OrderState.INTENDED, json.dumps(request_document(request)), now, now)
+            connection.execute(
+                "INSERT INTO orders (order_id, key, generator, state, request, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            return _orders(connection, "WHERE order_id = ?", (order_id,))[0], True
+
+    def _advance(self, order_id: str, state: OrderState, facts: dict[str, str | None]) -> Order:
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE orders SET state = ?, updated_at = ?, job_id = coalesce(?, job_id),"
+                " digest = coalesce(?, digest), detail = coalesce(?, detail), cost = coalesce(?, cost)"
+                " WHERE order_id = ?",
+                (state, timestamp(self._clock.now()), facts["job_id"], facts["digest"], facts["detail"], facts["cost"],
+                 order_id),
+            )  # fmt: skip
+            rows = _orders(connection, "WHERE order_id = ?", (order_id,))
+            if not rows:
+                raise JournalError(f"the order `{order_id}` is not in the journal", why=f"`{self._path}` was replaced")
+            return rows[0]
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        filesystem.make_private_folder(self._path.parent)
+        with self._connection() as connection:
+            # IMMEDIATE: two askers must not both read "no open order" before either writes.
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection]:
+        with self._translated():
+            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+            try:
+                # EXTRA also syncs the folder once the rollback journal is gone (SQLite manual, PRAGMA synchronous).
+                connection.execute("PRAGMA synchronous = EXTRA")
+                self._prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == _FORMAT:
+            return
+        if version != 0:
+            raise JournalError(
+                f"the journal `{self._path}` was written by another version of assetctl",
+                why=f"its format is {version}, this version knows {_FORMAT}",
+                hint="use the newer assetctl; nothing was changed",
+            )
+        self._create(connection)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in _SCHEMA.split(";")[:-1]:
+                connection.execute(statement)
+            self._path.chmod(0o600)
+        connection.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise JournalError(
+                f"the journal `{self._path}` can't be used",
+                why=str(error),
+                hint="nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself",
+            ) from error
+
+
+def _orders(connection: sqlite3.Connection, clause: str, values: tuple[str, ...]) -> list[Order]:
+    # `clause` is one of the constants above, never data.
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM orders {clause}", values)  # noqa: S608 - see above
+    return [_order(row) for row in rows]
+
+
+def _order(row: tuple[Any, ...]) -> Order:
+    try:
+        return _parsed(row)
+    except (ValueError, KeyError, TypeError, InvalidRequest) as error:
+        raise JournalError(
+            f"the order `{row[0]}` in the journal is damaged",
+            why=f"{type(error).__name__}: {error}",
+            hint="nothing was ordered; restore the journal from a backup or move it aside yourself",
+        ) from error
+
+
+def _parsed(row: tuple[Any, ...]) -> Order:
+    order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at = row
+    return Order(
+        order_id=order_id,
+        key=key,
+        generator=generator,
+        state=OrderState(state),
+        request=request_from_document(json.loads(request)),
+        created_at=_moment(created_at),
+        updated_at=_moment(updated_at),
+        job_id=job_id,
+        digest=digest,
+        cost=cost_from_document(json.loads(cost)) if cost else None,
+        detail=detail,
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_timestamp(text)
+    if moment is None:
+        raise ValueError("a date is missing")
+    return moment
+
+
+def _cost_text(cost: Cost | None) -> str | None:
+    return None if cost is None else json.dumps(cost_document(cost))

@@ -1,0 +1,133 @@
+"""From "this is wanted" to "this job makes it", without ordering anything twice.
+
+An order is intended, sent and accepted in the journal under a kernel lock on its key; whoever comes later adopts what
+is there. An order that was sent without a known answer is settled by asking the generator, never by sending it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from assetctl import locks
+from assetctl.errors import JobFailed, OutcomeUnknown, ServiceError, SpendRefused
+from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
+from assetctl.generation.base import GenerationOrder
+from assetctl.generation.journal import OrderState
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.generation.base import Generator
+    from assetctl.generation.journal import Journal, Order
+    from assetctl.models import AssetRequest
+
+#: Longest time another process may take to place or collect one order before we say so and give up.
+LOCK_LIMIT_S: Final = 120.0
+
+
+class OrderDesk:
+    """Places orders and says which job answers a request; the only caller of `Generator.submit`."""
+
+    def __init__(
+        self, journal: Journal, *, locks_folder: Path, clock: Clock, events: AssetEventBus, max_orders: int | None
+    ) -> None:
+        """Write to `journal`; with `max_orders` set, place at most that many new orders in this process."""
+        self._journal = journal
+        self._locks_folder = locks_folder
+        self._clock = clock
+        self._events = events
+        self._max_orders = max_orders
+        self._placed = 0
+
+    def exclusively(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Within the block no other process or task of this machine places or collects the order for `key`.
+
+        Raises:
+            CacheError: another one held it for `LOCK_LIMIT_S`.
+        """
+        return locks.hold(
+            self._locks_folder / f"{key}.lock",
+            clock=self._clock,
+            limit_s=LOCK_LIMIT_S,
+            on_wait=lambda owner, waited_s: self._events.publish(WaitingForLock(key, owner, waited_s)),
+        )
+
+    async def place(self, generator: Generator, key: str, request: AssetRequest) -> Order:
+        """The order whose job makes the asset of `key`, its job id durable: adopted if there is one, else newly placed.
+
+        The caller holds `exclusively(key)`.
+
+        Raises:
+            SpendRefused: the limit of new orders is reached; nothing was sent.
+            OutcomeUnknown: an order was sent and cannot be settled yet.
+            JobError, ServiceError: the generator refused or could not be asked; nothing was ordered.
+            JournalError: the journal can't be read or written; nothing was ordered.
+        """
+        order = await self._journal.open_order(key)
+        if order is None:
+            self._check_limit()
+            order, _ = await self._journal.intend(key, generator.name, request)
+            return await self._send(generator, order)
+        match order.state:
+            case OrderState.INTENDED:
+                return await self._send(generator, order)
+            case OrderState.SENT | OrderState.UNKNOWN:
+                return await self.settle(generator, order)
+            case _:
+                self._events.publish(JobAdopted(key, generator.name, order.job_id or ""))
+                return order
+
+    async def settle(self, generator: Generator, order: Order) -> Order:
+        """`order`, sent without a known answer, as accepted with its job, or sent now that it surely never arrived.
+
+        Raises:
+            OutcomeUnknown: the generator can't tell; the order stays as it is and is not sent again.
+            JobError, ServiceError: as `place`.
+        """
+        try:
+            job_id = await generator.find(order.order_id)
+        except (OutcomeUnknown, ServiceError) as error:
+            await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
+            raise _unknown(generator, order, error) from error
+        if job_id is None:
+            return await self._send(generator, order)
+        self._events.publish(JobAdopted(order.key, generator.name, job_id))
+        return await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+
+    async def _send(self, generator: Generator, order: Order) -> Order:
+        wanted = GenerationOrder(order.key, order.request)
+        estimate = await generator.estimate(wanted)
+        order = await self._journal.advance(order, OrderState.SENT)
+        try:
+            job_id = await generator.submit(wanted, order.order_id)
+        except OutcomeUnknown as error:
+            await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
+            raise _unknown(generator, order, error) from error
+        except (JobFailed, ServiceError) as error:
+            # By the Generator's promise these come before acceptance: the key is free for a new order.
+            await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
+            raise
+        self._placed += 1
+        accepted = await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+        self._events.publish(JobSubmitted(order.key, generator.name, job_id, estimate))
+        return accepted
+
+    def _check_limit(self) -> None:
+        if self._max_orders is not None and self._placed >= self._max_orders:
+            raise SpendRefused(
+                "the limit of new generations is reached",
+                why=f"`budget.max_generations_per_run` is {self._max_orders}",
+                hint="raise it in the settings, or ask with `--no-generate`",
+            )
+
+
+def _unknown(generator: Generator, order: Order, error: Exception) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"nobody knows whether `{generator.name}` accepted the order",
+        why=str(error),
+        hint="assetctl jobs reconcile",
+        job_id=order.job_id,
+    )

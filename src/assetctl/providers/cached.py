@@ -1,0 +1,142 @@
+"""The first thing asked: is the file here, and is it still the answer?
+
+A cached answer holds while its reuse time runs, its blob is whole and its source stands behind it. What a stand-in
+generator made is another step, asked after the library: the real clip wins the moment it exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assetctl.errors import LibraryError, ServiceError
+from assetctl.library.base import Standing
+from assetctl.models import Availability, Reuse, Source, Strategy, Would
+from assetctl.providers.base import Step
+from assetctl.providers.intake import asset_of, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.store import AssetCache
+    from assetctl.clock import Clock
+    from assetctl.library.base import Library
+    from assetctl.models import Asset, AssetRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What the cache says: an entry that may be served, or why there is none."""
+
+    entry: CacheEntry | None
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+class CachedAssetProvider:
+    """Serves what the cache holds: real answers at the first step, or stand-ins at theirs."""
+
+    def __init__(
+        self, cache: AssetCache, *, libraries: Mapping[str, Library], clock: Clock, stand_ins: bool = False
+    ) -> None:
+        """Serve from `cache`, asking the one of `libraries` (by name) that an entry came from whether it stands."""
+        self._cache = cache
+        self._libraries = libraries
+        self._clock = clock
+        self._stand_ins = stand_ins
+
+    @property
+    def name(self) -> str:
+        """`cache`, or `cache:stand-in`."""
+        return "cache:stand-in" if self._stand_ins else "cache"
+
+    @property
+    def step(self) -> Step:
+        """The first step, or the one after the library."""
+        return Step.STAND_IN if self._stand_ins else Step.CACHE
+
+    async def get_asset(self, asset_id: str) -> Asset | None:
+        """The cached asset with this id, verified; None when there is none whose source stands.
+
+        Raises:
+            IntegrityError: its bytes are damaged; they are set aside.
+        """
+        finding = await self._standing(await self._cache.find_by_asset_id(asset_id), request=None)
+        if finding.entry is None:
+            return None
+        path = await path_of(self._cache, finding.entry)
+        return asset_of(finding.entry, path, Source.CACHED, request=None, warnings=finding.warnings)
+
+    async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
+        """The cached answer, verified; None when there is none that still is one.
+
+        Raises:
+            IntegrityError: its bytes are damaged; they are set aside.
+        """
+        finding = await self._standing(await self._cache.lookup(key), request)
+        if finding.entry is None:
+            return None
+        path = await path_of(self._cache, finding.entry)
+        return asset_of(finding.entry, path, Source.CACHED, request=request, warnings=finding.warnings)
+
+    async def availability(self, request: AssetRequest, key: str) -> Availability:
+        """Whether the answer is here; its bytes are not read."""
+        return _availability(await self._standing(await self._cache.lookup(key), request))
+
+    async def has_asset(self, asset_id: str) -> Availability:
+        """Whether an asset with this id is here; its bytes are not read."""
+        return _availability(await self._standing(await self._cache.find_by_asset_id(asset_id), request=None))
+
+    async def _standing(self, entry: CacheEntry | None, request: AssetRequest | None) -> _Finding:
+        if entry is None:
+            return _Finding(None, "not in the cache, or its reuse time is over")
+        if entry.stand_in is not self._stand_ins:
+            return _Finding(
+                None, "holds a stand-in, which is asked for after the library" if entry.stand_in else "none"
+            )
+        if request is not None and (refusal := _unwanted(entry, request)) is not None:
+            return _Finding(None, refusal)
+        if entry.library is None:
+            return _Finding(entry, "cached")
+        return await self._source_stands(entry, entry.library)
+
+    async def _source_stands(self, entry: CacheEntry, library_name: str) -> _Finding:
+        library = self._libraries.get(library_name)
+        if library is None:
+            return _unconfirmed(entry, f"the library `{library_name}` it came from is not in use")
+        age_s = (self._clock.now() - entry.checked_at).total_seconds()
+        if 0 <= age_s < library.recheck_after_s:
+            return _Finding(entry, "cached, and confirmed by its library lately")
+        try:
+            standing = await library.standing(entry.asset_id, entry.fingerprint or "")
+        except (LibraryError, ServiceError) as error:
+            return _unconfirmed(entry, error.what)
+        match standing:
+            case Standing.SAME:
+                if library.recheck_after_s > 0:
+                    await self._cache.confirm_source(entry.key, self._clock.now(), entry.fingerprint)
+                return _Finding(entry, "cached, and unchanged in its library")
+            case Standing.CHANGED:
+                return _Finding(None, f"`{entry.asset_id}` has changed in its library")
+            case Standing.GONE:
+                return _Finding(None, f"`{entry.asset_id}` is gone from its library")
+
+
+def _unwanted(entry: CacheEntry, request: AssetRequest) -> str | None:
+    if entry.reuse is Reuse.ALWAYS:
+        return "was made for one use only"
+    if request.strategy is Strategy.PRE_MADE_ONLY and entry.source is not Source.PRE_MADE:
+        return "was generated, and only pre-made assets are wanted"
+    return None
+
+
+def _unconfirmed(entry: CacheEntry, why: str) -> _Finding:
+    warning = f"`{entry.asset_id}` is the cached copy; whether it still is the newest could not be asked: {why}"
+    return _Finding(entry, "cached, its library gives no answer", (warning,))
+
+
+def _availability(finding: _Finding) -> Availability:
+    if finding.entry is None:
+        return Availability(None, reasons=(finding.reason,))
+    return Availability(Would.NOTHING, source=Source.CACHED, asset_id=finding.entry.asset_id, reasons=(finding.reason,))

@@ -1,0 +1,210 @@
+"""Follows a job that is ordered: waits for it, fetches and verifies its file, stores it, closes the order.
+
+Any process may follow any job, also one that somebody else ordered; each step is durable before the next, so a
+follower that dies leaves the rest to the next one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending
+from assetctl.events import JobEnded, JobProgressed
+from assetctl.generation.base import JobState, JobStatus
+from assetctl.generation.journal import OrderState
+from assetctl.generation.waiting import wait_for_job
+from assetctl.models import Origin, Source
+from assetctl.providers.intake import Facts
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.store import AssetCache
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.generation.base import GeneratedFile, Generator
+    from assetctl.generation.journal import Journal, Order
+    from assetctl.generation.ordering import OrderDesk
+    from assetctl.models import MediaInfo
+    from assetctl.providers.intake import Intake
+
+_SUCCEEDED = JobStatus(JobState.SUCCEEDED)
+
+
+class JobFollower:
+    """Brings accepted orders home; the only caller of `Generator.status` and `Generator.result`."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        desk: OrderDesk,
+        cache: AssetCache,
+        intake: Intake,
+        clock: Clock,
+        random: Random,
+        events: AssetEventBus,
+    ) -> None:
+        """Follow jobs of `journal` into `cache`."""
+        self._journal = journal
+        self._desk = desk
+        self._cache = cache
+        self._intake = intake
+        self._clock = clock
+        self._random = random
+        self._events = events
+
+    async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> CacheEntry:
+        """The cache entry with the job's verified file, the order closed; stored by us or by somebody else meanwhile.
+
+        Raises:
+            JobPending: `max_wait_s` passed and the job goes on.
+            JobFailed, JobCancelled: it ended without a file.
+            IntegrityError: its file is not what it should be.
+            ServiceError: the generator could not be asked; the job may go on.
+        """
+        if order.state is OrderState.ACCEPTED:
+            await self._wait(generator, order, max_wait_s)
+        async with self._desk.exclusively(order.key):
+            return await self._collect(generator, order)
+
+    async def fetch_again(self, generator: Generator, order: Order) -> CacheEntry:
+        """The entry of a closed order whose file was paid for and is no longer in the cache; nothing is bought.
+
+        Raises:
+            JobError, ServiceError: the generator doesn't have the file any more, or could not be asked.
+            IntegrityError: its file is not what it should be.
+        """
+        async with self._desk.exclusively(order.key):
+            return await self._fetch(generator, order, await generator.result(order.job_id or ""))
+
+    async def cancel(self, generator: Generator, order: Order) -> JobStatus:
+        """What became of the job after asking to stop it; the order is closed when it did stop.
+
+        Raises:
+            ServiceError: the generator could not be asked.
+        """
+        status = await generator.cancel(order.job_id or "")
+        if status.state in (JobState.CANCELLED, JobState.FAILED):
+            await self._end(order, status)
+        return status
+
+    async def _wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
+        job_id = order.job_id or ""
+
+        def tell(status: JobStatus) -> None:
+            if not status.is_final:
+                self._events.publish(
+                    JobProgressed(order.key, generator.name, job_id, status.state, status.fraction, status.message)
+                )
+
+        status = await wait_for_job(
+            lambda: self._look(generator, order, job_id),
+            clock=self._clock,
+            random=self._random,
+            max_wait_s=max_wait_s,
+            on_status=tell,
+        )
+        if status is None:
+            raise JobPending(
+                f"the job `{job_id}` at `{generator.name}` is not finished yet",
+                why="the longest wait is over" if max_wait_s else "nobody waits for it (`--detach`)",
+                hint="ask again with the same options: the job is adopted, nothing is ordered twice",
+                job_id=job_id,
+            )
+        self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
+        if status.state is not JobState.SUCCEEDED:
+            await self._end(order, status)
+            raise _ended_badly(generator, job_id, status)
+
+    async def _look(self, generator: Generator, order: Order, job_id: str) -> JobStatus:
+        try:
+            return await generator.status(job_id)
+        except JobError:
+            # Somebody else may have collected the job and let the generator forget it while we slept.
+            current = await self._journal.get(order.order_id)
+            if current is not None and current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
+                return _SUCCEEDED
+            raise
+
+    async def _end(self, order: Order, status: JobStatus) -> None:
+        cancelled = status.state is JobState.CANCELLED
+        state = OrderState.CANCELLED if cancelled else OrderState.FAILED
+        await self._journal.advance(order, state, detail=status.message)
+
+    async def _collect(self, generator: Generator, order: Order) -> CacheEntry:
+        """The entry, with the order's lock held."""
+        current = await self._journal.get(order.order_id) or order
+        if current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
+            entry = await self._cache.lookup(order.key)
+            if entry is not None:
+                await self._close(generator, current)
+                return entry
+        if not current.is_open:
+            raise JobFailed(
+                f"the job `{current.job_id}` was collected by somebody else and its file is gone since",
+                hint="ask again",
+                job_id=current.job_id,
+            )
+        file = await generator.result(current.job_id or "")
+        current = await self._journal.advance(current, OrderState.READY, cost=file.cost)
+        try:
+            entry = await self._fetch(generator, current, file)
+        except IntegrityError as error:
+            if not generator.is_paid:
+                # A broken file that cost nothing is thrown away, so that asking again makes a new one.
+                await self._journal.advance(current, OrderState.FAILED, detail=error.what)
+                await generator.discard(current.job_id or "")
+            raise
+        current = await self._journal.advance(current, OrderState.PUBLISHED, digest=entry.sha256)
+        await self._close(generator, current)
+        return entry
+
+    async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
+        if file.path is None:
+            raise JobError(
+                f"the file of the job `{order.job_id}` is at a web address, which this version can't fetch",
+                why="downloads belong to generators over HTTP",
+                job_id=order.job_id,
+            )
+        facts = Facts(
+            key=order.key,
+            request=order.request,
+            asset_id=file.asset_id,
+            asset_type=order.request.asset_type,
+            source=Source.GENERATED,
+            origin=Origin(
+                provider=f"generator:{generator.name}",
+                created_at=file.created_at or self._clock.now(),
+                generator=generator.name,
+                model=file.model,
+                job_id=order.job_id,
+            ),
+            stand_in=generator.is_stand_in,
+            paid=generator.is_paid,
+            cost=file.cost,
+            generation_time_ms=file.generation_time_ms,
+        )
+
+        async def downloaded(_media: MediaInfo, digest: str) -> None:
+            if order.is_open:
+                await self._journal.advance(order, OrderState.DOWNLOADED, digest=digest)
+
+        return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
+
+    async def _close(self, generator: Generator, order: Order) -> None:
+        if order.state is not OrderState.CLOSED:
+            await generator.discard(order.job_id or "")
+            await self._journal.advance(order, OrderState.CLOSED)
+
+
+def _ended_badly(generator: Generator, job_id: str, status: JobStatus) -> JobError:
+    if status.state is JobState.CANCELLED:
+        return JobCancelled(f"the job `{job_id}` at `{generator.name}` was cancelled", hint="ask again", job_id=job_id)
+    return JobFailed(
+        f"the generator `{generator.name}` could not make this asset",
+        why=status.message,
+        hint="nothing is ordered again by itself; ask again to try once more",
+        job_id=job_id,
+    )

@@ -1,0 +1,159 @@
+"""The door into the cache: a file is copied, looked into, compared with what was promised, and only then stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import anyio.to_thread
+
+from assetctl import filesystem
+from assetctl.cache.entries import EntryDraft
+from assetctl.errors import IntegrityError
+from assetctl.models import Asset, AssetRequest, AssetType, Reuse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.store import AssetCache
+    from assetctl.clock import Clock
+    from assetctl.models import Cost, MediaInfo, Origin, Source
+
+#: How long an answer may be reused, by how far it is shared (contract, `--reuse`); `always` is never reused at all.
+TIME_TO_LIVE: Final[Mapping[Reuse, timedelta | None]] = MappingProxyType(
+    {
+        Reuse.ONCE: timedelta(days=365),
+        Reuse.PER_PLAYER: timedelta(days=180),
+        Reuse.PER_PLAYTHROUGH: timedelta(days=90),
+        Reuse.ALWAYS: None,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a file besides its bytes; the fields mean what they mean in `cache.entries.EntryDraft`."""
+
+    key: str
+    request: AssetRequest
+    asset_id: str
+    asset_type: AssetType
+    source: Source
+    origin: Origin
+    stand_in: bool = False
+    paid: bool = False
+    library: str | None = None
+    fingerprint: str | None = None
+    url: str | None = None
+    cost: Cost | None = None
+    generation_time_ms: int | None = None
+
+
+class Intake:
+    """Takes files into the cache."""
+
+    def __init__(self, cache: AssetCache, *, probe: Callable[[Path, AssetType], MediaInfo], clock: Clock) -> None:
+        """Store into `cache` what `probe` finds playable; it raises IntegrityError for everything else."""
+        self._cache = cache
+        self._probe = probe
+        self._clock = clock
+
+    async def take(
+        self,
+        file: Path,
+        facts: Facts,
+        *,
+        sha256: str | None = None,
+        before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
+    ) -> CacheEntry:
+        """The entry for a verified copy of `file`; the file itself is left as it is.
+
+        `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
+
+        Raises:
+            IntegrityError: it is not playable as its type, or not the file with the digest `sha256`.
+            CacheError: it could not be copied or stored.
+        """
+        suffix = file.suffix.lower()
+        async with self._cache.partial(suffix) as partial:
+            media, digest = await anyio.to_thread.run_sync(self._copy_and_look, file, partial, facts.asset_type)
+            if sha256 is not None and digest != sha256:
+                raise IntegrityError(
+                    f"the file of `{facts.asset_id}` is not the one that was promised",
+                    why=f"its SHA-256 is {digest[:12]}…, promised was {sha256[:12]}…",
+                )
+            if before_store is not None:
+                await before_store(media, digest)
+            return await self._cache.store(partial, self._draft(facts, suffix, media))
+
+    def _copy_and_look(self, file: Path, partial: Path, asset_type: AssetType) -> tuple[MediaInfo, str]:
+        filesystem.copy(file, partial)
+        return self._probe(partial, asset_type), filesystem.sha256_of(partial)
+
+    def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:
+        time_to_live = TIME_TO_LIVE[facts.request.reuse]
+        return EntryDraft(
+            key=facts.key,
+            suffix=suffix,
+            asset_id=facts.asset_id,
+            asset_type=facts.asset_type,
+            request=facts.request,
+            origin=facts.origin,
+            source=facts.source,
+            media=media,
+            reuse=facts.request.reuse,
+            library=facts.library,
+            fingerprint=facts.fingerprint,
+            stand_in=facts.stand_in,
+            paid=facts.paid,
+            expires_at=None if time_to_live is None else self._clock.now() + time_to_live,
+            cost=facts.cost,
+            generation_time_ms=facts.generation_time_ms,
+            url=facts.url,
+        )
+
+
+def asset_of(
+    entry: CacheEntry, path: Path, source: Source, *, request: AssetRequest | None, warnings: tuple[str, ...] = ()
+) -> Asset:
+    """The asset that `entry` is, its verified bytes at `path`, delivered now as `source` for `request`.
+
+    Without a `request` it was asked for by id, and tells the request it was first made for, if there was one.
+    """
+    by_id = request is None
+    known = request or (entry.request if entry.request != AssetRequest(asset_type=entry.asset_type) else None)
+    return Asset(
+        asset_id=entry.asset_id,
+        path=path,
+        asset_type=entry.asset_type,
+        source=source,
+        origin=entry.origin,
+        sha256=entry.sha256,
+        size_bytes=entry.size_bytes,
+        media=entry.media,
+        url=entry.url,
+        request=known,
+        key=None if by_id and known is None else entry.key,
+        generation_time_ms=entry.generation_time_ms,
+        cost=entry.cost,
+        warnings=warnings,
+    )
+
+
+async def path_of(cache: AssetCache, entry: CacheEntry) -> Path:
+    """The path of the bytes of `entry`, hashed and found right just now.
+
+    Raises:
+        IntegrityError: they were damaged; they are set aside.
+    """
+    path = await cache.verified(entry)
+    if path is None:
+        raise IntegrityError(
+            f"the cached copy of `{entry.asset_id}` was damaged",
+            why="its bytes are not the ones that were stored; they were set aside",
+        )
+    return path

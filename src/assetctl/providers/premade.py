@@ -1,0 +1,135 @@
+"""The library, asked as a provider: what somebody made already, taken into the cache when it fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assetctl import keys
+from assetctl.errors import IntegrityError, LibraryError
+from assetctl.library.base import Standing
+from assetctl.models import AssetRequest, Availability, Origin, Source, Would
+from assetctl.providers.base import Step
+from assetctl.providers.intake import Facts, asset_of, path_of
+
+if TYPE_CHECKING:
+    from assetctl.cache.store import AssetCache
+    from assetctl.errors import AssetctlError
+    from assetctl.library.base import Candidate, Library, LibraryAsset
+    from assetctl.models import Asset, MediaInfo
+    from assetctl.providers.intake import Intake
+
+
+class PreMadeAssetProvider:
+    """Serves the best match of one library."""
+
+    def __init__(self, library: Library, *, cache: AssetCache, intake: Intake) -> None:
+        """Search `library` and take what matches through `intake` into `cache`."""
+        self._library = library
+        self._cache = cache
+        self._intake = intake
+
+    @property
+    def name(self) -> str:
+        """`library:` and the library's name."""
+        return f"library:{self._library.name}"
+
+    @property
+    def step(self) -> Step:
+        """The library's."""
+        return Step.LIBRARY
+
+    async def get_asset(self, asset_id: str) -> Asset | None:
+        """The library's asset with this id, verified and cached; None when it has none.
+
+        Raises:
+            LibraryError: the library can't be asked, or what it gave is broken.
+        """
+        found = await self._library.get(asset_id)
+        if found is None:
+            return None
+        key = keys.asset_key(self._library.name, found.asset_id)
+        return await self._delivered(found, AssetRequest(asset_type=found.asset_type), key, by_id=True)
+
+    async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
+        """The library's best match, verified and cached; None when nothing matches.
+
+        Raises:
+            LibraryError: the library can't be asked, or its best match is broken. Neither is "no match".
+        """
+        best = _best(await self._library.search(request))
+        return None if best is None else await self._delivered(best, request, key, by_id=False)
+
+    async def availability(self, request: AssetRequest, key: str) -> Availability:  # noqa: ARG002 - a provider's face
+        """Whether something matches, and of every candidate why or why not."""
+        candidates = await self._library.search(request)
+        best = _best(candidates)
+        reasons = tuple(_sentence(candidate) for candidate in candidates)
+        if best is None:
+            return Availability(None, reasons=reasons or ("nothing in it is near this request",))
+        return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=best.asset_id, reasons=reasons)
+
+    async def has_asset(self, asset_id: str) -> Availability:
+        """Whether the library has an asset with this id."""
+        found = await self._library.get(asset_id)
+        if found is None:
+            return Availability(None, reasons=("the library has no such id",))
+        return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=found.asset_id)
+
+    async def _delivered(self, found: LibraryAsset, request: AssetRequest, key: str, *, by_id: bool) -> Asset:
+        facts = Facts(
+            key=key,
+            request=request,
+            asset_id=found.asset_id,
+            asset_type=found.asset_type,
+            source=Source.PRE_MADE,
+            origin=found.origin or Origin(provider=self.name),
+            library=self._library.name,
+            fingerprint=found.fingerprint,
+            url=found.url,
+        )
+
+        async def unchanged(_media: MediaInfo, _digest: str) -> None:
+            await self._check_unchanged(found)
+
+        async with self._cache.partial() as target, self._library.open(found, target) as path:
+            try:
+                entry = await self._intake.take(path, facts, before_store=unchanged)
+            except IntegrityError as error:
+                raise _broken(found, error) from error
+        return asset_of(entry, await path_of(self._cache, entry), Source.PRE_MADE, request=None if by_id else request)
+
+    async def _check_unchanged(self, found: LibraryAsset) -> None:
+        if await self._library.standing(found.asset_id, found.fingerprint) is not Standing.SAME:
+            raise LibraryError(
+                f"the library's `{found.asset_id}` changed while it was read", hint="ask again when it is in place"
+            )
+
+
+def _best(candidates: list[Candidate]) -> LibraryAsset | None:
+    """The best match, None when nothing matches.
+
+    Raises:
+        LibraryError: nothing sound matches, but something broken would.
+    """
+    for candidate in candidates:
+        if candidate.matches:
+            return candidate.asset
+    for candidate in candidates:
+        if candidate.trouble is not None:
+            raise _broken(candidate.asset, candidate.trouble) from candidate.trouble
+    return None
+
+
+def _broken(asset: LibraryAsset, error: AssetctlError) -> LibraryError:
+    return LibraryError(
+        f"the library's `{asset.asset_id}` is broken",
+        why=error.what if error.why is None else f"{error.what}: {error.why}",
+        hint="mend or replace it, or ask with `--generate-on-trouble` to generate one instead",
+    )
+
+
+def _sentence(candidate: Candidate) -> str:
+    if candidate.refusal is not None:
+        return f"{candidate.asset.asset_id}: {candidate.refusal}"
+    notes = "; ".join(candidate.notes)
+    return f"{candidate.asset.asset_id}: matches{f' ({notes})' if notes else ''}"

@@ -1,0 +1,318 @@
+"""Answers a request by asking its providers in order.
+
+`AssetService` knows which step comes after which and what trouble stops a request; what a provider does is its own
+matter. Everything is handed in, nothing is global, and it has the face of a provider so that whoever holds it need not
+know what is inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from assetctl.errors import (
+    AssetctlError,
+    AssetUnavailable,
+    IntegrityError,
+    JobCancelled,
+    JobFailed,
+)
+from assetctl.events import (
+    AssetFetched,
+    AssetGenerated,
+    AssetRequested,
+    PlaceholderServed,
+    ProviderFailed,
+    ProviderMissed,
+)
+from assetctl.flights import Flights
+from assetctl.keys import canonical_form, request_key
+from assetctl.models import Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
+from assetctl.providers.base import Step
+from assetctl.validation import check_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Any
+
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.models import Asset, AssetRequest
+    from assetctl.providers.base import AssetProvider
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDefaults:
+    """What the settings fill in where a request demands nothing; part of the key like a demand."""
+
+    generator: str | None = None
+    provider: str | None = None
+    max_wait_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one provider would do for a request. Exactly one of `availability`, `skipped` and `error` is set."""
+
+    provider: str
+    elapsed_ms: float
+    availability: Availability | None = None
+    skipped: str | None = None
+    error: AssetctlError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The whole decision for a request, made without spending.
+
+    `request` is in effect after settings, `parts` is what `key` is the hash of, `verdicts` are in asking order.
+    """
+
+    request: AssetRequest
+    key: str
+    parts: dict[str, Any]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def decisive(self) -> Verdict | None:
+        """The verdict that would decide: the first with something to give, or trouble that stops; None when nobody."""
+        for verdict in self.verdicts:
+            if verdict.error is not None or (verdict.availability and verdict.availability.would is not None):
+                return verdict
+        return None
+
+
+def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
+    """Each step with None when `request` allows it, else why it is skipped."""
+    reasons: dict[Step, str | None] = dict.fromkeys(Step)
+    if not request.allow_placeholder:
+        reasons[Step.PLACEHOLDER] = "no placeholder wanted"
+    if not request.allow_generation:
+        reasons[Step.GENERATION] = "generation is not allowed"
+    if request.reuse is Reuse.ALWAYS:
+        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "reuse `always` makes a new one each time"
+    if not request.prefer_cached:
+        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "a fresh answer is wanted"
+    if request.strategy is Strategy.PRE_MADE_ONLY:
+        reasons[Step.STAND_IN] = reasons[Step.GENERATION] = "only pre-made assets are wanted"
+    if request.strategy is Strategy.GENERATE_ALWAYS:
+        for step in (Step.CACHE, Step.LIBRARY, Step.STAND_IN):
+            reasons[step] = "a new one is wanted whatever exists"
+    return reasons
+
+
+class AssetService:
+    """Requests in, verified assets out; equal requests at the same time are answered once."""
+
+    def __init__(
+        self,
+        providers: Sequence[AssetProvider],
+        *,
+        clock: Clock,
+        events: AssetEventBus,
+        defaults: RequestDefaults,
+        check_parameters: Callable[[AssetRequest], AssetRequest] | None = None,
+    ) -> None:
+        """Ask `providers` in the order given; `check_parameters` types and checks the knobs of a request."""
+        self._providers = tuple(providers)
+        self._clock = clock
+        self._events = events
+        self._defaults = defaults
+        self._check_parameters = check_parameters
+        self._flights: Flights[Asset] = Flights()
+
+    async def request_asset(self, request: AssetRequest) -> Asset:
+        """The asset that answers `request`, verified on disk, with every attempt that led to it.
+
+        Raises:
+            InvalidRequest: the request makes no sense; nobody was asked.
+            JobPending: a job makes it and goes on; an equal request adopts it.
+            AssetUnavailable: nobody could or was allowed to deliver.
+            AssetctlError: trouble that must not be passed over; its `attempts` say who was asked.
+        """
+        effective = self.effective(request)
+        key = request_key(effective)
+        return await self._flights.join((key, _policy(effective)), lambda: self._answer(effective, key))
+
+    async def get_asset(self, asset_id: str, *, prefer_cached: bool = True) -> Asset:
+        """The asset with this id from the first provider that has it; without `prefer_cached` the cache is passed over.
+
+        Raises:
+            AssetUnavailable: no provider has it.
+            AssetctlError: a provider that may have it is in trouble.
+        """
+        attempts: list[Attempt] = []
+        for provider in self._providers:
+            if provider.step is Step.CACHE and not prefer_cached:
+                continue
+            asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
+            if asset is not None:
+                return self._delivered(asset, attempts)
+        raise _with_attempts(
+            AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached"), attempts
+        )
+
+    async def is_asset_available(self, request_or_id: AssetRequest | str) -> Availability:
+        """The best answer of all providers that would be asked; nothing is spent or downloaded.
+
+        Raises:
+            InvalidRequest: the request makes no sense.
+            AssetctlError: trouble that would stop the request.
+        """
+        if isinstance(request_or_id, str):
+            return await self._availability_of(request_or_id)
+        decisive = (await self.explain(request_or_id)).decisive
+        if decisive is None:
+            return Availability(None)
+        if decisive.error is not None:
+            raise decisive.error
+        return decisive.availability or Availability(None)
+
+    async def explain(self, request: AssetRequest) -> Explanation:
+        """Every provider's verdict on `request`, without spending; trouble is told, not raised.
+
+        Raises:
+            InvalidRequest: the request makes no sense.
+        """
+        effective = self.effective(request)
+        key = request_key(effective)
+        permitted = permitted_steps(effective)
+        verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
+        return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
+
+    def effective(self, request: AssetRequest) -> AssetRequest:
+        """`request` checked, with the settings in force where it demands nothing.
+
+        Raises:
+            InvalidRequest: it makes no sense, or a parameter isn't one of its generator's.
+        """
+        check_request(request)
+        filled = replace(
+            request,
+            generator=request.generator or self._defaults.generator,
+            provider=request.provider or self._defaults.provider,
+            max_wait_s=self._defaults.max_wait_s if request.max_wait_s is None else request.max_wait_s,
+        )
+        return filled if self._check_parameters is None else self._check_parameters(filled)
+
+    async def _answer(self, request: AssetRequest, key: str) -> Asset:
+        self._events.publish(AssetRequested(key, request))
+        permitted = permitted_steps(request)
+        attempts: list[Attempt] = []
+        troubles: list[AssetctlError] = []
+        for provider in self._providers:
+            if (reason := permitted[provider.step]) is not None:
+                attempts.append(Attempt(provider.name, AttemptOutcome.SKIPPED, 0.0, reason))
+                continue
+            try:
+                asset = await self._ask(provider, attempts, key, lambda p=provider: p.find_asset(request, key))
+            except AssetctlError as error:
+                if _stops(provider.step, error, request):
+                    raise
+                troubles.append(error)
+                continue
+            if asset is not None:
+                return self._delivered(asset, attempts, troubles)
+        raise _with_attempts(_nobody(request, troubles), attempts)
+
+    async def _ask(
+        self,
+        provider: AssetProvider,
+        attempts: list[Attempt],
+        key: str | None,
+        call: Callable[[], Awaitable[Asset | None]],
+    ) -> Asset | None:
+        started_s = self._clock.elapsed_s()
+
+        def attempt(outcome: AttemptOutcome, detail: str | None = None) -> None:
+            attempts.append(Attempt(provider.name, outcome, (self._clock.elapsed_s() - started_s) * 1000, detail))
+
+        try:
+            asset = await call()
+        except AssetctlError as error:
+            attempt(AttemptOutcome.ERROR, error.what)
+            self._events.publish(ProviderFailed(key, provider.name, error.what))
+            raise _with_attempts(error, attempts) from error.__cause__
+        attempt(AttemptOutcome.MISS if asset is None else AttemptOutcome.HIT)
+        if asset is None:
+            self._events.publish(ProviderMissed(key, provider.name, None))
+        return asset
+
+    def _delivered(self, asset: Asset, attempts: Sequence[Attempt], troubles: Sequence[AssetctlError] = ()) -> Asset:
+        warnings = (*asset.warnings, *(_sentence(trouble) for trouble in troubles))
+        told = replace(asset, attempts=tuple(attempts), warnings=warnings)
+        match told.source:
+            case Source.GENERATED:
+                self._events.publish(AssetGenerated(told.key, told))
+            case Source.PLACEHOLDER:
+                self._events.publish(PlaceholderServed(told.key, told))
+            case Source.CACHED | Source.PRE_MADE:
+                self._events.publish(AssetFetched(told.key, told, told.source))
+        return told
+
+    async def _verdict(
+        self, provider: AssetProvider, request: AssetRequest, key: str, permitted: dict[Step, str | None]
+    ) -> Verdict:
+        if (reason := permitted[provider.step]) is not None:
+            return Verdict(provider.name, 0.0, skipped=reason)
+        started_s = self._clock.elapsed_s()
+        availability: Availability | None = None
+        trouble: AssetctlError | None = None
+        try:
+            availability = await provider.availability(request, key)
+        except AssetctlError as error:
+            trouble = error
+        elapsed_ms = (self._clock.elapsed_s() - started_s) * 1000
+        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble)
+
+    async def _availability_of(self, asset_id: str) -> Availability:
+        for provider in self._providers:
+            availability = await provider.has_asset(asset_id)
+            if availability.would is not None:
+                return availability
+        return Availability(None)
+
+
+def _policy(request: AssetRequest) -> tuple[object, ...]:
+    """What may lead equal keys to different answers."""
+    return (
+        request.strategy,
+        request.prefer_cached,
+        request.allow_generation,
+        request.generate_on_trouble,
+        request.allow_placeholder,
+        request.max_wait_s,
+    )
+
+
+def _stops(step: Step, error: AssetctlError, request: AssetRequest) -> bool:
+    """Whether trouble at `step` ends the request instead of moving on to the next provider."""
+    match step:
+        case Step.CACHE | Step.STAND_IN:
+            return not isinstance(error, IntegrityError)
+        case Step.LIBRARY:
+            return not request.generate_on_trouble
+        case Step.GENERATION:
+            return not isinstance(error, JobFailed | JobCancelled)
+        case Step.PLACEHOLDER:
+            return True
+
+
+def _nobody(request: AssetRequest, troubles: Sequence[AssetctlError]) -> AssetctlError:
+    if troubles:
+        return troubles[-1]
+    if request.allow_generation and request.strategy is not Strategy.PRE_MADE_ONLY:
+        return AssetUnavailable("nobody has this asset", hint="`assetctl explain` with the same options shows why")
+    return AssetUnavailable(
+        "nobody has this asset, and generating it is not allowed",
+        hint="ask without `--no-generate`, or `assetctl explain` with the same options shows why",
+    )
+
+
+def _with_attempts(error: AssetctlError, attempts: Sequence[Attempt]) -> AssetctlError:
+    error.attempts = tuple(attempts)
+    return error
+
+
+def _sentence(error: AssetctlError) -> str:
+    return error.what if error.why is None else f"{error.what}: {error.why}"

@@ -1,0 +1,147 @@
+"""Whether a request makes sense at all, before anybody is asked.
+
+The same rules for options, JSON Lines, manifests and library callers. What a generator can do is its own matter
+(`generation/parameters.py`); what exists is the providers'.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import InvalidRequest
+from assetctl.models import Reuse
+
+if TYPE_CHECKING:
+    from assetctl.models import AssetRequest
+
+MAX_ID_LENGTH: Final = 200
+MAX_PROMPT_LENGTH: Final = 10_000
+MAX_DURATION_S: Final = 3600.0
+MAX_WAIT_S: Final = 7 * 86_400.0
+_SEED_LIMIT: Final = 2**63
+
+# Letters, marks and digits of every script, and what game ids are commonly joined with. Ids become file names, tags and
+# terminal text: what could be a path, a control or invisible is refused rather than repaired.
+_ID_CATEGORIES: Final = ("L", "M", "N")
+_ID_PUNCTUATION: Final = frozenset(" _-.:+@")
+
+
+def check_request(request: AssetRequest) -> None:
+    """Return when `request` makes sense.
+
+    Raises:
+        InvalidRequest: the first rule it breaks, with the value and what would be right.
+    """
+    _check_context(request)
+    for name in ("scene_id", "choice_id", "character_id", "location_id", "player_id", "playthrough_id"):
+        check_id(name.removesuffix("_id"), getattr(request, name))
+    for name in ("generator", "provider", "model"):
+        _check_label(name, getattr(request, name))
+    _check_prompt(request.prompt)
+    _check_seconds("duration", request.duration_s, minimum=0.0, maximum=MAX_DURATION_S, minimum_allowed=False)
+    _check_seconds("max wait", request.max_wait_s, minimum=0.0, maximum=MAX_WAIT_S, minimum_allowed=True)
+    if request.seed is not None and not 0 <= request.seed < _SEED_LIMIT:
+        raise InvalidRequest(f"the seed `{request.seed}` is out of range", why="a seed is 0 to 2^63 - 1")
+    _check_reuse(request)
+
+
+def check_id(name: str, value: str | None) -> None:
+    """Return when `value` can be the id of a `name`; None is fine, it is not demanded.
+
+    Raises:
+        InvalidRequest: it is empty, too long, or has a character that no id may have.
+    """
+    if value is None:
+        return
+    if not value.strip():
+        raise InvalidRequest(f"the {name} id is empty", hint=f"name the {name} or leave `--{name}` out")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidRequest(
+            f"the {name} id is too long",
+            why=f"it has {len(value):,} characters, an id at most {MAX_ID_LENGTH}",
+            hint=f"it starts with `{value[:24]}`: was a text given where an id belongs?",
+        )
+    for position, character in enumerate(value):
+        if not _may_stand_in_id(character):
+            raise InvalidRequest(
+                f"the {name} id has a character that no id may have",
+                why=f"`{_described(character)}` at position {position + 1}",
+                hint="ids are made of letters, digits, spaces and `_ - . : + @`",
+            )
+    if value != value.strip() or value.startswith(("-", ".")) or ".." in value:
+        raise InvalidRequest(
+            f"`{value}` cannot be the id of a {name}",
+            why="an id doesn't begin with `-` or `.`, begin or end with a space, or contain `..`",
+        )
+
+
+def _may_stand_in_id(character: str) -> bool:
+    return character in _ID_PUNCTUATION or unicodedata.category(character).startswith(_ID_CATEGORIES)
+
+
+def _described(character: str) -> str:
+    name = unicodedata.name(character, "control character")
+    return f"U+{ord(character):04X} {name}"
+
+
+def _check_context(request: AssetRequest) -> None:
+    context = (request.scene_id, request.choice_id, request.character_id, request.location_id, request.prompt)
+    if all(part is None for part in context):
+        raise InvalidRequest(
+            "the request doesn't say what it is for",
+            why="at least one of scene, choice, character, location or prompt is needed",
+            hint="assetctl request --scene romance_5 --choice confess",
+        )
+
+
+def _check_label(name: str, value: str | None) -> None:
+    if value is None:
+        return
+    if not value.strip() or len(value) > MAX_ID_LENGTH or not value.isprintable():
+        raise InvalidRequest(
+            f"`{value[:24]}` cannot be the name of a {name}",
+            why=f"a name has 1 to {MAX_ID_LENGTH} printable characters",
+        )
+
+
+def _check_prompt(prompt: str | None) -> None:
+    if prompt is None:
+        return
+    if not prompt.strip():
+        raise InvalidRequest("the prompt is empty", hint="say what the asset shows, or leave `--prompt` out")
+    if len(prompt) > MAX_PROMPT_LENGTH:
+        raise InvalidRequest(
+            "the prompt is too long", why=f"it has {len(prompt):,} characters, at most {MAX_PROMPT_LENGTH:,} are taken"
+        )
+    for position, character in enumerate(prompt):
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r":
+            raise InvalidRequest(
+                "the prompt has a control character", why=f"`{_described(character)}` at position {position + 1}"
+            )
+
+
+def _check_seconds(name: str, value: float | None, *, minimum: float, maximum: float, minimum_allowed: bool) -> None:
+    if value is None:
+        return
+    too_small = value < minimum or (value == minimum and not minimum_allowed)
+    if not math.isfinite(value) or too_small or value > maximum:
+        bound = "from" if minimum_allowed else "more than"
+        raise InvalidRequest(
+            f"`{value:g}` is no {name} in seconds", why=f"it must be {bound} {minimum:g} and at most {maximum:g}"
+        )
+
+
+def _check_reuse(request: AssetRequest) -> None:
+    needed = {
+        Reuse.PER_PLAYER: ("player", request.player_id),
+        Reuse.PER_PLAYTHROUGH: ("playthrough", request.playthrough_id),
+    }
+    name, value = needed.get(request.reuse, ("", ""))
+    if value is None:
+        raise InvalidRequest(
+            f"`--reuse {request.reuse.value}` needs to know the {name}",
+            why="without it nobody could tell whose result it is",
+            hint=f"add `--{name} ID`, or leave `--reuse` out to share the result with everybody",
+        )

@@ -1,0 +1,275 @@
+"""Settings in, a ready stack out: the one place that knows which class stands behind which Protocol.
+
+It is also the one place of late imports: each part is built and loaded when it is first used, so that an answer from
+the cache never pays for the generator, the media libraries or a backend.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from assetctl.errors import ConfigError
+from assetctl.providers.base import Step
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
+
+    from assetctl.cache.store import AssetCache
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.generation.journal import Journal
+    from assetctl.generation.ordering import OrderDesk
+    from assetctl.generation.registry import GeneratorRegistry
+    from assetctl.library.folder import FolderLibrary
+    from assetctl.media.thumbnail import Cell
+    from assetctl.models import Asset, AssetRequest, AssetType, Availability, MediaInfo
+    from assetctl.providers.base import AssetProvider
+    from assetctl.providers.following import JobFollower
+    from assetctl.providers.intake import Intake
+    from assetctl.service import AssetService
+    from assetctl.settings import Settings
+
+
+@asynccontextmanager
+async def open_stack(
+    settings: Settings, *, events: AssetEventBus, clock: Clock, offline: bool = False
+) -> AsyncGenerator[Stack]:
+    """Within the block, a stack as `settings` want it; afterwards all it opened is closed.
+
+    Raises:
+        ConfigError: the settings name something this version can't do.
+    """
+    if settings.library.kind != "folder":
+        raise ConfigError(
+            f"the library kind `{settings.library.kind}` is not supported by this version",
+            hint='set `library.kind = "folder"`',
+        )
+    stack = Stack(settings, events=events, clock=clock, offline=offline)
+    try:
+        yield stack
+    finally:
+        await stack.close()
+
+
+class Stack:
+    """The parts of one running assetctl, each built when it is first used."""
+
+    def __init__(self, settings: Settings, *, events: AssetEventBus, clock: Clock, offline: bool) -> None:
+        """Build nothing yet."""
+        self.settings = settings
+        self.events = events
+        self.clock = clock
+        self._offline = offline
+
+    @cached_property
+    def cache(self) -> AssetCache:
+        """The disk cache."""
+        from assetctl.cache.store import AssetCache
+
+        return AssetCache(self.settings.data_dir / "cache", clock=self.clock)
+
+    @cached_property
+    def library(self) -> FolderLibrary:
+        """The library of pre-made assets."""
+        from assetctl.library.folder import FolderLibrary
+
+        return FolderLibrary(
+            self.settings.library.path,
+            snapshot=self.settings.data_dir / "library-folder.json",
+            clock=self.clock,
+            probe=probe,
+            must_exist=self.settings.origins["library.path"] != "default",
+        )
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The durable list of jobs."""
+        from assetctl.generation.journal import Journal
+
+        return Journal(self.settings.data_dir / "journal.sqlite3", clock=self.clock)
+
+    @cached_property
+    def registry(self) -> GeneratorRegistry:
+        """The generators."""
+        from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
+
+        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock))
+
+    @cached_property
+    def desk(self) -> OrderDesk:
+        """Where orders are placed."""
+        from assetctl.generation.ordering import OrderDesk
+
+        return OrderDesk(
+            self.journal,
+            locks_folder=self.settings.data_dir / "locks",
+            clock=self.clock,
+            events=self.events,
+            max_orders=self.settings.budget.max_generations_per_run,
+        )
+
+    @cached_property
+    def follower(self) -> JobFollower:
+        """Who brings jobs home."""
+        from random import Random
+
+        from assetctl.providers.following import JobFollower
+
+        return JobFollower(
+            journal=self.journal,
+            desk=self.desk,
+            cache=self.cache,
+            intake=self.intake,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            events=self.events,
+        )
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The door into the cache."""
+        from assetctl.providers.intake import Intake
+
+        return Intake(self.cache, probe=probe, clock=self.clock)
+
+    @cached_property
+    def service(self) -> AssetService:
+        """The service over all providers."""
+        from assetctl.service import AssetService, RequestDefaults
+
+        generation = self.settings.generation
+        return AssetService(
+            self._providers(),
+            clock=self.clock,
+            events=self.events,
+            defaults=RequestDefaults(
+                generator=generation.generator,
+                provider=generation.default_provider if self.settings.backend.url else None,
+                max_wait_s=generation.max_wait_s,
+            ),
+            check_parameters=self._with_checked_parameters,
+        )
+
+    async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
+        """The asset as cells of colour, at most `columns` wide and `rows` high."""
+        import anyio.to_thread
+
+        from assetctl.media.thumbnail import preview_lines
+
+        return await anyio.to_thread.run_sync(preview_lines, asset.path, asset.asset_type, columns, rows)
+
+    async def library_problems(self) -> Sequence[str]:
+        """A sentence for each thing in the library that can't be used.
+
+        Raises:
+            LibraryError: the library can't be read.
+        """
+        return await self.library.problems()
+
+    async def close(self) -> None:
+        """What was opened is closed."""
+        if "cache" in self.__dict__:
+            await self.cache.aclose()
+
+    def _providers(self) -> list[AssetProvider]:
+        """The stack, in asking order. A new provider is a line here."""
+        from assetctl.providers.cached import CachedAssetProvider
+
+        libraries = {self.library.name: self.library}
+        providers: list[AssetProvider] = [
+            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
+            OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
+            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock, stand_ins=True),
+        ]
+        if self.settings.generation.enabled:
+            providers.append(OnFirstUse("generator", Step.GENERATION, self._generated))
+        providers.append(OnFirstUse("placeholder", Step.PLACEHOLDER, self._placeholder))
+        return providers
+
+    def _pre_made(self) -> AssetProvider:
+        from assetctl.providers.premade import PreMadeAssetProvider
+
+        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+
+    def _generated(self) -> AssetProvider:
+        from assetctl.providers.generated import GeneratedAssetProvider
+
+        return GeneratedAssetProvider(
+            self.registry,
+            journal=self.journal,
+            desk=self.desk,
+            follower=self.follower,
+            cache=self.cache,
+            clock=self.clock,
+            offline=self._offline,
+        )
+
+    def _placeholder(self) -> AssetProvider:
+        from assetctl.media.placeholder import write_placeholder
+        from assetctl.providers.placeholder import PlaceholderAssetProvider
+
+        return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
+
+    def _with_checked_parameters(self, request: AssetRequest) -> AssetRequest:
+        # Without knobs there is nothing to check, and no generator needs to be loaded to answer from the cache.
+        if not request.parameters or request.generator is None:
+            return request
+        from assetctl.generation.parameters import checked_parameters
+
+        generator = self.registry.get(request.generator)
+        return replace(request, parameters=checked_parameters(request.parameters, generator, request.asset_type))
+
+
+class OnFirstUse:
+    """A provider that is built when it is first asked."""
+
+    def __init__(self, name: str, step: Step, build: Callable[[], AssetProvider]) -> None:
+        """Be called `name`, serve `step`, and `build` later."""
+        self._name = name
+        self._step = step
+        self._build = build
+
+    @cached_property
+    def _provider(self) -> AssetProvider:
+        return self._build()
+
+    @property
+    def name(self) -> str:
+        """The name it was given, known before it is built."""
+        return self._name
+
+    @property
+    def step(self) -> Step:
+        """The step it was given, known before it is built."""
+        return self._step
+
+    async def get_asset(self, asset_id: str) -> Asset | None:
+        """What the provider says."""
+        return await self._provider.get_asset(asset_id)
+
+    async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
+        """What the provider says."""
+        return await self._provider.find_asset(request, key)
+
+    async def availability(self, request: AssetRequest, key: str) -> Availability:
+        """What the provider says."""
+        return await self._provider.availability(request, key)
+
+    async def has_asset(self, asset_id: str) -> Availability:
+        """What the provider says."""
+        return await self._provider.has_asset(asset_id)
+
+
+def probe(path: Path, asset_type: AssetType) -> MediaInfo:
+    """What a look into the media file at `path` finds (`media.probe`).
+
+    Raises:
+        IntegrityError: it is not playable media of that type.
+    """
+    from assetctl.media.probe import probe as look
+
+    return look(path, asset_type)

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-import anyio
+from assetctl import eventloop
 
 
 class Clock(Protocol):
@@ -48,4 +48,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for `seconds`."""
+        import anyio  # noqa: PLC0415 - an answer from the cache never sleeps
+
+        await eventloop.started()
         await anyio.sleep(seconds)

@@ -6,7 +6,6 @@ in UTC; money is a decimal in text.
 
 from __future__ import annotations
 
-import difflib
 import math
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -131,6 +130,8 @@ def word(name: str, value: object, words: type_[_E]) -> _E:
 
 def nearest_hint(given: str, known: frozenset[str] | list[str]) -> str:
     """A sentence that suggests the known word nearest to `given`, or lists them all."""
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     close = difflib.get_close_matches(given, sorted(known), n=1)
     return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(known))}"
 

@@ -10,9 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 from assetctl import filesystem
+from assetctl.eventloop import in_thread
 from assetctl.text import file_name
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ async def export(asset: Asset, target: str) -> Path:
     Raises:
         CacheError: it could not be written; what was there before still is.
     """
-    return await anyio.to_thread.run_sync(_export, asset, target)
+    return await in_thread(_export, asset, target)
 
 
 def _export(asset: Asset, target: str) -> Path:

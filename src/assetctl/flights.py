@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-import anyio
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
+
+    import anyio
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Flights(Generic[T]):
             Exception: whatever `work` raised, for everybody who joined.
         """
         while (flight := self._waiting.get(name)) is not None:
-            await flight.landed.wait()
+            await flight.landed()
             if flight.outcome is not None:
                 return flight.outcome()
         flight = self._waiting[name] = _Flight()
@@ -42,7 +42,7 @@ class Flights(Generic[T]):
             return result
         finally:
             del self._waiting[name]
-            flight.landed.set()
+            flight.land()
 
 
 class _Flight(Generic[T]):
@@ -50,7 +50,18 @@ class _Flight(Generic[T]):
 
     def __init__(self) -> None:
         self.outcome: Callable[[], T] | None = None
-        self.landed = anyio.Event()
+        self._event: anyio.Event | None = None
+
+    async def landed(self) -> None:
+        if self._event is None:
+            import anyio  # noqa: PLC0415 - a lone request, the usual case, has nobody who waits
+
+            self._event = anyio.Event()
+        await self._event.wait()
+
+    def land(self) -> None:
+        if self._event is not None:
+            self._event.set()
 
 
 def _raiser(error: Exception) -> Callable[[], NoReturn]:

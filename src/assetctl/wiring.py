@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl.errors import ConfigError
+from assetctl.eventloop import in_thread
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
@@ -156,11 +157,9 @@ class Stack:
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
         """The asset as cells of colour, at most `columns` wide and `rows` high."""
-        import anyio.to_thread
-
         from assetctl.media.thumbnail import preview_lines
 
-        return await anyio.to_thread.run_sync(preview_lines, asset.path, asset.asset_type, columns, rows)
+        return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
 
     async def library_problems(self) -> Sequence[str]:
         """A sentence for each thing in the library that can't be used.

@@ -11,20 +11,19 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
-
+from assetctl import eventloop
 from assetctl.errors import Interrupted
 from assetctl.events import JobAdopted, JobEnded, JobSubmitted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from assetctl.events import AssetEventBus, Event
 
 T = TypeVar("T")
 
 
-def run(work: Callable[[], Awaitable[T]], events: AssetEventBus) -> T:
+def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
     """What `work` returns, run in an event loop of its own.
 
     Raises:
@@ -34,12 +33,18 @@ def run(work: Callable[[], Awaitable[T]], events: AssetEventBus) -> T:
     unsubscribe = events.subscribe(jobs)
     with _signals() as received:
         try:
-            return anyio.run(work)
+            return eventloop.run(work, _in_loop)
         except KeyboardInterrupt:
             number = received[0] if received else signal.SIGINT
             raise _interrupted(signal.Signals(number), jobs) from None
         finally:
             unsubscribe()
+
+
+def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
+    import anyio  # noqa: PLC0415 - loaded when somebody first has to wait (`eventloop.py`)
+
+    return anyio.run(rest)
 
 
 class _OpenJobs:

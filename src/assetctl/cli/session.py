@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from assetctl import wiring
+from assetctl import eventloop, wiring
 from assetctl.cli.output import Printer
 from assetctl.cli.progress import showing_progress
 from assetctl.cli.running import run
@@ -12,7 +12,7 @@ from assetctl.clock import SystemClock
 from assetctl.events import AssetEventBus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from assetctl.cli.state import CliState
     from assetctl.wiring import Stack
@@ -25,8 +25,12 @@ def printer_for(state: CliState, *, as_json: bool = False) -> Printer:
     return Printer.for_process(as_json=as_json, quiet=state.quiet, verbose=state.verbose)
 
 
-def with_stack(state: CliState, printer: Printer, work: Callable[[Stack], Awaitable[T]]) -> T:
+def with_stack(
+    state: CliState, printer: Printer, work: Callable[[Stack], Coroutine[Any, Any, T]], *, may_be_quick: bool = False
+) -> T:
     """What `work` returns, given a ready stack that is closed afterwards.
+
+    With `may_be_quick` the event loop starts only when `work` first has to wait (`eventloop.py`).
 
     Raises:
         AssetctlError: whatever the settings, the stack or the work found wrong.
@@ -35,9 +39,11 @@ def with_stack(state: CliState, printer: Printer, work: Callable[[Stack], Awaita
     events = AssetEventBus()
     clock = SystemClock()
 
-    async def in_loop() -> T:
+    async def worked() -> T:
+        if not may_be_quick:
+            await eventloop.started()
         async with wiring.open_stack(settings, events=events, clock=clock, offline=state.offline) as stack:
             return await work(stack)
 
     with showing_progress(events, printer, state.progress, clock=clock):
-        return run(in_loop, events)
+        return run(worked, events)

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio.to_thread
-
 from assetctl import filesystem
 from assetctl.documents import (
     cost_document,
@@ -33,6 +31,7 @@ from assetctl.documents import (
     timestamp,
 )
 from assetctl.errors import InvalidRequest, JournalError
+from assetctl.eventloop import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -136,7 +135,7 @@ class Journal:
         Raises:
             JournalError: the journal can't be read or written.
         """
-        return await anyio.to_thread.run_sync(self._intend, key, generator, request)
+        return await in_thread(self._intend, key, generator, request)
 
     async def advance(
         self,
@@ -154,7 +153,7 @@ class Journal:
             JournalError: the journal can't be written, or the order isn't in it any more.
         """
         facts = {"job_id": job_id, "digest": digest, "detail": detail, "cost": _cost_text(cost)}
-        return await anyio.to_thread.run_sync(self._advance, order.order_id, state, facts)
+        return await in_thread(self._advance, order.order_id, state, facts)
 
     async def open_order(self, key: str) -> Order | None:
         """The order that occupies `key`, None when there is none.
@@ -196,7 +195,7 @@ class Journal:
         return await self._select(f"WHERE state IN ({marks}) ORDER BY created_at, rowid", tuple(OPEN))
 
     async def _select(self, clause: str, values: tuple[str, ...]) -> list[Order]:
-        return await anyio.to_thread.run_sync(self._select_sync, clause, values)
+        return await in_thread(self._select_sync, clause, values)
 
     def _select_sync(self, clause: str, values: tuple[str, ...]) -> list[Order]:
         if not self._path.exists():

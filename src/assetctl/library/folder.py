@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from anyio import to_thread
-
 from assetctl.errors import AssetctlError, LibraryError
+from assetctl.eventloop import in_thread
 from assetctl.library.base import Candidate, Standing
 from assetctl.library.files import LeadsElsewhere, find_file
 from assetctl.library.index import FolderIndex
@@ -75,7 +74,7 @@ class FolderLibrary:
         Raises:
             LibraryError: several files bear the id, the sidecar cannot be used, or the folder cannot be read.
         """
-        return await to_thread.run_sync(self._get, asset_id)
+        return await in_thread(self._get, asset_id)
 
     async def search(self, request: AssetRequest) -> list[Candidate]:
         """The candidates as `matching.rank` orders them, each looked at on disk.
@@ -83,7 +82,7 @@ class FolderLibrary:
         Raises:
             LibraryError: the folder cannot be read.
         """
-        return await to_thread.run_sync(self._search, request)
+        return await in_thread(self._search, request)
 
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """Whether the file is there and of the same size and time; a look at the whole folder only for a sidecar's id.
@@ -91,7 +90,7 @@ class FolderLibrary:
         Raises:
             LibraryError: several files bear the id, or the file cannot be looked at.
         """
-        found = await to_thread.run_sync(self._find, asset_id)
+        found = await in_thread(self._find, asset_id)
         if found is None:
             return Standing.GONE
         return Standing.SAME if found.fingerprint == fingerprint else Standing.CHANGED
@@ -103,7 +102,7 @@ class FolderLibrary:
         Raises:
             LibraryError: it is gone, empty, replaced since it was found, or reached by a link that leads elsewhere.
         """
-        found = await to_thread.run_sync(self._find, asset.asset_id)
+        found = await in_thread(self._find, asset.asset_id)
         yield _checked(asset, found).path
 
     async def problems(self) -> tuple[str, ...]:
@@ -112,7 +111,7 @@ class FolderLibrary:
         Raises:
             LibraryError: the folder cannot be read.
         """
-        return (await to_thread.run_sync(self._index.shelf)).problems
+        return (await in_thread(self._index.shelf)).problems
 
     # The rest runs in worker threads.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
@@ -61,7 +62,12 @@ class Sidecar:
 
 
 SIDECAR_FIELDS: Final = frozenset(entry.name for entry in fields(Sidecar))
-_ADAPTER: Final = TypeAdapter(Sidecar)
+
+
+@cache
+def _adapter() -> TypeAdapter[Sidecar]:
+    # Made when it is needed first: a library without sidecars, or nothing remembered, never does.
+    return TypeAdapter(Sidecar)
 
 
 def parse_sidecar(content: bytes, path: str) -> Sidecar:
@@ -88,7 +94,7 @@ def _checked(document: dict[str, Any], text: str, path: str) -> Sidecar:
             what = f"the sidecar `{path}` has no field `{name:.80}`"
             raise LibraryError(what, why=_line_of(name, text), hint=nearest_hint(name, SIDECAR_FIELDS))
     try:
-        sidecar = _ADAPTER.validate_python(document)
+        sidecar = _adapter().validate_python(document)
     except ValidationError as error:
         raise _wrong_value(error.errors(include_url=False, include_input=False)[0], text, path) from error
     if sidecar.id is not None and asset_type_by_name(sidecar.id.rpartition("/")[2]) is not None:

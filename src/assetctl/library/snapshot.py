@@ -12,8 +12,9 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,7 +38,10 @@ class Snapshot:
     schema: Literal["assetctl.library-snapshot/1"] = "assetctl.library-snapshot/1"
 
 
-_ADAPTER: Final = TypeAdapter(Snapshot)
+@cache
+def _adapter() -> TypeAdapter[Snapshot]:
+    # Made when it is needed first: a library without sidecars, or nothing remembered, never does.
+    return TypeAdapter(Snapshot)
 
 
 def load_snapshot(path: Path | None, root: str) -> Snapshot:
@@ -45,7 +49,7 @@ def load_snapshot(path: Path | None, root: str) -> Snapshot:
     if path is None:
         return Snapshot(root)
     try:
-        snapshot = _ADAPTER.validate_json(path.read_bytes())
+        snapshot = _adapter().validate_json(path.read_bytes())
     except FileNotFoundError:
         return Snapshot(root)
     except (OSError, ValidationError) as error:
@@ -60,7 +64,7 @@ def save_snapshot(path: Path | None, snapshot: Snapshot) -> bool:
         return False
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, _ADAPTER.dump_json(snapshot, exclude_none=True))
+        _replace(path, _adapter().dump_json(snapshot, exclude_none=True))
     except OSError as error:
         _log.debug("the library snapshot `%s` cannot be written: %s", path, error.strerror)
         return False

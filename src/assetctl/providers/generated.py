@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assetctl import eventloop
 from assetctl.errors import AssetUnavailable, IntegrityError, JobError
 from assetctl.generation.base import GenerationOrder
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
@@ -68,6 +69,7 @@ class GeneratedAssetProvider:
         generator = self._usable(request)
         if generator is None:
             return None
+        await eventloop.started()
         entry = await self._paid_before(generator, request, key) or await self._made(generator, request, key)
         return asset_of(entry, await path_of(self._cache, entry), Source.GENERATED, request=request)
 
@@ -78,6 +80,7 @@ class GeneratedAssetProvider:
             return Availability(None, reasons=(f"`{request.generator}` can't be used offline",))
         order = await self._journal.open_order(key)
         job = "a new job" if order is None else f"the job `{order.job_id}`, which is {order.state} already"
+        await eventloop.started()
         estimate = await generator.estimate(GenerationOrder(key, request))
         return Availability(
             Would.GENERATE, source=Source.GENERATED, estimate=estimate, reasons=(f"`{generator.name}` makes it: {job}",)

@@ -7,11 +7,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import anyio.to_thread
-
 from assetctl import filesystem
 from assetctl.cache.entries import EntryDraft
 from assetctl.errors import IntegrityError
+from assetctl.eventloop import in_thread
 from assetctl.models import Asset, AssetRequest, AssetType, Reuse
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Intake:
         """
         suffix = file.suffix.lower()
         async with self._cache.partial(suffix) as partial:
-            media, digest = await anyio.to_thread.run_sync(self._copy_and_look, file, partial, facts.asset_type)
+            media, digest = await in_thread(self._copy_and_look, file, partial, facts.asset_type)
             if sha256 is not None and digest != sha256:
                 raise IntegrityError(
                     f"the file of `{facts.asset_id}` is not the one that was promised",

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import anyio.to_thread
-
 from assetctl import filesystem
+from assetctl.eventloop import in_thread
 from assetctl.models import Asset, AssetType, Availability, Origin, Source, Would
 from assetctl.providers.base import Step
 
@@ -61,7 +60,7 @@ class PlaceholderAssetProvider:
         """
         if request.asset_type not in _DRAWABLE:
             return None
-        return await anyio.to_thread.run_sync(self._drawn, request, key)
+        return await in_thread(self._drawn, request, key)
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:  # noqa: ARG002 - a provider's face
         """A placeholder, whenever it is asked for."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cli.batch import answer_lines
 from assetctl.cli.delivery import DeliveryOptions, check_delivery, deliver, delivery_options
 from assetctl.cli.explaining import plan_document, plan_sentence
 from assetctl.cli.options import Json, request_options
@@ -44,6 +43,8 @@ def request(
     printer = printer_for(state, as_json=as_json)
     if source is not None:
         _check_source(source, delivery)
+        from assetctl.cli.batch import answer_lines  # noqa: PLC0415 - brings task groups, which one answer doesn't need
+
         return with_stack(state, printer, lambda stack: answer_lines(stack, request, printer))
     if dry_run:
         return with_stack(state, printer, lambda stack: _tell_plan(stack, request, printer))
@@ -51,7 +52,7 @@ def request(
     async def work(stack: Stack) -> int:
         return await deliver(await stack.service.request_asset(request), delivery, printer, stack)
 
-    return with_stack(state, printer, work)
+    return with_stack(state, printer, work, may_be_quick=True)
 
 
 def _check_source(source: str, delivery: DeliveryOptions) -> None:

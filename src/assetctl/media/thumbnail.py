@@ -1,0 +1,83 @@
+"""A small picture of an asset as coloured cells, for whoever can draw half blocks.
+
+It knows nothing of terminals: a cell is two colours, one above the other. Decoding is bounded as in `probe.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from PIL import Image, ImageOps
+
+from assetctl.media.images import load_image
+from assetctl.media.limits import DEFAULT_LIMITS
+from assetctl.media.probe import recognised
+from assetctl.media.streams import first_picture, loudness
+from assetctl.models import AssetType
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetctl.media.limits import Limits
+
+Colour = tuple[int, int, int]
+Cell = tuple[Colour, Colour]
+"""The colours of a cell's upper and lower half."""
+
+MAX_CELLS: Final = 1000
+"""The most columns and the most rows that are drawn; more are cut down to it."""
+
+_GROUND: Final[Colour] = (18, 20, 28)
+_WAVE: Final[Colour] = (122, 162, 247)
+
+
+def preview_lines(
+    path: Path, asset_type: AssetType, columns: int, rows: int, limits: Limits = DEFAULT_LIMITS
+) -> list[list[Cell]]:
+    """Rows of cells, top to bottom, that show `path` in at most `columns` x `rows` without distorting it.
+
+    An image and the first picture of a clip keep their shape; sound is a waveform that fills the space. A 3d model has
+    no preview: the list is empty. Blocking: run it in a thread.
+
+    Raises:
+        IntegrityError: the file is not of that type, or doesn't decode within `limits`.
+    """
+    columns, rows = (max(1, min(number, MAX_CELLS)) for number in (columns, rows))
+    match asset_type:
+        case AssetType.MODEL_3D:
+            return []
+        case AssetType.IMAGE:
+            picture = load_image(path, recognised(path, asset_type).reader, limits)
+        case AssetType.VIDEO:
+            picture = first_picture(path, recognised(path, asset_type), limits)
+        case AssetType.AUDIO:
+            return _cells(_waveform(loudness(path, recognised(path, asset_type), columns, limits), rows))
+        case _ as unknown:
+            assert_never(unknown)
+    return _cells(_fitted(picture, columns, rows * 2))
+
+
+def _fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """`picture` on a dark ground, scaled to fit, with an even height so that every cell has two halves."""
+    scale = min(width / picture.width, height / picture.height)
+    size = (max(1, round(picture.width * scale)), max(2, round(picture.height * scale / 2) * 2))
+    small = ImageOps.fit(picture.convert("RGBA"), size, Image.Resampling.BOX)
+    ground = Image.new("RGBA", size, _GROUND)
+    ground.alpha_composite(small)
+    return ground.convert("RGB")
+
+
+def _waveform(levels: list[float], rows: int) -> Image.Image:
+    picture = Image.new("RGB", (len(levels), rows * 2), _GROUND)
+    for column, level in enumerate(levels):
+        half = max(1, round(level * rows))
+        picture.paste(_WAVE, (column, rows - half, column + 1, rows + half))
+    return picture
+
+
+def _cells(picture: Image.Image) -> list[list[Cell]]:
+    data = picture.tobytes()
+    colours: list[Colour] = list(zip(data[0::3], data[1::3], data[2::3], strict=True))
+    width = picture.width
+    lines = [colours[start : start + width] for start in range(0, len(colours), width)]
+    return [list(zip(upper, lower, strict=True)) for upper, lower in zip(lines[0::2], lines[1::2], strict=True)]

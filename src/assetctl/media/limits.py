@@ -50,9 +50,9 @@ class Deadline:
 
 
 def refusal(path: Path, why: str) -> IntegrityError:
-    """The error for a file that is not the sound media file it should be; `why` is a clause about the file."""
+    """The error for a file that is not the intact media it should be; `why` is a clause about the file."""
     return IntegrityError(
-        f"`{path.name}` is not a sound media file",
+        f"`{path.name}` is not usable media",
         why=why,
         hint=f"replace it or export it again: `{path}`",
     )

@@ -50,7 +50,7 @@ _LOUDEST: Final = 0x8000
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What a sound clip or sound file is; width and height are None for sound alone."""
+    """What an intact clip or sound file is; width and height are None for sound alone."""
 
     duration_s: float
     width: int | None = None

@@ -1,0 +1,277 @@
+"""The bytes: read-only files named by their SHA-256, and a small JSON sidecar for each key that has them.
+
+One sidecar per digest and key, not one per digest: two processes that store the same bytes under two keys then never
+write the same file, and every sidecar is made by one rename without a lock. No link below the root is ever followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from assetctl import filesystem
+from assetctl.cache.entries import CacheEntry, entry_document, entry_from_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from assetctl.filesystem import Step
+
+_SIDECAR: Final = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})\.json")
+_BLOB: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
+_LOST: Final = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{64}\.json")
+_SHARD: Final = re.compile(r"[0-9a-f]{2}")
+_MAX_SIDECAR: Final = 1 << 20
+_IS_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+# https://bford.info/cachedir/
+_TAG: Final = b"Signature: 8a477f597d28d172789f06886806bc55\n# What assetctl fetched or made. `assetctl cache clear`.\n"
+
+
+class Condition(Enum):
+    """What was found where a blob should be."""
+
+    WHOLE = "whole"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+class Blobs:
+    """The folders `blobs`, `partial` and `quarantine` of one cache format folder."""
+
+    def __init__(self, root: Path, folder: Path, *, step: Step) -> None:
+        """Touch nothing yet. `root` is the whole cache, `folder` the one of this format within it."""
+        self._root = root
+        self._folder = folder
+        self._blobs = folder / "blobs"
+        self.partial = folder / "partial"
+        self.quarantined = folder / "quarantine"
+        self.step = step
+
+    def open(self) -> None:
+        """The cache's folders are this user's own; they are made when missing.
+
+        Raises:
+            StorageUnusable: they cannot be trusted.
+            CacheError: they cannot be made.
+        """
+        filesystem.make_private_folder(self._root, step=self.step)
+        filesystem.make_private_folder(self._folder, inside=self._root, step=self.step)
+
+    def open_for_writing(self, now: datetime) -> None:
+        """Everything that storing needs is there, and what dead writers left is gone."""
+        for folder in (self._blobs, self.partial, self.quarantined):
+            filesystem.make_private_folder(folder, inside=self._folder, step=self.step)
+        filesystem.sweep_dead(self.partial, now=now, step=self.step)
+        tag = self._root / "CACHEDIR.TAG"
+        if not os.path.lexists(tag):
+            self._publish_bytes(_TAG, tag)
+
+    def temporary(self, suffix: str) -> Path:
+        """A name in `partial` that nobody has used."""
+        return filesystem.temporary_path(self.partial, suffix)
+
+    def path_of(self, entry: CacheEntry) -> Path:
+        """Where the bytes of `entry` are, or would be."""
+        return self._shard(entry.sha256) / entry.blob
+
+    def is_present(self, entry: CacheEntry) -> bool:
+        """Whether there is a file of that name; says nothing of its bytes."""
+        try:
+            return self._has_shard(entry) and stat.S_ISREG(self.path_of(entry).lstat().st_mode)
+        except FileNotFoundError:
+            return False
+
+    def is_on_disk(self, entry: CacheEntry) -> bool:
+        """Whether both the blob and the sidecar of `entry` are there."""
+        return self.is_present(entry) and os.path.lexists(self._sidecar(entry))
+
+    def condition(self, entry: CacheEntry) -> Condition:
+        """How the bytes of `entry` are, all of them read and hashed.
+
+        Raises:
+            CacheError: they cannot be read; that is trouble of the machine, not damage.
+        """
+        path = self.path_of(entry)
+        with filesystem.translated(path):
+            try:
+                descriptor = filesystem.open_below(self._blobs, entry.sha256[:2], entry.blob)
+            except FileNotFoundError:
+                return Condition.MISSING
+            except OSError as error:
+                if error.errno in _IS_NO_FILE:
+                    return Condition.DAMAGED
+                raise
+            try:
+                sizes_agree = os.fstat(descriptor).st_size == entry.size_bytes
+                whole = sizes_agree and filesystem.sha256_of_descriptor(descriptor) == entry.sha256
+            finally:
+                os.close(descriptor)
+        return Condition.WHOLE if whole else Condition.DAMAGED
+
+    def place(self, temporary: Path | None, sidecar: Path, entry: CacheEntry) -> None:
+        """The sealed file `temporary` is the blob of `entry`, the sealed `sidecar` its sidecar, both on the disk.
+
+        With None the blob that is there stays. Bears to be called again with what an earlier call has placed already.
+
+        Raises:
+            CacheError: it could not be placed.
+        """
+        shard = self._shard(entry.sha256)
+        filesystem.make_private_folder(shard, inside=self._folder, step=self.step)
+        for source, final in ((temporary, self.path_of(entry)), (sidecar, self._sidecar(entry))):
+            if source is not None and os.path.lexists(source):
+                filesystem.publish(source, final, step=self.step)
+        filesystem.sync_folder(shard, step=self.step)
+
+    def sealed_sidecar(self, entry: CacheEntry) -> Path:
+        """A sealed temporary that holds the sidecar of `entry`.
+
+        Raises:
+            CacheError: it could not be written.
+        """
+        return self._sealed_bytes(json.dumps(entry_document(entry), indent=1).encode())
+
+    def rewrite_sidecar(self, entry: CacheEntry) -> None:
+        """The sidecar of `entry` says what `entry` says.
+
+        Raises:
+            CacheError: it could not be written.
+        """
+        self._publish(self.sealed_sidecar(entry), self._sidecar(entry))
+
+    def remove_sidecar(self, entry: CacheEntry) -> None:
+        """A rebuilt index will not know `entry` again."""
+        if self._has_shard(entry):
+            filesystem.remove(self._sidecar(entry), step=self.step)
+
+    def remove_blob(self, entry: CacheEntry) -> bool:
+        """Whether there were bytes of `entry`; there are none any more."""
+        return self._has_shard(entry) and filesystem.remove(self.path_of(entry), step=self.step)
+
+    def quarantine(self, entry: CacheEntry) -> None:
+        """What lies at the blob's name is out of the way and kept to be looked at.
+
+        Raises:
+            CacheError: it could not be moved.
+        """
+        filesystem.make_private_folder(self.quarantined, inside=self._folder, step=self.step)
+        target = filesystem.temporary_path(self.quarantined, f".{entry.blob}")
+        path = self.path_of(entry)
+        if self._has_shard(entry) and os.path.lexists(path):
+            filesystem.publish(path, target, step=self.step)
+
+    def remember_lost(self, entry: CacheEntry) -> None:
+        """`lost` gives `entry` although it has no bytes: a job link or a library may have them still.
+
+        Raises:
+            CacheError: it could not be kept.
+        """
+        filesystem.make_private_folder(self.quarantined, inside=self._folder, step=self.step)
+        self.remove_sidecar(entry)
+        self._publish_bytes(json.dumps(entry_document(entry)).encode(), self._lost_file(entry))
+
+    def lost(self, key: str) -> CacheEntry | None:
+        """The newest entry of `key` whose bytes were lost, None when none was."""
+        found = [
+            entry
+            for name in _names(self.quarantined)
+            if name.startswith(key) and _LOST.fullmatch(name)
+            if (entry := self._read(self.quarantined, name)) is not None and entry.key == key
+        ]
+        return max(found, key=lambda entry: entry.created_at, default=None)
+
+    def forget_lost(self, key: str) -> None:
+        """`lost` gives nothing for `key`: it has sound bytes again."""
+        for name in _names(self.quarantined):
+            if name.startswith(key) and _LOST.fullmatch(name):
+                filesystem.remove(self.quarantined / name, step=self.step)
+
+    def entries(self) -> Iterator[CacheEntry]:
+        """Every entry that a sidecar tells of and whose blob is there; damaged sidecars are passed over."""
+        for shard, name in self._files():
+            if match := _SIDECAR.fullmatch(name):
+                entry = self._read(self._blobs, shard, name)
+                if entry and (entry.sha256, entry.key) == match.groups() and self.is_present(entry):
+                    yield entry
+
+    def blob_files(self) -> Iterator[Path]:
+        """Every blob, with a row or without."""
+        for shard, name in self._files():
+            if _BLOB.fullmatch(name):
+                yield self._blobs / shard / name
+
+    def quarantined_files(self) -> Iterator[Path]:
+        """Everything that was put away, except what is remembered of lost entries."""
+        return (self.quarantined / name for name in _names(self.quarantined) if not _LOST.fullmatch(name))
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        for shard in _names(self._blobs):
+            path = self._blobs / shard
+            if _SHARD.fullmatch(shard) and path.is_dir() and not path.is_symlink():
+                for name in _names(path):
+                    yield shard, name
+
+    def _read(self, root: Path, *names: str) -> CacheEntry | None:
+        with filesystem.translated(root.joinpath(*names)):
+            try:
+                descriptor = filesystem.open_below(root, *names)
+            except OSError as error:
+                if error.errno == errno.ENOENT or error.errno in _IS_NO_FILE:
+                    return None
+                raise
+            with os.fdopen(descriptor, "rb") as file:
+                text = file.read(_MAX_SIDECAR)
+        try:
+            return entry_from_document(json.loads(text))
+        except (ValueError, RecursionError):
+            return None
+
+    def _has_shard(self, entry: CacheEntry) -> bool:
+        # A folder that was swapped for a link leads out of the cache: nothing behind it is ours to read or remove.
+        try:
+            return stat.S_ISDIR(self._shard(entry.sha256).lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _shard(self, digest: str) -> Path:
+        return self._blobs / digest[:2]
+
+    def _sidecar(self, entry: CacheEntry) -> Path:
+        return self._shard(entry.sha256) / f"{entry.sha256}.{entry.key}.json"
+
+    def _lost_file(self, entry: CacheEntry) -> Path:
+        return self.quarantined / f"{entry.key}.{entry.sha256}.json"
+
+    def _sealed_bytes(self, data: bytes) -> Path:
+        temporary = self.temporary(".json")
+        filesystem.write_new(temporary, data, step=self.step)
+        try:
+            filesystem.seal(temporary, step=self.step)
+        except BaseException:
+            filesystem.remove(temporary)
+            raise
+        return temporary
+
+    def _publish_bytes(self, data: bytes, final: Path) -> None:
+        filesystem.make_private_folder(self.partial, inside=self._folder, step=self.step)
+        self._publish(self._sealed_bytes(data), final)
+
+    def _publish(self, temporary: Path, final: Path) -> None:
+        try:
+            filesystem.publish(temporary, final, step=self.step)
+            filesystem.sync_folder(final.parent, step=self.step)
+        except BaseException:
+            filesystem.remove(temporary)
+            raise
+
+
+def _names(folder: Path) -> list[str]:
+    with filesystem.translated(folder):
+        return sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names, no paths

@@ -1,0 +1,218 @@
+"""The cache as the rest of the house sees it: async, one per process, opened on first use.
+
+Disk work happens in worker threads. It keeps answers and their bytes; whether an answer may be served, bought again or
+thrown away is decided above it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial as bound
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from assetctl import eventloop, filesystem, keys
+from assetctl.cache import storing
+from assetctl.cache.blobs import Blobs
+from assetctl.cache.deletion import ClearPlan, RemovalReport, carry_out, plan_of
+from assetctl.cache.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
+from assetctl.cache.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from assetctl.cache.entries import CacheEntry, EntryDraft
+    from assetctl.clock import Clock
+    from assetctl.filesystem import Step
+    from assetctl.models import AssetRequest
+
+_T = TypeVar("_T")
+_FORMAT: Final = "v1"
+_NEAREST_OF: Final = 500
+_NEWEST_FIRST: Final = "created:desc"
+_EVERYTHING: Final = EntryFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many entries, the bytes they take on disk (shared ones once), and how many were paid for."""
+
+    count: int
+    size_bytes: int
+    paid_count: int
+
+
+class AssetCache:
+    """Answers and their bytes under one folder; safe to use from many tasks and many processes at once.
+
+    Every method may raise `StorageUnusable`, `StorageFull` or `CacheError` when the folder cannot be used.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock, step: Step = filesystem.no_step) -> None:
+        """Touch nothing yet. Only the folder of our own format within `root` is used; newer ones are left alone."""
+        folder = root / _FORMAT
+        self._clock = clock
+        self._blobs = Blobs(root, folder, step=step)
+        self._index = Index(
+            folder / "index.sqlite3",
+            aside=self._blobs.quarantined,
+            scratch=self._blobs.partial,
+            entries_on_disk=self._blobs.entries,
+            step=step,
+        )
+        self._opening = threading.Lock()
+        self._is_open = False
+        self._is_writable = False
+
+    async def __aenter__(self) -> Self:
+        """The cache itself; still nothing is opened."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """The cache is closed."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """No file of the cache is open in this process; the next use opens it again."""
+        with eventloop.shield():
+            await eventloop.in_thread(self._index.close)
+
+    async def lookup(self, key: str) -> CacheEntry | None:
+        """The entry that answers `key` now; None when there is none, it expired, or its blob is not there."""
+        return await self._reading(bound(storing.find, key))
+
+    async def verified(self, entry: CacheEntry) -> Path | None:
+        """The path of the entry's bytes, read-only, which hash to its digest at this moment.
+
+        None when they are damaged or gone: they are put away, and `lost` tells of the entry from now on.
+        """
+        return await self._reading(bound(storing.verify, entry))
+
+    async def lost(self, key: str) -> CacheEntry | None:
+        """What was known of `key` when its bytes were found damaged or gone, None when that never happened.
+
+        Ask this before paying again: the job, or the library, that it came from may still have the bytes.
+        """
+        return await self._in_thread(lambda: self._blobs.lost(key))
+
+    async def find_by_asset_id(self, asset_id: str) -> CacheEntry | None:
+        """The newest current entry of this asset."""
+        found = await self._in_thread(lambda: self._index.by_asset_id(asset_id))
+        now = self._clock.now()
+        return next((entry for entry in found if entry.is_current(now)), None)
+
+    async def find_by_prefix(self, text: str) -> list[CacheEntry]:
+        """Every entry, by key, whose key or digest begins with `text`.
+
+        Raises:
+            InvalidRequest: `text` is not at least 4 hex digits.
+        """
+        prefix = check_prefix(text, shortest=MIN_PREFIX)
+        return await self._in_thread(lambda: self._index.by_prefix(prefix))
+
+    async def nearest(self, request: AssetRequest) -> CacheEntry | None:
+        """The entry of the same scene and choice that has most in common with `request`, the newest of equals."""
+        if request.scene_id is None and request.choice_id is None:
+            return None
+        moment = EntryFilter(scene_id=request.scene_id, choice_id=request.choice_id)
+        found = await self.entries(moment, _NEWEST_FIRST, _NEAREST_OF)
+        same = [entry for entry in found if _is_same_moment(entry.request, request)]
+        return max(same, key=lambda entry: _likeness(entry.request, request), default=None)
+
+    @asynccontextmanager
+    async def partial(self, suffix: str = "") -> AsyncGenerator[Path]:
+        """Within the block, a path where nothing is yet, to write bytes to and hand to `store`; gone afterwards.
+
+        Its name says which process writes it, so that it is swept if that process is killed.
+        """
+        path = await self._in_thread(lambda: self._blobs.temporary(suffix), writing=True)
+        try:
+            yield path
+        finally:
+            with eventloop.shield():
+                await self._in_thread(lambda: filesystem.remove(path))
+
+    async def store(self, partial_path: Path, draft: EntryDraft) -> CacheEntry:
+        """The entry that answers `draft.key` from now on, in place of any earlier one, on the disk for good.
+
+        `partial_path` is a file written within `partial`; it becomes the blob. Bytes that are there already are kept
+        once.
+        """
+
+        def work() -> CacheEntry:
+            return storing.store(partial_path, draft, self._blobs, self._index, self._clock.now())
+
+        return await self._in_thread(work, writing=True)
+
+    async def confirm_source(self, key: str, checked_at: datetime, fingerprint: str | None) -> bool:
+        """Whether it is noted that the source of `key` stood behind it at `checked_at`; not so in a read-only cache."""
+        return await self._in_thread(lambda: storing.confirm(key, checked_at, fingerprint, self._blobs, self._index))
+
+    async def entries(
+        self, filter_: EntryFilter = _EVERYTHING, sort: str = _NEWEST_FIRST, limit: int | None = None
+    ) -> list[CacheEntry]:
+        """At most `limit` matching entries in the order `sort` names (see `parse_sort`), expired ones included.
+
+        Raises:
+            InvalidRequest: `sort` or the key prefix is none.
+        """
+        order, now = parse_sort(sort), self._clock.now()
+        return await self._in_thread(lambda: self._index.select(filter_, now, order, limit))
+
+    async def totals(self, filter_: EntryFilter = _EVERYTHING) -> Totals:
+        """The sums over the matching entries.
+
+        Raises:
+            InvalidRequest: the key prefix is none.
+        """
+        now = self._clock.now()
+        return await self._in_thread(lambda: Totals(*self._index.totals(filter_, now)))
+
+    async def plan_clear(self, filter_: EntryFilter, *, include_paid: bool = False) -> ClearPlan:
+        """What deleting the matching entries would do; nothing is done."""
+        matching = await self.entries(filter_, "key")
+        blobs = list({entry.blob for entry in matching})
+        uses = await self._in_thread(lambda: self._index.uses(blobs))
+        return plan_of(matching, uses, include_paid=include_paid)
+
+    async def remove(self, plan: ClearPlan) -> RemovalReport:
+        """What was done of `plan`; works with no room left on the disk."""
+        return await self._in_thread(lambda: carry_out(plan, self._blobs, self._index))
+
+    async def sweep(self) -> storing.SweepReport:
+        """What killed processes and replaced answers left is listed again or gone."""
+        return await self._in_thread(lambda: storing.sweep(self._blobs, self._index, self._clock.now()), writing=True)
+
+    async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
+        return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))
+
+    async def _in_thread(self, work: Callable[[], _T], *, writing: bool = False) -> _T:
+        def opened() -> _T:
+            self._open(writing=writing)
+            return work()
+
+        return await eventloop.in_thread(opened)
+
+    def _open(self, *, writing: bool) -> None:
+        with self._opening:
+            if not self._is_open:
+                self._blobs.open()
+                self._is_open = True
+            if writing and not self._is_writable:
+                self._blobs.open_for_writing(self._clock.now())
+                self._is_writable = True
+
+
+def _is_same_moment(one: AssetRequest, other: AssetRequest) -> bool:
+    return (one.scene_id, one.choice_id) == (other.scene_id, other.choice_id)
+
+
+def _likeness(one: AssetRequest, other: AssetRequest) -> int:
+    ours, theirs = keys.canonical_form(one), keys.canonical_form(other)
+    return sum(1 for name in ours.keys() | theirs.keys() if ours.get(name) == theirs.get(name))

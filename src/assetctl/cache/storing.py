@@ -1,0 +1,191 @@
+"""Reading, storing and mending entries: where bytes and rows meet. Synchronous; `store.py` is its face.
+
+Bytes first, then the row, and both within the index's write transaction, so that nobody can remove a blob between its
+being found and its being listed. Whatever is lost or damaged becomes a miss that is remembered, never an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from assetctl import filesystem
+from assetctl.cache.blobs import Condition
+from assetctl.cache.entries import FURTHEST_AHEAD, complete, milliseconds, moment
+from assetctl.cache.index import blob_of, drop, is_used, put
+from assetctl.errors import CacheError, StorageFull, StorageUnusable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from assetctl.cache.blobs import Blobs
+    from assetctl.cache.database import Run
+    from assetctl.cache.entries import CacheEntry, EntryDraft
+    from assetctl.cache.index import Index
+
+_log = logging.getLogger(__name__)
+
+TOUCH_AFTER: Final = timedelta(days=1)
+ORPHAN_AGE_S: Final = 86_400.0
+"""How long a blob without a row stays: somebody may be handing it out, or about to list it."""
+QUARANTINE_AGE_S: Final = 30 * 86_400.0
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What a sweep did: entries that got their row back, files removed and their bytes."""
+
+    adopted: int
+    removed_files: int
+    freed_bytes: int
+
+
+def find(key: str, blobs: Blobs, index: Index, now: datetime) -> CacheEntry | None:
+    """The current entry of `key` whose blob is there."""
+    entry = index.get(key)
+    if entry is None or not entry.is_current(now):
+        return None
+    if blobs.is_present(entry) or _was_set_right(entry, blobs, index):
+        return entry
+    return None
+
+
+def verify(entry: CacheEntry, blobs: Blobs, index: Index, now: datetime) -> Path | None:
+    """The path of the entry's blob, its bytes just hashed and found right; None when they are not, and are put away."""
+    if blobs.condition(entry) is not Condition.WHOLE and not _was_set_right(entry, blobs, index):
+        return None
+    if abs(now - entry.last_used_at) > TOUCH_AFTER:
+        try:
+            index.touch(entry.key, entry.blob, milliseconds(now))
+        except CacheError as error:
+            # A cache that cannot be written, or is busy, is still read.
+            _log.info("the time of use was not noted: %s", error)
+    return blobs.path_of(entry)
+
+
+def _was_set_right(entry: CacheEntry, blobs: Blobs, index: Index) -> bool:
+    """Whether somebody has put sound bytes in place meanwhile; if not, they are put away and the rows dropped."""
+
+    def work(run: Run) -> bool:
+        if blobs.condition(entry) is Condition.WHOLE:
+            return True
+        blobs.quarantine(entry)
+        for sharer in sharers:
+            if blob_of(run, sharer.key) == entry.blob:
+                blobs.remember_lost(sharer)
+                drop(run, sharer.key)
+        return False
+
+    try:
+        sharers = index.of_blob(entry.blob)
+        return index.exclusively(work)
+    except (StorageFull, StorageUnusable) as error:
+        # Nothing can be moved here; it stays a miss each time it is asked for.
+        _log.warning("damaged or missing bytes could not be put away: %s", error)
+        return False
+
+
+def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: datetime) -> CacheEntry:
+    """The entry of `draft` with the bytes of `temporary`, which is gone; all of it on the disk.
+
+    Raises:
+        CacheError: it could not be stored; `temporary` may be still there.
+    """
+    filesystem.seal(temporary, step=blobs.step)
+    with filesystem.translated(temporary):
+        size = temporary.stat().st_size
+    previous = index.get(draft.key)
+    entry = complete(draft, sha256=filesystem.sha256_of(temporary), size_bytes=size, created_at=_after(previous, now))
+    is_whole = blobs.condition(entry) is Condition.WHOLE
+    sidecar = blobs.sealed_sidecar(entry)
+
+    def work(run: Run) -> None:
+        # Looked at again: whoever removed the blob since we hashed it has finished.
+        blobs.place(None if is_whole and blobs.is_present(entry) else temporary, sidecar, entry)
+        put(run, entry)
+
+    try:
+        index.exclusively(work)
+    except BaseException:
+        filesystem.remove(sidecar)
+        raise
+    _tidy(temporary, entry, previous, blobs)
+    return entry
+
+
+def _tidy(temporary: Path, entry: CacheEntry, previous: CacheEntry | None, blobs: Blobs) -> None:
+    try:
+        filesystem.remove(temporary, step=blobs.step)
+        if previous is not None and previous.sha256 != entry.sha256:
+            # Its bytes may be in use: they stay until a sweep.
+            blobs.remove_sidecar(previous)
+        blobs.forget_lost(entry.key)
+    except CacheError as error:
+        # The entry is confirmed; what is left over here goes with the next sweep.
+        _log.warning("something was left behind while storing: %s", error)
+
+
+def _after(previous: CacheEntry | None, now: datetime) -> datetime:
+    # A clock that went back must not make the replaced entry look like the newer one to a rebuild.
+    if previous is None or previous.created_at > now + FURTHEST_AHEAD:
+        return now
+    return max(now, previous.created_at + timedelta(milliseconds=1))
+
+
+def confirm(key: str, checked_at: datetime, fingerprint: str | None, blobs: Blobs, index: Index) -> bool:
+    """Whether the entry of `key` now says that its source stood behind it at `checked_at` with `fingerprint`."""
+    entry = index.get(key)
+    if entry is None:
+        return False
+    confirmed = replace(entry, checked_at=moment(milliseconds(checked_at)), fingerprint=fingerprint)
+    try:
+        if confirmed.fingerprint != entry.fingerprint:
+            blobs.rewrite_sidecar(confirmed)
+        index.confirm(confirmed)
+    except (StorageFull, StorageUnusable) as error:
+        _log.info("the look at the source was not noted: %s", error)
+        return False
+    return True
+
+
+def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
+    """What killed processes and replaced answers left is listed again or gone.
+
+    Raises:
+        CacheError: something could not be listed or removed.
+    """
+    known, adopted = blobs.entries(), 0
+    while batch := list(islice(known, _BATCH)):
+        adopted += index.adopt(batch, blobs.is_on_disk)
+    files = {path.name: path for path in blobs.blob_files() if _is_older(path, now, ORPHAN_AGE_S)}
+    used = index.uses(list(files))
+    orphans = [path for name, path in files.items() if name not in used]
+    freed = index.exclusively(lambda run: [_remove_orphan(run, path, blobs) for path in orphans])
+    freed += [_remove(path, blobs) for path in blobs.quarantined_files() if _is_older(path, now, QUARANTINE_AGE_S)]
+    sizes = [size for size in freed if size is not None]
+    return SweepReport(adopted, len(sizes), sum(sizes))
+
+
+def _is_older(path: Path, now: datetime, age_s: float) -> bool:
+    try:
+        # Renaming and sealing set the change time, which no copy brings along.
+        return now.timestamp() - path.lstat().st_ctime > age_s
+    except FileNotFoundError:
+        return False
+
+
+def _remove_orphan(run: Run, path: Path, blobs: Blobs) -> int | None:
+    return None if is_used(run, path.name) else _remove(path, blobs)
+
+
+def _remove(path: Path, blobs: Blobs) -> int | None:
+    try:
+        size = path.lstat().st_size
+    except FileNotFoundError:
+        return None
+    return size if filesystem.remove(path, step=blobs.step) else None

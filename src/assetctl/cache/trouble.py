@@ -1,0 +1,41 @@
+"""What SQLite says of the index file, as our errors, by its codes and never by its words."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import CacheError, StorageFull, StorageUnusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_GARBLED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class UnfitError(Exception):
+    """This file is no index of ours: it is moved aside and built anew. Never leaves the cache."""
+
+
+def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:
+    """What to raise `from` an error about the index `path`, `UnfitError` where building it anew helps."""
+    what, primary = f"the index `{path}` cannot be used", primary_code(error)
+    if primary in _GARBLED or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return UnfitError(str(error))
+    match primary:
+        case sqlite3.SQLITE_FULL:
+            return StorageFull(what, why=str(error), hint="make room with `assetctl cache prune`")
+        case sqlite3.SQLITE_READONLY:
+            return StorageFull(what, why=str(error), hint="choose another place with `--data-dir`")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StorageUnusable(what, why=str(error), hint="check the owner and the rights of its folder")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            why = f"other processes kept it busy for {busy_limit_s:g} s"
+            return CacheError(what, why=why, hint="let them finish, then ask again")
+        case _:
+            return CacheError(what, why=str(error))
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The code without its extension, which SQLite keeps above the low byte (sqlite.org/rescode.html)."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

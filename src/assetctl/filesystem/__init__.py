@@ -1,0 +1,49 @@
+"""The one room that makes folders, files and links to disk: private, never through a link, never half.
+
+What the system refuses comes out as our errors. Every change passes a `step` that tests use to fail or to die at any
+point. Nothing here knows what the files mean.
+"""
+
+from assetctl.filesystem.files import (
+    copy,
+    create,
+    open_below,
+    publish,
+    remove,
+    seal,
+    sha256_of,
+    sha256_of_descriptor,
+    sync_folder,
+    write_new,
+)
+from assetctl.filesystem.folders import make_private_folder
+from assetctl.filesystem.steps import Step, no_step
+from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
+from assetctl.filesystem.trouble import storage_error, translated
+from assetctl.filesystem.writers import Writer, current_writer, host_name, is_alive, writer_from_token
+
+__all__ = [
+    "STRAY_AGE_S",
+    "Step",
+    "Writer",
+    "copy",
+    "create",
+    "current_writer",
+    "host_name",
+    "is_alive",
+    "make_private_folder",
+    "no_step",
+    "open_below",
+    "publish",
+    "remove",
+    "seal",
+    "sha256_of",
+    "sha256_of_descriptor",
+    "storage_error",
+    "sweep_dead",
+    "sync_folder",
+    "temporary_path",
+    "translated",
+    "write_new",
+    "writer_from_token",
+]

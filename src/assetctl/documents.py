@@ -45,7 +45,10 @@ def parse_timestamp(text: str | None) -> datetime | None:
     if text is None:
         return None
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"`{text}` is no year in UTC") from error
 
 
 def request_document(request: AssetRequest) -> dict[str, Any]:
@@ -241,9 +244,12 @@ def cost_from_document(document: Mapping[str, Any] | None) -> Cost | None:
     if document is None:
         return None
     try:
-        return Cost(Decimal(str(document["amount"])), str(document["currency"]))
+        amount = Decimal(str(document["amount"]))
     except InvalidOperation as error:
         raise ValueError(str(error)) from error
+    if not amount.is_finite():
+        raise ValueError(f"`{amount}` is no amount of money")
+    return Cost(amount, str(document["currency"]))
 
 
 def attempt_document(attempt: Attempt) -> dict[str, Any]:

@@ -135,28 +135,36 @@ class AssetEventBus:
 
     def __init__(self) -> None:
         """Start with nobody listening."""
-        self._listeners: list[Callable[[Event], None]] = []
-        self._reported: set[int] = set()
+        self._subscriptions: list[_Subscription] = []
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Add `listener` and return the function that takes it off again (harmless when called twice)."""
-        self._listeners.append(listener)
+        subscription = _Subscription(listener)
+        self._subscriptions.append(subscription)
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
 
         return unsubscribe
 
     def publish(self, event: Event) -> None:
         """Every listener was called once with `event`; one that raised is logged the first time, then ignored."""
-        for listener in tuple(self._listeners):
+        for subscription in tuple(self._subscriptions):
             try:
-                listener(event)
+                subscription.listener(event)
             except Exception:  # noqa: BLE001 - a listener is foreign code; its failure must not cost a paid asset
-                self._report(listener)
+                subscription.report()
 
-    def _report(self, listener: Callable[[Event], None]) -> None:
-        if id(listener) not in self._reported:
-            self._reported.add(id(listener))
-            _log.warning("an event listener failed and is ignored: %r", listener, exc_info=True)
+
+class _Subscription:
+    """One listener as it was added: the same function added twice is two of them."""
+
+    def __init__(self, listener: Callable[[Event], None]) -> None:
+        self.listener = listener
+        self._is_reported = False
+
+    def report(self) -> None:
+        if not self._is_reported:
+            self._is_reported = True
+            _log.warning("an event listener failed and is ignored: %r", self.listener, exc_info=True)

@@ -16,7 +16,7 @@ _VISIBLE = {"\n": "⏎", "\r": "⏎", "\t": " "}
 
 # Names Windows keeps for devices, whatever the extension (Microsoft, "Naming Files, Paths, and Namespaces").
 _RESERVED_NAMES = frozenset(
-    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
 )
 _FORBIDDEN_IN_NAMES = frozenset('<>:"/\\|?*')
 _MAX_NAME_BYTES = 120
@@ -29,7 +29,7 @@ def safe(text: str, *, max_length: int | None = None) -> str:
     """
     shown = "".join(_shown(character) for character in text)
     if max_length is not None and len(shown) > max_length:
-        return shown[: max_length - 1] + _ELLIPSIS
+        return shown[: max_length - 1] + _ELLIPSIS if max_length > 0 else ""
     return shown
 
 
@@ -51,7 +51,7 @@ def file_name(label: str, suffix: str) -> str:
         "_" if c in _FORBIDDEN_IN_NAMES or safe(c) != c else c for c in unicodedata.normalize("NFC", label)
     )
     stem = cleaned.lstrip(".- ").rstrip(". ") or "asset"
-    if stem.split(".")[0].casefold() in _RESERVED_NAMES:
+    if stem.split(".")[0].rstrip().casefold() in _RESERVED_NAMES:
         stem = f"_{stem}"
     room = _MAX_NAME_BYTES - len(suffix.encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + suffix

@@ -14,7 +14,9 @@ from assetctl.errors import InvalidRequest
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
-    from assetctl.models import AssetRequest
+    from collections.abc import Mapping
+
+    from assetctl.models import AssetRequest, ParameterValue
 
 MAX_ID_LENGTH: Final = 200
 MAX_PROMPT_LENGTH: Final = 10_000
@@ -40,6 +42,7 @@ def check_request(request: AssetRequest) -> None:
     for name in ("generator", "provider", "model"):
         _check_label(name, getattr(request, name))
     _check_prompt(request.prompt)
+    _check_parameters(request.parameters)
     _check_seconds("duration", request.duration_s, minimum=0.0, maximum=MAX_DURATION_S, minimum_allowed=False)
     _check_seconds("max wait", request.max_wait_s, minimum=0.0, maximum=MAX_WAIT_S, minimum_allowed=True)
     if request.seed is not None and not 0 <= request.seed < _SEED_LIMIT:
@@ -111,14 +114,25 @@ def _check_prompt(prompt: str | None) -> None:
         return
     if not prompt.strip():
         raise InvalidRequest("the prompt is empty", hint="say what the asset shows, or leave `--prompt` out")
-    if len(prompt) > MAX_PROMPT_LENGTH:
+    _check_prose("the prompt", prompt)
+
+
+def _check_parameters(parameters: Mapping[str, ParameterValue]) -> None:
+    for name, value in parameters.items():
+        _check_label("parameter", name)
+        if isinstance(value, str):
+            _check_prose(f"the parameter `{name}`", value)
+
+
+def _check_prose(what: str, text: str) -> None:
+    if len(text) > MAX_PROMPT_LENGTH:
         raise InvalidRequest(
-            "the prompt is too long", why=f"it has {len(prompt):,} characters, at most {MAX_PROMPT_LENGTH:,} are taken"
+            f"{what} is too long", why=f"it has {len(text):,} characters, at most {MAX_PROMPT_LENGTH:,} are taken"
         )
-    for position, character in enumerate(prompt):
+    for position, character in enumerate(text):
         if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r":
             raise InvalidRequest(
-                "the prompt has a control character", why=f"`{_described(character)}` at position {position + 1}"
+                f"{what} has a control character", why=f"`{_described(character)}` at position {position + 1}"
             )
 
 

@@ -1,0 +1,185 @@
+"""A generator that charges: a shop on disk, shared by processes, that counts every purchase and forgives none.
+
+It understands no idempotency key: whoever sends an order twice pays twice, and the test sees it. Run as a program it
+is one customer: it asks for one asset and can die at any state of the order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from assetctl.clock import SystemClock
+from assetctl.errors import AssetctlError, JobError, JobFailed, OutcomeUnknown, ServiceUnreachable
+from assetctl.generation.base import GeneratedFile, JobState, JobStatus, ParameterSpec
+from assetctl.generation.journal import Journal
+from assetctl.models import AssetType, Cost, Estimate
+from fakes import REQUEST, House, attempts_of, film
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from assetctl.generation.base import GenerationOrder
+    from assetctl.generation.journal import Order, OrderState
+
+PRICE = Cost(Decimal("0.40"), "USD")
+
+
+class Shop:
+    """Makes films for money. What it does is set by its fields, and may be changed between two calls.
+
+    `submits`: accept, lose (charges, then gives no answer), refuse, unreachable. `finds`: tell, silent, unreachable.
+    `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between the charge and the answer.
+    """
+
+    asset_types = frozenset({AssetType.VIDEO, AssetType.IMAGE})
+
+    def __init__(self, folder: Path, *, name: str = "shop", is_paid: bool = True, is_stand_in: bool = False) -> None:
+        self.name = name
+        self.is_paid = is_paid
+        self.is_stand_in = is_stand_in
+        self.needs_network = True
+        self.submits = "accept"
+        self.finds = "tell"
+        self.ends = JobState.SUCCEEDED
+        self.looks = 1
+        self.forgets = False
+        self.after_charge: Callable[[], None] = lambda: None
+        self._folder = folder
+        self._jobs = folder / "jobs"
+        self._jobs.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def charges(self) -> int:
+        """How often somebody paid."""
+        return len(self._lines("charges"))
+
+    @property
+    def submissions(self) -> int:
+        """How often an order arrived, whether it was taken or not."""
+        return len(self._lines("submissions"))
+
+    def parameters(self) -> Sequence[ParameterSpec]:
+        return (ParameterSpec("fps", int, default=4, minimum=1, maximum=60),)
+
+    async def estimate(self, order: GenerationOrder) -> Estimate:
+        del order
+        return Estimate(cost_low=PRICE, cost_high=PRICE)
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        self._note("submissions", order.key)
+        match self.submits:
+            case "refuse":
+                raise JobFailed("the shop refuses this prompt")
+            case "unreachable":
+                raise ServiceUnreachable("the shop is closed")
+            case _:
+                job_id = f"job-{uuid.uuid4().hex[:12]}"
+                self._job(job_id).write_text(json.dumps({"order": idempotency_key, "key": order.key}))
+                self._note("charges", job_id)
+        self.after_charge()
+        if self.submits == "lose":
+            raise OutcomeUnknown("the shop's answer got lost")
+        return job_id
+
+    async def find(self, idempotency_key: str) -> str | None:
+        if self.finds == "silent":
+            raise OutcomeUnknown("the shop keeps no list")
+        if self.finds == "unreachable":
+            raise ServiceUnreachable("the shop is closed")
+        for path in self._jobs.glob("*.json"):
+            if json.loads(path.read_text())["order"] == idempotency_key:
+                return path.stem
+        return None
+
+    async def status(self, job_id: str) -> JobStatus:
+        self._known(job_id)
+        self._note(f"looks-{job_id}", "look")
+        if len(self._lines(f"looks-{job_id}")) < self.looks:
+            return JobStatus(JobState.RUNNING, fraction=0.5, message="drawing", poll_after_s=0.05)
+        return JobStatus(self.ends, message=None if self.ends is JobState.SUCCEEDED else "it cannot be drawn")
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        self._known(job_id)
+        return JobStatus(self.ends)
+
+    async def result(self, job_id: str) -> GeneratedFile:
+        self._known(job_id)
+        path = self._folder / f"{job_id}.mp4"
+        if not path.exists():
+            path.write_bytes(film(job_id))
+        return GeneratedFile(f"shop:{job_id}", path=path, model="m1", cost=PRICE, generation_time_ms=1500)
+
+    async def discard(self, job_id: str) -> None:
+        self._note("discarded", job_id)
+
+    def spoil(self, data: bytes) -> None:
+        """Every file that was made is replaced by `data`."""
+        for path in self._jobs.glob("*.json"):
+            (self._folder / f"{path.stem}.mp4").write_bytes(data)
+
+    def _known(self, job_id: str) -> None:
+        if self.forgets or not self._job(job_id).exists():
+            raise JobError(f"the shop has no job `{job_id}`")
+
+    def _job(self, job_id: str) -> Path:
+        return self._jobs / f"{job_id}.json"
+
+    def _note(self, name: str, line: str) -> None:
+        with (self._folder / f"{name}.log").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _lines(self, name: str) -> list[str]:
+        path = self._folder / f"{name}.log"
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+class DeadlyJournal(Journal):
+    """A journal whose process dies, as `kill -9` does, once `deadly` is durable."""
+
+    deadly: str = ""
+
+    async def intend(self, key: str, generator: str, request: object) -> tuple[Order, bool]:
+        found = await super().intend(key, generator, request)  # type: ignore[arg-type]
+        self._die_at(found[0].state)
+        return found
+
+    async def advance(self, order: Order, state: OrderState, **facts: object) -> Order:
+        advanced = await super().advance(order, state, **facts)  # type: ignore[arg-type]
+        self._die_at(state)
+        return advanced
+
+    def _die_at(self, state: str) -> None:
+        if state == self.deadly:
+            os._exit(66)
+
+
+async def _buy(folder: str, deadly: str, submits: str, finds: str, looks: str) -> int:
+    shop = Shop(Path(folder) / "shop")
+    shop.submits, shop.finds, shop.looks = submits, finds, int(looks)
+    if deadly == "submitted":
+        shop.after_charge = lambda: os._exit(66)
+    house = House(Path(folder) / "house", generator=shop, clock=SystemClock(), journal=DeadlyJournal)
+    house.journal.deadly = deadly  # type: ignore[attr-defined]
+    try:
+        asset = await house.service.request_asset(REQUEST)
+    except AssetctlError as error:
+        told = {"code": error.code, "attempts": attempts_of(error)}
+        code = error.exit_code
+    else:
+        told = {"film": asset.path.read_text(), "source": asset.source, "cost": str(asset.cost and asset.cost.amount)}
+        code = 0
+    sys.stdout.write(json.dumps(told) + "\n")
+    await house.cache.aclose()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(_buy, *sys.argv[1:]))

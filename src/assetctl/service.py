@@ -59,6 +59,8 @@ class Verdict:
     availability: Availability | None = None
     skipped: str | None = None
     error: AssetctlError | None = None
+    stops: bool = False
+    """Whether `error` would end the request instead of moving on to the next provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Explanation:
     def decisive(self) -> Verdict | None:
         """The verdict that would decide: the first with something to give, or trouble that stops; None when nobody."""
         for verdict in self.verdicts:
-            if verdict.error is not None or (verdict.availability and verdict.availability.would is not None):
+            if verdict.stops or (verdict.availability and verdict.availability.would is not None):
                 return verdict
         return None
 
@@ -142,15 +144,20 @@ class AssetService:
             AssetctlError: a provider that may have it is in trouble.
         """
         attempts: list[Attempt] = []
+        troubles: list[AssetctlError] = []
         for provider in self._providers:
             if provider.step is Step.CACHE and not prefer_cached:
                 continue
-            asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
+            try:
+                asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
+            except IntegrityError as error:
+                # The copy is set aside; whoever it came from may still have the asset.
+                troubles.append(error)
+                continue
             if asset is not None:
-                return self._delivered(asset, attempts)
-        raise _with_attempts(
-            AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached"), attempts
-        )
+                return self._delivered(asset, attempts, troubles)
+        nobody = AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
+        raise _with_attempts(troubles[-1] if troubles else nobody, attempts)
 
     async def is_asset_available(self, request_or_id: AssetRequest | str) -> Availability:
         """The best answer of all providers that would be asked; nothing is spent or downloaded.
@@ -263,7 +270,8 @@ class AssetService:
         except AssetctlError as error:
             trouble = error
         elapsed_ms = (self._clock.elapsed_s() - started_s) * 1000
-        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble)
+        stops = trouble is not None and _stops(provider.step, trouble, request)
+        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble, stops=stops)
 
     async def _availability_of(self, asset_id: str) -> Availability:
         for provider in self._providers:

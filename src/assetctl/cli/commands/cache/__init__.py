@@ -1,0 +1,13 @@
+"""`assetctl cache`: what is cached, and getting rid of it. One file per command; a new one is a line here."""
+
+from __future__ import annotations
+
+from assetctl.cli.commands.cache.clear import clear
+from assetctl.cli.commands.cache.ls import list_entries
+from assetctl.cli.commands.cache.path import show_path
+from assetctl.cli.state import command_app
+
+app = command_app("Look after the cache.")
+app.command("ls", epilog="Example: assetctl cache ls --scene romance_5 --sort size")(list_entries)
+app.command("path", epilog="Example: assetctl cache path")(show_path)
+app.command("clear", epilog="Example: assetctl cache clear --scene romance_5 --dry-run")(clear)

@@ -117,6 +117,11 @@ def human_size(size_bytes: int) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {units[0]}"
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """`count` and its noun for a person: `1 entry`, `1,000 entries`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _two_units(seconds: float) -> str:
     # Rounded to the smaller of the two units first, so that 59m 59.6s is 1h and never 60m.
     whole = round(seconds)

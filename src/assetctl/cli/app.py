@@ -17,7 +17,7 @@ import typer.main
 
 from assetctl.cli.output import BrokenOutput, Printer
 from assetctl.cli.state import CliState, global_options
-from assetctl.errors import AssetctlError, Interrupted, InvalidRequest
+from assetctl.errors import AssetctlError, Interrupted, InvalidRequest, StorageFull
 
 #: Every command, in the order of `--help`, with the one line that stands there.
 COMMANDS: Final = {
@@ -50,6 +50,7 @@ class LazyGroup(typer.core.TyperGroup):
         module = importlib.import_module(f"assetctl.cli.commands.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        command.short_help = COMMANDS[cmd_name]
         return command
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -58,10 +59,10 @@ class LazyGroup(typer.core.TyperGroup):
             return super().main(*args, standalone_mode=False, **extra)
         given = args[0] if args else extra.pop("args", None)
         words = list(sys.argv[1:] if given is None else given)
-        return self._end(self._exit_code(words, extra), words)
-
-    def _exit_code(self, words: list[str], extra: dict[str, Any]) -> int:
         state = CliState()
+        return self._end(self._exit_code(words, state, extra), words, state)
+
+    def _exit_code(self, words: list[str], state: CliState, extra: dict[str, Any]) -> int:
         try:
             result = super().main(words, standalone_mode=False, obj=state, **extra)
         except BrokenOutput:
@@ -72,14 +73,40 @@ class LazyGroup(typer.core.TyperGroup):
             return _report(Interrupted("aborted at the question, nothing was done", signal_number=2), words, state)
         except typer.TyperException as error:
             return _report(_usage_error(error), words, state)
+        except (OSError, SystemExit) as error:
+            return _unprinted(_refused_print(error), words, state)
         return result if isinstance(result, int) else 0
 
-    def _end(self, exit_code: int, words: list[str]) -> NoReturn:
+    def _end(self, exit_code: int, words: list[str], state: CliState) -> NoReturn:
         try:
             Printer.for_process(words).finish()
         except BrokenOutput:
             exit_code = _SIGPIPE_EXIT_CODE
+        except StorageFull as error:
+            exit_code = _report(error, words, state)
         sys.exit(exit_code)
+
+
+def _refused_print(error: OSError | SystemExit) -> OSError:
+    """What stdout said to Typer, which prints `--help` itself; anything else is raised again."""
+    match error:
+        case SystemExit(__context__=BrokenPipeError() as refused):
+            # Where nobody reads its help, Typer ends the process itself, with a code of its own.
+            return refused
+        case OSError(filename=None):
+            return error
+        case _:
+            # What names a file is a mistake of ours, and should look like one.
+            raise error
+
+
+def _unprinted(error: OSError, words: list[str], state: CliState) -> int:
+    try:
+        Printer.for_process(words).lost(error)
+    except BrokenOutput:
+        return _SIGPIPE_EXIT_CODE
+    except StorageFull as full:
+        return _report(full, words, state)
 
 
 def _usage_error(error: typer.TyperException) -> AssetctlError:
@@ -99,7 +126,7 @@ def _report(error: AssetctlError, words: list[str], state: CliState) -> int:
     """Tell `error` once, on stderr, and return its exit code."""
     if state.debug:
         traceback.print_exception(error, file=sys.stderr)
-    Printer.for_process(words).error(error)
+    Printer.for_process(words, verbose=state.verbose).error(error)
     return error.exit_code
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TextIO
+from contextlib import suppress
+from io import UnsupportedOperation
+from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
-from assetctl.cli.output import wants_colour
+from assetctl.cli.output import is_terminal, wants_colour
 from assetctl.cli.progress import job_label, transfer_label
 from assetctl.events import Event, JobAdopted, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, WaitingForLock
 from assetctl.text import safe
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _WHOLE = 1000
 _FEWEST_COLUMNS = 40
+_BAR_COLUMNS = 8
+_SHARE_AND_TIME_COLUMNS = len(" 100% 0:00:00")
+_LONGEST_DESCRIPTION = 48
 
 
 class _Share(TextColumn):
@@ -34,20 +39,55 @@ class _Share(TextColumn):
         return Text("" if task.total is None else f"{task.percentage:.0f}%")
 
 
+class _Forgiving:
+    """A stream to draw on whose refusals cost nothing: the work and its exit code are what counts."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.flush()
+
+    def isatty(self) -> bool:
+        return is_terminal(self._stream)
+
+    def fileno(self) -> int:
+        if self._stream is None:
+            raise UnsupportedOperation("nothing to draw on")
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:
+        return "utf-8" if self._stream is None else self._stream.encoding
+
+
 class ProgressBar:
     """One line that shows what is waited for, how far it is and how long it has taken."""
 
     def __init__(self, stream: TextIO | None, *, clock: Clock) -> None:
         """Draw on `stream` from now on."""
         colour = wants_colour(stream, os.environ)
-        console = Console(file=stream, no_color=not colour, highlight=False, legacy_windows=False)
+        # Without a stream Rich would draw on stdout, which is data.
+        console = Console(
+            file=cast("IO[str]", _Forgiving(stream)), no_color=not colour, highlight=False, legacy_windows=False
+        )
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             _Share(),
             TimeElapsedColumn(),
         ]
+        self._room = console.width - _SHARE_AND_TIME_COLUMNS
         if console.width >= _FEWEST_COLUMNS:
-            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)))
+            self._room -= _BAR_COLUMNS + 1
+            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=_BAR_COLUMNS)))
         self._progress = Progress(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
         self._progress.start()
         self._task = self._progress.add_task("asking", total=None)
@@ -78,6 +118,6 @@ class ProgressBar:
     def _update(self, description: str, fraction: float | None) -> None:
         total = None if fraction is None else _WHOLE
         completed = 0 if fraction is None else fraction * _WHOLE
-        self._progress.update(
-            self._task, description=safe(description, max_length=48), total=total, completed=completed
-        )
+        # Cut here, because Rich would cut the share and the time as much as the words.
+        words = safe(description, max_length=max(1, min(self._room, _LONGEST_DESCRIPTION)))
+        self._progress.update(self._task, description=words, total=total, completed=completed)

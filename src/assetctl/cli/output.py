@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from assetctl.documents import error_document
 from assetctl.errors import AssetctlError, StorageFull
@@ -109,6 +109,10 @@ class Printer:
         size = shutil.get_terminal_size()
         return max(1, size.columns - 1), max(1, min(size.lines - 4, 24))
 
+    def event(self, document: dict[str, Any]) -> None:
+        """`document` stands on a line of stderr as JSON, also when quiet: only who asks for events gets them."""
+        self._talk(json.dumps(document, ensure_ascii=True))
+
     def note(self, text: str) -> None:
         """`text` stands on stderr, unless quiet."""
         if not self.quiet:
@@ -151,7 +155,23 @@ class Printer:
         try:
             self.stdout.flush()
         except OSError as error:
-            self._lost(error)
+            self.lost(error)
+
+    def lost(self, error: OSError) -> NoReturn:
+        """What `error` means for the rest of this run: nothing more is written to stdout.
+
+        Raises:
+            BrokenOutput: nobody reads any more.
+            StorageFull: it was written to a file that has no room.
+        """
+        # Python flushes stdout once more at exit and would complain again: give it somewhere to flush to.
+        if self.stdout is sys.stdout:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stdout.fileno())
+            os.close(devnull)
+        if error.errno in (errno.EPIPE, errno.EINVAL):
+            raise BrokenOutput from error
+        raise StorageFull("the result could not be printed", why=error.strerror or str(error)) from error
 
     def _write(self, data: bytes) -> None:
         if self.stdout is None or self.stdout.closed:
@@ -165,17 +185,7 @@ class Printer:
             self.stdout.buffer.write(data)
             self.stdout.buffer.flush()
         except OSError as error:
-            self._lost(error)
-
-    def _lost(self, error: OSError) -> None:
-        # Python flushes stdout once more at exit and would complain again: give it somewhere to flush to.
-        if self.stdout is sys.stdout:
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(devnull, sys.stdout.fileno())
-            os.close(devnull)
-        if error.errno in (errno.EPIPE, errno.EINVAL):
-            raise BrokenOutput from error
-        raise StorageFull("the result could not be printed", why=error.strerror or str(error)) from error
+            self.lost(error)
 
     def _talk(self, text: str) -> None:
         if self.stderr is None or self.stderr.closed:

@@ -7,9 +7,8 @@ the first job, so an answer from the cache never pays for it.
 from __future__ import annotations
 
 import dataclasses
-import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from assetctl.cli.output import is_terminal
 from assetctl.cli.state import ProgressMode
@@ -21,7 +20,6 @@ from assetctl.events import (
     JobEnded,
     JobProgressed,
     JobSubmitted,
-    ProviderFailed,
     TransferProgressed,
     WaitingForLock,
 )
@@ -65,7 +63,7 @@ def _listener(
             mode = ProgressMode.NONE
     match mode:
         case ProgressMode.JSON:
-            return JsonLines(printer.stderr)
+            return JsonLines(printer.event)
         case ProgressMode.LINES:
             return Lines(printer.note, clock)
         case ProgressMode.BAR:
@@ -77,15 +75,13 @@ def _listener(
 class JsonLines:
     """Every event as one JSON line: its fields, and its type under `event`."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
+    def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
+        self._say = say
 
     def __call__(self, event: Event) -> None:
         """`event` is shown, if it is one to show."""
         fields = {f.name: _jsonable(getattr(event, f.name)) for f in dataclasses.fields(event)}
-        if self._stream is not None:
-            self._stream.write(json.dumps({"event": type(event).__name__, **fields}) + "\n")
-            self._stream.flush()
+        self._say({"event": type(event).__name__, **fields})
 
     def close(self) -> None:
         """Nothing to clean up."""
@@ -143,8 +139,6 @@ def _sentence(event: Event) -> str | None:
             return f"{event.generator} job {event.job_id}: already under way, waiting for it"
         case JobEnded():
             return f"{event.generator} job {event.job_id}: {event.state}"
-        case ProviderFailed():
-            return f"{event.provider}: {event.detail}"
         case _:
             return None
 

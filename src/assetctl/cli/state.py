@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from assetctl.cli.output import Printer
+
 if TYPE_CHECKING:
     from assetctl.settings import Settings
 
@@ -83,20 +85,24 @@ def _print_version(value: bool) -> None:
     if value:
         from importlib.metadata import version  # noqa: PLC0415 - only `--version` needs it
 
-        typer.echo(f"assetctl {version('assetctl')}")
+        Printer.for_process().line(f"assetctl {version('assetctl')}")
         raise typer.Exit
 
 
 def global_options(
     ctx: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Use this settings file (or ASSETCTL_CONFIG).")
+        Path | None, typer.Option("--config", metavar="PATH", help="Use this settings file (or ASSETCTL_CONFIG).")
     ] = None,
     profile: Annotated[
-        str | None, typer.Option("--profile", help="Overlay `[profiles.NAME]` of the settings (or ASSETCTL_PROFILE).")
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", help="Overlay `[profiles.NAME]` of the settings (or ASSETCTL_PROFILE)."
+        ),
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Keep cache, jobs and journal here (or ASSETCTL_DATA_DIR).")
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Keep cache, jobs and journal here (or ASSETCTL_DATA_DIR)."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", envvar="ASSETCTL_DEBUG", help="Add tracebacks to errors.")] = False,
     version: Annotated[

@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, TextIO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNLIMITED = 10_000
+_GAP = 2
+_NARROW = 8
 
 
 def render_table(
@@ -25,15 +28,15 @@ def render_table(
 ) -> str:
     """The table as text for `stdout`: as wide as its terminal, uncut elsewhere. Cells are plain text, never markup."""
     width = shutil.get_terminal_size().columns if is_terminal(stdout) else _UNLIMITED
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        # The first column names the row: it is the last to be cut.
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    natural = [max(cell_len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
+    for column, column_width in zip(columns, _fitting(natural, width - _GAP * (len(columns) - 1)), strict=True):
         table.add_column(
             Text(column),
             justify="right" if column in right else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=min(8, len(column)),
+            width=column_width,
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -41,3 +44,14 @@ def render_table(
     colour = wants_colour(stdout, os.environ)
     Console(file=target, width=width, force_terminal=colour, no_color=not colour, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+
+
+def _fitting(natural: Sequence[int], room: int) -> list[int]:
+    """Widths that fit into `room`, if that can be: the widest columns are cut first, the one that names a row last."""
+    widths = list(natural)
+    for columns, smallest in ((range(1, len(widths)), _NARROW), (range(len(widths)), 1)):
+        while sum(widths) > room and (widest := max(columns, key=widths.__getitem__, default=None)) is not None:
+            if widths[widest] <= smallest:
+                break
+            widths[widest] -= 1
+    return widths

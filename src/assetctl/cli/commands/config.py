@@ -80,14 +80,15 @@ def init(
     """A commented settings file with every setting at its default; an existing file is never replaced."""
     printer = printer_for(state)
     target = file or (_user_file(state) if user else Path.cwd() / "assetctl.toml")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filesystem.translated(target), target.open("x", encoding="utf-8") as stream:
-            stream.write(settings.example_toml())
-    except FileExistsError as error:
-        raise ConfigError(
-            f"`{target}` exists already", why="it is never replaced", hint=f"assetctl config validate {target}"
-        ) from error
+    with filesystem.translated(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("x", encoding="utf-8") as stream:
+                stream.write(settings.example_toml())
+        except FileExistsError as error:
+            raise ConfigError(
+                f"`{target}` exists already", why="it is never replaced", hint=f"assetctl config validate {target}"
+            ) from error
     printer.path(target.absolute())
 
 

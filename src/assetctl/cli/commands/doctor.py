@@ -15,7 +15,7 @@ from assetctl.cli.output import Printer
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import AssetctlError
-from assetctl.units import human_size
+from assetctl.units import counted, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,22 +109,29 @@ async def _disk(stack: Stack) -> list[Finding]:
 
 async def _cache(stack: Stack) -> list[Finding]:
     totals = await stack.cache.totals(EntryFilter())
-    return [Finding("cache", Health.OK, f"{totals.count:,} entries, {human_size(totals.size_bytes)}")]
+    return [
+        Finding("cache", Health.OK, f"{counted(totals.count, 'entry', 'entries')}, {human_size(totals.size_bytes)}")
+    ]
 
 
 async def _journal(stack: Stack) -> list[Finding]:
     orders = await stack.journal.orders(open_only=True)
     if not orders:
         return [Finding("journal", Health.OK, "no job is open")]
-    return [Finding("journal", Health.WARNING, f"{len(orders)} jobs are open", "assetctl jobs resume")]
+    return [
+        Finding("journal", Health.WARNING, f"{counted(len(orders), 'job is', 'jobs are')} open", "assetctl jobs resume")
+    ]
 
 
 async def _library(stack: Stack) -> list[Finding]:
     path = stack.settings.library.path
     problems = await stack.library_problems()
     if not problems:
-        there = "" if path.exists() else " (not there yet: put files named <scene>/<choice>.mp4 into it)"
-        return [Finding("library", Health.OK, f"{path}{there}")]
+        if path.exists():
+            return [Finding("library", Health.OK, str(path))]
+        return [
+            Finding("library", Health.OK, f"{path} (not there yet)", "put files named <scene>/<choice>.mp4 into it")
+        ]
     return [Finding("library", Health.WARNING, problem, f"mend it in {path}") for problem in problems]
 
 

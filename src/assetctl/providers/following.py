@@ -72,12 +72,13 @@ class JobFollower:
     async def fetch_again(self, generator: Generator, order: Order) -> CacheEntry:
         """The entry of a closed order whose file was paid for and is no longer in the cache; nothing is bought.
 
+        The caller holds the desk's lock of the order's key.
+
         Raises:
             JobError, ServiceError: the generator doesn't have the file any more, or could not be asked.
             IntegrityError: its file is not what it should be.
         """
-        async with self._desk.exclusively(order.key):
-            return await self._fetch(generator, order, await generator.result(order.job_id or ""))
+        return await self._fetch(generator, order, await generator.result(order.job_id or ""))
 
     async def cancel(self, generator: Generator, order: Order) -> JobStatus:
         """What became of the job after asking to stop it; the order is closed when it did stop.

@@ -70,7 +70,7 @@ class GeneratedAssetProvider:
         if generator is None:
             return None
         await eventloop.started()
-        entry = await self._paid_before(generator, request, key) or await self._made(generator, request, key)
+        entry = await self._made(generator, request, key)
         return asset_of(entry, await path_of(self._cache, entry), Source.GENERATED, request=request)
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:
@@ -98,16 +98,30 @@ class GeneratedAssetProvider:
 
     async def _made(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry:
         async with self._desk.exclusively(key):
+            entry = await self._made_before(generator, request, key)
+            if entry is not None:
+                return entry
             order = await self._desk.place(generator, key, request)
         return await self._follower.bring_home(generator, order, request.max_wait_s or 0.0)
+
+    async def _made_before(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry | None:
+        """What answers `request` although the cache had nothing a moment ago, with the lock of `key` held.
+
+        Whoever held the lock until now may have brought the asset home: then there is nothing left to adopt, and only a
+        look at the cache and the journal under the lock keeps a second order from being placed.
+        """
+        if not _may_answer_again(request):
+            return None
+        entry = await self._cache.lookup(key)
+        if entry is not None and entry.source is Source.GENERATED:
+            return entry
+        return await self._paid_before(generator, request, key) if generator.is_paid else None
 
     async def _paid_before(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry | None:
         """What was paid for under this key and is not in the cache any more, fetched again for nothing.
 
         A lost or damaged file must not lead to a second purchase by itself (reliability.md A4).
         """
-        if not generator.is_paid or not _may_answer_again(request):
-            return None
         order = await self._journal.last_closed(key)
         time_to_live = TIME_TO_LIVE[request.reuse]
         if order is None or time_to_live is None or self._clock.now() - order.created_at > time_to_live:

@@ -151,8 +151,8 @@ class FakeLibrary:
     async def open(self, asset: LibraryAsset, target: Path):
         self._called("open")
         del target
-        yield self._folder / f"{asset.asset_id}.mp4"
         self.while_open()
+        yield self._folder / f"{asset.asset_id}.mp4"
 
     def _called(self, what: str) -> None:
         self.calls.append(what)

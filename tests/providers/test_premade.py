@@ -1,0 +1,172 @@
+"""What somebody made already is taken in whole, or the trouble is told; neither is ever "no match"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assetctl.errors import AssetctlError, IntegrityError, LibraryError, ServiceUnreachable
+from assetctl.keys import asset_key, request_key
+from assetctl.models import AssetType, Origin, Reuse, Source, Would
+from assetctl.providers.intake import Facts
+from fakes import NOW, REQUEST, FakeLibrary, House, film
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetctl.models import AssetRequest
+
+pytestmark = pytest.mark.anyio
+
+KEY = request_key(REQUEST)
+
+
+async def ask(house: House, request: AssetRequest = REQUEST):
+    return await house.pre_made.find_asset(request, request_key(request))
+
+
+async def test_best_match_is_verified_and_cached(house: House, library: FakeLibrary):
+    library.add("other", film("other"), replace(REQUEST, choice_id="wait"))
+    library.add("confess", film("shelved"), url="https://media/confess")
+    asset = await ask(house)
+    assert asset is not None
+    assert (asset.asset_id, asset.source, asset.url) == ("confess", Source.PRE_MADE, "https://media/confess")
+    assert asset.path.read_bytes() == film("shelved")
+    entry = await house.cache.lookup(KEY)
+    assert entry is not None
+    assert (entry.library, entry.stand_in, entry.paid) == ("folder", False, False)
+
+
+async def test_origin_is_what_the_library_states_or_the_library(house: House, library: FakeLibrary):
+    library.add("confess", film("shelved"))
+    asset = await ask(house)
+    assert asset is not None
+    assert asset.origin == Origin("library:folder")
+    stated = Origin("generator:pixsim", NOW, "pixsim", "v5", "job-9")
+    library.add("confess", film("shelved"), origin=stated)
+    asset = await ask(house)
+    assert asset is not None
+    assert asset.origin == stated
+
+
+async def test_reuse_of_the_request_limits_the_answer(house: House, library: FakeLibrary):
+    request = replace(REQUEST, reuse=Reuse.PER_PLAYTHROUGH, playthrough_id="one")
+    library.add("confess", film("shelved"))
+    assert await ask(house, request) is not None
+    entry = await house.cache.lookup(request_key(request))
+    assert entry is not None
+    assert entry.expires_at is not None
+    assert (entry.expires_at - NOW).days == 90
+
+
+async def test_no_match_is_a_miss_with_every_reason(house: House, library: FakeLibrary):
+    library.add("other", film("other"), replace(REQUEST, choice_id="wait"))
+    assert await ask(house) is None
+    assert (await house.pre_made.availability(REQUEST, KEY)).reasons == ("other: is for another moment",)
+
+
+async def test_empty_library_says_so(house: House):
+    assert await ask(house) is None
+    assert (await house.pre_made.availability(REQUEST, KEY)).reasons == ("nothing in it is near this request",)
+
+
+async def test_availability_names_the_match_and_why(house: House, library: FakeLibrary):
+    library.add("confess", film("shelved"))
+    found = await house.pre_made.availability(REQUEST, KEY)
+    assert (found.would, found.asset_id) == (Would.DOWNLOAD, "confess")
+    assert found.reasons == ("confess: matches (same moment)",)
+
+
+@pytest.mark.parametrize("trouble", [LibraryError("dead"), ServiceUnreachable("no answer")])
+async def test_library_in_trouble_is_no_miss(house: House, library: FakeLibrary, trouble: AssetctlError):
+    library.trouble = trouble
+    for ask_ in (
+        house.pre_made.find_asset(REQUEST, KEY),
+        house.pre_made.availability(REQUEST, KEY),
+        house.pre_made.get_asset("confess"),
+        house.pre_made.has_asset("confess"),
+    ):
+        with pytest.raises(type(trouble)):
+            await ask_
+
+
+async def test_file_that_is_not_playable_is_trouble_of_the_library(house: House, library: FakeLibrary):
+    library.add("confess", b"not a film")
+    with pytest.raises(LibraryError, match="`confess` is broken") as caught:
+        await ask(house)
+    assert "is not playable" in (caught.value.why or "")
+    assert "--generate-on-trouble" in (caught.value.hint or "")
+    assert isinstance(caught.value.__cause__, IntegrityError)
+    assert await house.cache.lookup(KEY) is None
+
+
+@pytest.mark.parametrize(("why", "told"), [(None, "cut off"), ("at byte 5", "cut off: at byte 5")])
+async def test_match_that_is_broken_is_no_miss(house: House, library: FakeLibrary, why: str | None, told: str):
+    library.add("confess", film("shelved"))
+    library.breaks("confess", IntegrityError("cut off", why=why))
+    for ask_ in (house.pre_made.find_asset(REQUEST, KEY), house.pre_made.availability(REQUEST, KEY)):
+        with pytest.raises(LibraryError, match="`confess` is broken") as caught:
+            await ask_
+        assert caught.value.why == told
+
+
+async def test_sound_match_wins_over_a_broken_one(house: House, library: FakeLibrary):
+    library.add("broken", film("x"))
+    library.breaks("broken", IntegrityError("cut off"))
+    library.add("sound", film("y"))
+    asset = await ask(house)
+    assert asset is not None
+    assert asset.asset_id == "sound"
+
+
+async def test_file_that_changes_while_it_is_read_is_not_cached(house: House, library: FakeLibrary):
+    library.add("confess", film("old"))
+    library.while_open = lambda: library.add("confess", film("new"))
+    with pytest.raises(LibraryError, match="changed while it was read"):
+        await ask(house)
+    assert await house.cache.lookup(KEY) is None
+
+
+async def test_failed_intake_leaves_nothing_behind(house: House, library: FakeLibrary):
+    library.add("confess", b"not a film")
+    with pytest.raises(LibraryError):
+        await ask(house)
+    assert list((house.folder / "cache" / "v1" / "partial").iterdir()) == []
+
+
+async def test_library_keeps_its_own_file(house: House, library: FakeLibrary, tmp_path: Path):
+    library.add("confess", film("shelved"))
+    asset = await ask(house)
+    assert asset is not None
+    own = tmp_path / "library" / "confess.mp4"
+    assert own.read_bytes() == film("shelved")
+    assert own.stat().st_ino != asset.path.stat().st_ino
+
+
+async def test_asset_by_id_is_cached_under_a_key_of_its_own(house: House, library: FakeLibrary):
+    library.add("confess", film("shelved"), replace(REQUEST, asset_type=AssetType.IMAGE))
+    asset = await house.pre_made.get_asset("confess")
+    assert asset is not None
+    assert (asset.asset_type, asset.request, asset.key) == (AssetType.IMAGE, None, None)
+    assert await house.cache.lookup(asset_key("folder", "confess")) is not None
+    assert (await house.pre_made.has_asset("confess")).would is Would.DOWNLOAD
+
+
+async def test_promised_digest_is_held(house: House, tmp_path: Path):
+    file = tmp_path / "other.mp4"
+    file.write_bytes(film("another"))
+    with pytest.raises(IntegrityError, match="not the one that was promised"):
+        await house.intake.take(file, _facts(), sha256="0" * 64)
+
+
+def _facts():
+    return Facts(
+        key=KEY,
+        request=REQUEST,
+        asset_id="confess",
+        asset_type=AssetType.VIDEO,
+        source=Source.GENERATED,
+        origin=Origin("generator:shop"),
+    )

@@ -1,7 +1,7 @@
 """The index file: opened, checked, repaired, and never trusted with anything that cannot be rebuilt.
 
 SQLite is known here and in `trouble.py` alone. A file that is missing, empty, garbled or has another shape than
-`queries.py` lists is moved aside and filled anew from what lies on disk; one of a newer assetctl is left untouched.
+`schema.py` lists is moved aside and filled anew from what lies on disk; one of a newer assetctl is left untouched.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from assetctl import filesystem
-from assetctl.cache.queries import INDEX_VERSION, SCHEMA
+from assetctl.cache.schema import INDEX_VERSION, SCHEMA
 from assetctl.cache.trouble import UnfitError, failure, primary_code
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
 

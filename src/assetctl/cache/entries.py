@@ -7,7 +7,7 @@ damage, never a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -79,7 +79,9 @@ class CacheEntry(EntryDraft):
     """An answer the cache holds.
 
     All times are UTC. `created_at` is when it was stored, `checked_at` when its source was last known to stand behind
-    it, `last_used_at` when it was last handed out, to about a day.
+    it, `last_used_at` when it was last handed out, to about a day. `verified_at` is when all its bytes were last hashed
+    and found right; only the index knows that, None after a rebuild, and it is no part of what the entry is. A `pinned`
+    entry is never thrown away unless somebody names it.
     """
 
     sha256: str
@@ -87,6 +89,8 @@ class CacheEntry(EntryDraft):
     created_at: datetime
     checked_at: datetime
     last_used_at: datetime
+    pinned: bool = False
+    verified_at: datetime | None = field(default=None, compare=False)
 
     @property
     def blob(self) -> str:
@@ -102,9 +106,11 @@ class CacheEntry(EntryDraft):
         return now < self.expires_at <= self.created_at + LONGEST_LIFE
 
 
-def complete(draft: EntryDraft, *, sha256: str, size_bytes: int, created_at: datetime) -> CacheEntry:
-    """The entry that `draft` becomes with these bytes, its times to the millisecond as they are on disk."""
-    known = {field.name: getattr(draft, field.name) for field in fields(EntryDraft)}
+def complete(
+    draft: EntryDraft, *, sha256: str, size_bytes: int, created_at: datetime, pinned: bool = False
+) -> CacheEntry:
+    """The entry that `draft` becomes with these bytes, just hashed; its times are to the millisecond, as on disk."""
+    known = {known.name: getattr(draft, known.name) for known in fields(EntryDraft)}
     entry = CacheEntry(
         **known,
         sha256=sha256,
@@ -112,8 +118,10 @@ def complete(draft: EntryDraft, *, sha256: str, size_bytes: int, created_at: dat
         created_at=created_at,
         checked_at=created_at,
         last_used_at=created_at,
+        pinned=pinned,
     )
-    return entry_from_document(entry_document(entry))
+    stored = entry_from_document(entry_document(entry))
+    return replace(stored, verified_at=stored.created_at)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -152,6 +160,7 @@ def entry_document(entry: CacheEntry) -> dict[str, Any]:
         "fingerprint": entry.fingerprint,
         "stand_in": entry.stand_in,
         "paid": entry.paid,
+        "pinned": entry.pinned,
         "cost": documents.cost_document(entry.cost),
         "generation_time_ms": entry.generation_time_ms,
         "url": entry.url,
@@ -199,6 +208,8 @@ def _entry(found: Mapping[str, Any]) -> CacheEntry:
         fingerprint=_optional(found["fingerprint"], str),
         stand_in=_is(found["stand_in"], bool),
         paid=_is(found["paid"], bool),
+        # Sidecars of the first version know no pins.
+        pinned=_is(found.get("pinned", False), bool),
         cost=cost,
         generation_time_ms=_optional(found["generation_time_ms"], int),
         url=_optional(found["url"], str),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
@@ -55,6 +55,16 @@ class Comparison:
     value: float
 
 
+class State(StrEnum):
+    """What an entry can be besides being there."""
+
+    CURRENT = "current"
+    EXPIRED = "expired"
+    PINNED = "pinned"
+    PAID = "paid"
+    STAND_IN = "stand-in"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
     """Entries for which everything stated holds; None states nothing. `key_prefix` is hex digits of either case."""
@@ -70,7 +80,24 @@ class EntryFilter:
     paid: bool | None = None
     stand_in: bool | None = None
     expired: bool | None = None
+    pinned: bool | None = None
     comparisons: tuple[Comparison, ...] = ()
+
+    def with_state(self, state: State) -> EntryFilter:
+        """This filter, and `state` must hold too."""
+        match state:
+            case State.CURRENT:
+                return replace(self, expired=False)
+            case State.EXPIRED:
+                return replace(self, expired=True)
+            case State.PINNED:
+                return replace(self, pinned=True)
+            case State.PAID:
+                return replace(self, paid=True)
+            case State.STAND_IN:
+                return replace(self, stand_in=True)
+            case _:
+                assert_never(state)
 
 
 class SortField(StrEnum):
@@ -88,7 +115,7 @@ class SortField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """The order of a listing; ties go by key."""
+    """The order of a listing; ties go by when they were first listed."""
 
     field: SortField
     descending: bool

@@ -6,10 +6,13 @@ dropped and what the sidecars say of its key is put back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assetctl.cache.database import Database
+from assetctl.cache.entries import milliseconds
 from assetctl.cache.queries import PUT_DOCUMENT, PUT_ENTRY, SELECT, entry_of, listing, order_by, row_of, storable, where
+from assetctl.cache.schema import RECOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +26,21 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over entries.
+
+    `count` entries take `size_bytes` on disk, where what they share counts once, and are `logical_bytes` long together.
+    `paid_count` of them were paid for, `pinned_count` are pinned.
+    """
+
+    count: int
+    size_bytes: int
+    paid_count: int
+    logical_bytes: int
+    pinned_count: int
 
 
 class Index:
@@ -75,14 +93,48 @@ class Index:
         clause, values = where(filter_, now)
         return self._selected(listing(clause, order_by(sort)), (*values, -1 if limit is None else limit))
 
-    def totals(self, filter_: EntryFilter, now: datetime) -> tuple[int, int, int]:
-        """How many entries, how many bytes on disk (shared ones once), how many paid for."""
+    def totals(self, filter_: EntryFilter, now: datetime) -> Totals:
+        """The sums over the matching entries; over all of them they are read, not added up."""
         clause, values = where(filter_, now)
-        counts = f"SELECT count(*), coalesce(sum(e.paid), 0) FROM entries e{clause}"  # noqa: S608 - fixed fragments
+        if not clause:
+            return self._running_totals()
+        counts = f"SELECT count(*), sum(e.size_bytes), sum(e.paid), sum(e.pinned) FROM entries e{clause}"  # noqa: S608 - fixed fragments
         shared = f"SELECT e.size_bytes FROM entries e{clause} GROUP BY e.blob"  # noqa: S608 - as above
-        sizes = f"SELECT coalesce(sum(size_bytes), 0) FROM ({shared})"  # noqa: S608 - as above
-        count, paid = self._database.read(counts, values)[0]
-        return count, self._database.read(sizes, values)[0][0], paid
+        count, logical, paid, pinned = self._database.read(counts, values)[0]
+        physical = self._database.read(f"SELECT sum(size_bytes) FROM ({shared})", values)[0][0]  # noqa: S608 - as above
+        return Totals(count, physical or 0, paid or 0, logical or 0, pinned or 0)
+
+    def _running_totals(self) -> Totals:
+        rows = self._database.read(
+            "SELECT dimension, entries, size_bytes, paid, pinned FROM sums"
+            " WHERE dimension IN ('all', 'disk') AND value = ''"
+        )
+        sums = {row[0]: row[1:] for row in rows}
+        count, logical, paid, pinned = sums.get("all", (0, 0, 0, 0))
+        return Totals(count, sums.get("disk", (0, 0))[1], paid, logical, pinned)
+
+    def sums(self, dimension: str, limit: int) -> list[tuple[str, int, int]]:
+        """For each value of `dimension` (see `schema.DIMENSIONS`) how many entries and bytes, at most `limit` of them.
+
+        The most bytes come first. The empty text stands for the entries that have no value.
+        """
+        return self._database.read(
+            "SELECT value, entries, size_bytes FROM sums WHERE dimension = ? ORDER BY size_bytes DESC, value LIMIT ?",
+            (dimension, limit),
+        )
+
+    def sums_count(self, dimension: str) -> int:
+        """How many values of `dimension` there are."""
+        return self._database.read("SELECT count(*) FROM sums WHERE dimension = ?", (dimension,))[0][0]
+
+    def recount(self) -> None:
+        """The running totals say what the rows say, whatever they said before."""
+
+        def work(run: Run) -> None:
+            for statement in RECOUNT:
+                run(statement)
+
+        self.exclusively(work)
 
     def uses(self, blobs: Sequence[str]) -> dict[str, int]:
         """How many entries have each of these blobs; those without any are left out."""
@@ -97,10 +149,23 @@ class Index:
         return counts
 
     def touch(self, key: str, blob: str, used_ms: int) -> None:
-        """The entry was handed out at `used_ms`."""
-        self.exclusively(
-            lambda run: run("UPDATE entries SET used_ms = ? WHERE key = ? AND blob = ?", (used_ms, key, blob))
-        )
+        """The entry was handed out at `used_ms`, its bytes just hashed and found right."""
+        sql = "UPDATE entries SET used_ms = ?, verified_ms = ? WHERE key = ? AND blob = ?"
+        self.exclusively(lambda run: run(sql, (used_ms, used_ms, key, blob)))
+
+    def note_verified(self, blobs: Sequence[str], verified_ms: int) -> None:
+        """Every entry of these blobs was whole at `verified_ms`; one transaction."""
+
+        def work(run: Run) -> None:
+            for blob in blobs:
+                run("UPDATE entries SET verified_ms = ? WHERE blob = ?", (verified_ms, blob))
+
+        self.exclusively(work)
+
+    def of_keys(self, run: Run, keys: Sequence[str]) -> list[CacheEntry]:
+        """The sound entries of `keys` within a transaction; what has no row is left out."""
+        rows = [row for key in keys for row in run(f"{SELECT} WHERE e.key = ?", (key,))]
+        return [entry_of(row) for row in rows if _is_sound(row)]
 
     def confirm(self, entry: CacheEntry) -> None:
         """The row of `entry`, if it is still of these bytes, says what `entry` says."""
@@ -164,9 +229,8 @@ def is_used(run: Run, blob: str) -> bool:
 
 def _adopt(run: Run, entry: CacheEntry) -> bool:
     # Two sidecars of one key are what a killed replacement left: the newer one was meant.
-    row, _ = row_of(entry)
     known = run("SELECT created_ms FROM entries WHERE key = ?", (entry.key,))
-    if known and known[0][0] >= row[-4]:
+    if known and known[0][0] >= milliseconds(entry.created_at):
         return False
     put(run, entry)
     return True

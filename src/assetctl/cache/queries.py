@@ -9,7 +9,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from assetctl.cache.entries import entry_document, entry_from_document, milliseconds, moment
+from assetctl.cache.entries import (
+    FURTHEST_AHEAD,
+    LONGEST_LIFE,
+    entry_document,
+    entry_from_document,
+    milliseconds,
+    moment,
+)
 from assetctl.cache.filters import EntryFilter, Measure, Operator, Sort, SortField, check_prefix
 
 if TYPE_CHECKING:
@@ -18,33 +25,18 @@ if TYPE_CHECKING:
 
     from assetctl.cache.entries import CacheEntry
 
-INDEX_VERSION: Final = 1
-
-#: Rows are narrow so that totals over a million of them stay quick; the documents lie in a table of their own.
-SCHEMA: Final = (
-    """CREATE TABLE entries (key TEXT PRIMARY KEY NOT NULL, blob TEXT NOT NULL, size_bytes INTEGER NOT NULL,
- asset_id TEXT NOT NULL, asset_type TEXT NOT NULL, scene_id TEXT, choice_id TEXT, character_id TEXT, location_id TEXT,
- source TEXT NOT NULL, generator TEXT, stand_in INTEGER NOT NULL, paid INTEGER NOT NULL, cost REAL,
- created_ms INTEGER NOT NULL, expires_ms INTEGER, checked_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL)""",
-    "CREATE TABLE documents (key TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL)",
-    "CREATE INDEX entries_by_blob ON entries (blob, size_bytes, paid)",
-    "CREATE INDEX entries_by_asset ON entries (asset_id, created_ms)",
-    "CREATE INDEX entries_by_scene ON entries (scene_id, choice_id)",
-    "CREATE INDEX entries_by_character ON entries (character_id)",
-    "CREATE INDEX entries_by_location ON entries (location_id)",
-    "CREATE INDEX entries_by_size ON entries (size_bytes)",
-    "CREATE INDEX entries_by_cost ON entries (cost)",
-    "CREATE INDEX entries_by_age ON entries (created_ms)",
-    "CREATE INDEX entries_by_use ON entries (used_ms)",
-)
-
 _COLUMNS: Final = (
     "key", "blob", "size_bytes", "asset_id", "asset_type", "scene_id", "choice_id", "character_id", "location_id",
-    "source", "generator", "stand_in", "paid", "cost", "created_ms", "expires_ms", "checked_ms", "used_ms",
+    "source", "generator", "stand_in", "paid", "cost", "eviction_rank", "pinned", "created_ms", "expires_ms",
+    "checked_ms", "used_ms", "verified_ms",
 )  # fmt: skip
-PUT_ENTRY: Final = f"INSERT OR REPLACE INTO entries ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names above
+# An update where there is a row, never "or replace": that would remove the old row behind the back of the triggers.
+PUT_ENTRY: Final = (
+    f"INSERT INTO entries ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)}) "  # noqa: S608 - names above
+    f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
+)
 PUT_DOCUMENT: Final = "INSERT OR REPLACE INTO documents (key, document) VALUES (?, ?)"
-_FIELDS: Final = "SELECT e.key, d.document, e.blob, e.checked_ms, e.used_ms"
+_FIELDS: Final = "SELECT e.key, d.document, e.blob, e.checked_ms, e.used_ms, e.verified_ms, e.pinned"
 _JOINED: Final = "LEFT JOIN documents d ON d.key = e.key"
 SELECT: Final = f"{_FIELDS} FROM entries e {_JOINED}"
 
@@ -56,18 +48,25 @@ _CONDITIONS: Final = {
     "asset_type": "e.asset_type = ?",
     "source": "e.source = ?",
     "generator": "e.generator = ?",
-    "paid": "e.paid = ?",
-    "stand_in": "e.stand_in = ?",
 }
+# Written out, because SQLite uses an index over some rows only where it sees that those are the ones.
+_SWITCHES: Final = {
+    "paid": ("e.paid = 0", "e.paid = 1"),
+    "stand_in": ("e.stand_in = 0", "e.stand_in = 1"),
+    "pinned": ("e.pinned = 0", "e.pinned = 1"),
+}
+# As `CacheEntry.is_current`, which the expiry in a row is made for.
+_EXPIRED: Final = "(e.expires_ms <= ? OR e.created_ms > ?)"
+_CURRENT: Final = "((e.expires_ms IS NULL OR e.expires_ms > ?) AND e.created_ms <= ?)"
 _ORDERS: Final = {
-    SortField.KEY: ("e.key", 1),
-    SortField.SCENE: ("e.scene_id, e.choice_id", 1),
-    SortField.SIZE: ("e.size_bytes", 1),
-    SortField.COST: ("e.cost", 1),
-    SortField.CREATED: ("e.created_ms", 1),
-    SortField.AGE: ("e.created_ms", -1),
-    SortField.USED: ("e.used_ms", 1),
-    SortField.UNUSED: ("e.used_ms", -1),
+    SortField.KEY: (("e.key",), 1),
+    SortField.SCENE: (("e.scene_id", "e.choice_id"), 1),
+    SortField.SIZE: (("e.size_bytes",), 1),
+    SortField.COST: (("e.cost",), 1),
+    SortField.CREATED: (("e.created_ms",), 1),
+    SortField.AGE: (("e.created_ms",), -1),
+    SortField.USED: (("e.used_ms",), 1),
+    SortField.UNUSED: (("e.used_ms",), -1),
 }
 _MIRRORED: Final = {
     Operator.MORE: "<",
@@ -93,11 +92,21 @@ def row_of(entry: CacheEntry) -> tuple[tuple[Any, ...], tuple[str, str]]:
         int(entry.stand_in),
         int(entry.paid),
         None if entry.cost is None else float(entry.cost.amount),
+        int(entry.library is None),
+        int(entry.pinned),
         milliseconds(entry.created_at),
-        None if entry.expires_at is None else milliseconds(entry.expires_at),
+        _expiry(entry),
         milliseconds(entry.checked_at),
         milliseconds(entry.last_used_at),
+        None if entry.verified_at is None else milliseconds(entry.verified_at),
     ), (entry.key, json.dumps(entry_document(entry), ensure_ascii=True, separators=(",", ":")))
+
+
+def _expiry(entry: CacheEntry) -> int | None:
+    if entry.expires_at is None:
+        return None
+    # A date that nobody believes is one that has passed.
+    return milliseconds(entry.expires_at) if entry.expires_at <= entry.created_at + LONGEST_LIFE else 0
 
 
 def storable(text: str | None) -> str | None:
@@ -111,16 +120,20 @@ def entry_of(row: Sequence[Any]) -> CacheEntry:
     Raises:
         ValueError: the row is damaged: its parts are not of one entry, or not of any.
     """
-    key, text, blob, checked_ms, used_ms = row
+    key, text, blob, checked_ms, used_ms, verified_ms, pinned = row
     if not isinstance(text, str | bytes):
         raise ValueError("a document that is no text")  # noqa: TRY004 - damage, not a programming mistake
-    checked, used = moment(checked_ms), moment(used_ms)
+    times = {
+        "checked_at": moment(checked_ms),
+        "last_used_at": moment(used_ms),
+        "verified_at": None if verified_ms is None else moment(verified_ms),
+    }
     try:
         document = json.loads(text)
     except RecursionError as error:
         raise ValueError("a document without end") from error
-    entry = replace(entry_from_document(document), checked_at=checked, last_used_at=used)
-    if (entry.key, entry.blob) != (key, blob):
+    entry = replace(entry_from_document(document), **times)
+    if (entry.key, entry.blob, entry.pinned) != (key, blob, pinned):
         raise ValueError("a row and a document of two entries")
     return entry
 
@@ -133,16 +146,17 @@ def where(filter_: EntryFilter, now: datetime) -> tuple[str, list[Any]]:
     """
     stated = {name: getattr(filter_, name) for name in _CONDITIONS if getattr(filter_, name) is not None}
     clauses = [_CONDITIONS[name] for name in stated]
-    values = [storable(value) if isinstance(value, str) else value for value in stated.values()]
+    values: list[Any] = [storable(value) if isinstance(value, str) else value for value in stated.values()]
     if filter_.key_prefix:
         prefix = check_prefix(filter_.key_prefix)
         clauses.append("e.key >= ? AND e.key < ?")
         # 'g' follows every hex digit.
         values += [prefix, prefix + "g"]
+    wishes = {name: getattr(filter_, name) for name in _SWITCHES}
+    clauses += [_SWITCHES[name][bool(wanted)] for name, wanted in wishes.items() if wanted is not None]
     if filter_.expired is not None:
-        expired = "(e.expires_ms IS NOT NULL AND e.expires_ms <= ?)"
-        clauses.append(expired if filter_.expired else f"NOT {expired}")
-        values.append(milliseconds(now))
+        clauses.append(_EXPIRED if filter_.expired else _CURRENT)
+        values += [milliseconds(now), milliseconds(now + FURTHEST_AHEAD)]
     for comparison in filter_.comparisons:
         clause, value = _compared(comparison.measure, comparison.operator, comparison.value, now)
         clauses.append(clause)
@@ -164,11 +178,11 @@ def _compared(measure: Measure, operator: Operator, value: float, now: datetime)
 
 
 def order_by(sort: Sort) -> str:
-    """The ORDER BY clause for `sort`."""
+    """The ORDER BY clause for `sort`; ties go by when they were first listed, which every SQL index holds anyway."""
     columns, direction = _ORDERS[sort.field]
     downwards = sort.descending == (direction == 1)
-    ordered = ", ".join(f"{column} {'DESC' if downwards else 'ASC'}" for column in columns.split(", "))
-    return f" ORDER BY {ordered}, e.key"
+    ordered = ", ".join(f"{column} {'DESC' if downwards else 'ASC'}" for column in (*columns, "e.place"))
+    return f" ORDER BY {ordered}"
 
 
 def listing(clause: str, order: str) -> str:
@@ -176,5 +190,6 @@ def listing(clause: str, order: str) -> str:
 
     Narrow rows are sorted and cut before the documents are fetched.
     """
-    chosen = f"SELECT e.* FROM entries e{clause}{order} LIMIT ?"  # noqa: S608 - fixed fragments
+    inner = order.replace("e.place", "e.rowid")
+    chosen = f"SELECT e.*, e.rowid AS place FROM entries e{clause}{inner} LIMIT ?"  # noqa: S608 - fixed fragments
     return f"{_FIELDS} FROM ({chosen}) e {_JOINED}{order}"

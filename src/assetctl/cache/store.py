@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -17,10 +16,10 @@ from assetctl.cache import storing
 from assetctl.cache.blobs import Blobs
 from assetctl.cache.deletion import ClearPlan, RemovalReport, carry_out, plan_of
 from assetctl.cache.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
-from assetctl.cache.index import Index
+from assetctl.cache.index import Index, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
@@ -35,15 +34,6 @@ _FORMAT: Final = "v1"
 _NEAREST_OF: Final = 500
 _NEWEST_FIRST: Final = "created:desc"
 _EVERYTHING: Final = EntryFilter()
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """How many entries, the bytes they take on disk (shared ones once), and how many were paid for."""
-
-    count: int
-    size_bytes: int
-    paid_count: int
 
 
 class AssetCache:
@@ -172,7 +162,26 @@ class AssetCache:
             InvalidRequest: the key prefix is none.
         """
         now = self._clock.now()
-        return await self._in_thread(lambda: Totals(*self._index.totals(filter_, now)))
+        return await self._in_thread(lambda: self._index.totals(filter_, now))
+
+    async def set_pinned(self, keys: Sequence[str], *, pinned: bool) -> int:
+        """How many of `keys` changed: all that have an entry are pinned from now on, or not; on the disk for good.
+
+        Raises:
+            StorageFull: no room to note it; what was noted before stays noted.
+        """
+        return await self._in_thread(
+            lambda: storing.set_pinned(keys, pinned, self._blobs, self._index), writing=bool(keys)
+        )
+
+    async def note_verified(self, blobs: Sequence[str]) -> bool:
+        """Whether it is noted that the blobs of these names were just hashed whole; not so in a read-only cache."""
+        now = self._clock.now()
+        return await self._in_thread(lambda: storing.note_verified(blobs, now, self._index))
+
+    async def recount(self) -> None:
+        """The running totals say what the rows say, whatever damage had made of them."""
+        await self._in_thread(self._index.recount)
 
     async def plan_clear(self, filter_: EntryFilter, *, include_paid: bool = False) -> ClearPlan:
         """What deleting the matching entries would do; nothing is done."""

@@ -19,6 +19,7 @@ from assetctl.cache.index import blob_of, drop, is_used, put
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -100,7 +101,14 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
     with filesystem.translated(temporary):
         size = temporary.stat().st_size
     previous = index.get(draft.key)
-    entry = complete(draft, sha256=filesystem.sha256_of(temporary), size_bytes=size, created_at=_after(previous, now))
+    entry = complete(
+        draft,
+        sha256=filesystem.sha256_of(temporary),
+        size_bytes=size,
+        created_at=_after(previous, now),
+        # A pin is somebody's word about the key, whatever answers it.
+        pinned=previous is not None and previous.pinned,
+    )
     is_whole = blobs.condition(entry) is Condition.WHOLE
     sidecar = blobs.sealed_sidecar(entry)
 
@@ -149,6 +157,35 @@ def confirm(key: str, checked_at: datetime, fingerprint: str | None, blobs: Blob
         index.confirm(confirmed)
     except (StorageFull, StorageUnusable) as error:
         _log.info("the look at the source was not noted: %s", error)
+        return False
+    return True
+
+
+def set_pinned(keys: Sequence[str], pinned: bool, blobs: Blobs, index: Index) -> int:  # noqa: FBT001 - the wish itself
+    """How many entries of `keys` are pinned now and were not, or the other way round."""
+
+    def work(run: Run, batch: Sequence[str]) -> list[str]:
+        changed = [entry for entry in index.of_keys(run, batch) if entry.pinned is not pinned]
+        for entry in changed:
+            wanted = replace(entry, pinned=pinned)
+            # The sidecar first: a rebuilt index must not forget a pin that was confirmed.
+            blobs.rewrite_sidecar(wanted)
+            put(run, wanted)
+        return [entry.key for entry in changed]
+
+    distinct, count = list(dict.fromkeys(keys)), 0
+    for start in range(0, len(distinct), _BATCH):
+        batch = distinct[start : start + _BATCH]
+        count += len(index.exclusively(lambda run, batch=batch: work(run, batch)))
+    return count
+
+
+def note_verified(blobs: Sequence[str], now: datetime, index: Index) -> bool:
+    """Whether the index says that the blobs of these names were hashed whole at `now`."""
+    try:
+        index.note_verified(blobs, milliseconds(now))
+    except (StorageFull, StorageUnusable) as error:
+        _log.info("the verification was not noted: %s", error)
         return False
     return True
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from assetctl import filesystem
+from assetctl import filesystem, locks
 from assetctl.documents import (
     cost_document,
     cost_from_document,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _FORMAT: Final = 1
 _BUSY_TIMEOUT_S: Final = 10.0
+_RESTORE: Final = "nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself"
 
 
 class OrderState(StrEnum):
@@ -124,10 +125,11 @@ _COLUMNS: Final = "order_id, key, generator, state, request, job_id, digest, cos
 class Journal:
     """The journal in one SQLite file; safe for many processes and tasks at once. Opened anew for each operation."""
 
-    def __init__(self, path: Path, *, clock: Clock) -> None:
+    def __init__(self, path: Path, *, clock: Clock, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
         """Use the file at `path`, made with its folder when the first order is written."""
         self._path = path
         self._clock = clock
+        self._busy_timeout_s = busy_timeout_s
 
     async def intend(self, key: str, generator: str, request: AssetRequest) -> tuple[Order, bool]:
         """The open order for `key` and whether this call made it; on return it is durable in state `intended`.
@@ -204,6 +206,7 @@ class Journal:
             return _orders(connection, clause, values)
 
     def _intend(self, key: str, generator: str, request: AssetRequest) -> tuple[Order, bool]:
+        self._ensure()
         with self._transaction() as connection:
             marks = ", ".join("?" for _ in OPEN)
             found = _orders(connection, f"WHERE key = ? AND state IN ({marks})", (key, *OPEN))
@@ -235,7 +238,6 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        filesystem.make_private_folder(self._path.parent)
         with self._connection() as connection:
             # IMMEDIATE: two askers must not both read "no open order" before either writes.
             connection.execute("BEGIN IMMEDIATE")
@@ -245,34 +247,46 @@ class Journal:
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
         with self._translated():
-            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+            # `rw` without `c`: a journal that is gone must not come back empty.
+            address = f"{self._path.absolute().as_uri()}?mode=rw"
+            connection = sqlite3.connect(address, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
             try:
                 # EXTRA also syncs the folder once the rollback journal is gone (SQLite manual, PRAGMA synchronous).
                 connection.execute("PRAGMA synchronous = EXTRA")
-                self._prepare(connection)
+                self._check_format(connection)
                 yield connection
             finally:
                 connection.close()
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _check_format(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == _FORMAT:
-            return
-        if version != 0:
+        if version == 0:
+            raise JournalError(f"the journal `{self._path}` is empty or no journal", hint=_RESTORE)
+        if version != _FORMAT:
             raise JournalError(
                 f"the journal `{self._path}` was written by another version of assetctl",
                 why=f"its format is {version}, this version knows {_FORMAT}",
                 hint="use the newer assetctl; nothing was changed",
             )
-        self._create(connection)
 
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _SCHEMA.split(";")[:-1]:
-                connection.execute(statement)
-            self._path.chmod(0o600)
-        connection.execute("COMMIT")
+    def _ensure(self) -> None:
+        """There is a journal. A new one appears whole or not at all, so an empty file is always damage."""
+        filesystem.make_private_folder(self._path.parent)
+        if self._path.exists():
+            return
+        with locks.held(self._path.parent / "locks" / "journal.lock", limit_s=self._busy_timeout_s):
+            if not self._path.exists():
+                self._create()
+
+    def _create(self) -> None:
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        for left_by_a_killed_one in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+            filesystem.remove(left_by_a_killed_one)
+        filesystem.write_new(fresh, b"")
+        with self._translated(), closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+        filesystem.publish(fresh, self._path)
+        filesystem.sync_folder(self._path.parent)
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -282,7 +296,7 @@ class Journal:
             raise JournalError(
                 f"the journal `{self._path}` can't be used",
                 why=str(error),
-                hint="nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself",
+                hint=_RESTORE,
             ) from error
 
 
@@ -295,11 +309,11 @@ def _orders(connection: sqlite3.Connection, clause: str, values: tuple[str, ...]
 def _order(row: tuple[Any, ...]) -> Order:
     try:
         return _parsed(row)
-    except (ValueError, KeyError, TypeError, InvalidRequest) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidRequest) as error:
         raise JournalError(
             f"the order `{row[0]}` in the journal is damaged",
             why=f"{type(error).__name__}: {error}",
-            hint="nothing was ordered; restore the journal from a backup or move it aside yourself",
+            hint=_RESTORE,
         ) from error
 
 

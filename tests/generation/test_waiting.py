@@ -1,0 +1,182 @@
+"""Pauses grow within their bounds, the server's wish is heard, and a deadline is one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from assetctl.errors import ServiceUnreachable
+from assetctl.generation.base import JobState, JobStatus
+from assetctl.generation.waiting import REMOTE_PACE, Pace, pauses, wait_for_job
+from fakes import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+paces = st.builds(
+    Pace,
+    first_s=st.floats(min_value=0.01, max_value=60),
+    factor=st.floats(min_value=1, max_value=10),
+    cap_s=st.floats(min_value=0.1, max_value=120),
+    jitter=st.floats(min_value=0, max_value=1),
+)
+wishes = st.none() | st.floats(allow_nan=True, allow_infinity=True)
+
+
+def taken(pace: Pace, seed: int, heard: list[float | None]) -> list[float]:
+    rhythm = pauses(pace, Random(seed))
+    return [next(rhythm), *(rhythm.send(wish) for wish in heard)]
+
+
+@given(paces, st.integers(), st.lists(wishes, max_size=30))
+@example(REMOTE_PACE, 1, [math.nan, math.inf, -math.inf, -1.0, 0.0])
+def test_every_pause_is_bounded(pace: Pace, seed: int, heard: list[float | None]):
+    first, *rest = taken(pace, seed, heard)
+    assert first == 0
+    for pause in rest:
+        assert 0 < pause <= pace.cap_s * 1.1
+
+
+@given(paces)
+def test_pauses_grow_up_to_the_cap(pace: Pace):
+    steady = Pace(pace.first_s, pace.factor, pace.cap_s, jitter=0.0)
+    rest = taken(steady, 1, [None] * 30)[1:]
+    assert rest == sorted(rest)
+    assert rest[0] == min(pace.first_s, pace.cap_s)
+    if pace.factor > 2:
+        assert rest[-1] == pace.cap_s
+
+
+def test_remote_pace_is_the_promised_one():
+    steady = Pace(jitter=0.0)
+    assert taken(steady, 1, [None] * 7) == [0, 2.0, 3.0, 4.5, 6.75, 10.125, 15.0, 15.0]
+    assert (REMOTE_PACE.first_s, REMOTE_PACE.cap_s, REMOTE_PACE.jitter) == (2.0, 15.0, 0.5)
+
+
+@given(st.integers())
+def test_jitter_takes_at_most_half_and_adds_nothing(seed: int):
+    for plain, bent in zip(taken(Pace(jitter=0.0), 1, [None] * 9), taken(REMOTE_PACE, seed, [None] * 9), strict=True):
+        assert plain / 2 <= bent <= plain
+
+
+def test_askers_drift_apart():
+    assert len({taken(REMOTE_PACE, seed, [None])[1] for seed in range(20)}) == 20
+
+
+@given(st.floats(min_value=0.05, max_value=15), st.integers())
+def test_wish_is_respected_and_never_undercut(wish: float, seed: int):
+    pause = taken(REMOTE_PACE, seed, [wish])[1]
+    assert wish <= pause <= wish * 1.1 + 1e-9
+
+
+@pytest.mark.parametrize("wish", [0.0, -5.0, math.nan, 1e-9])
+def test_senseless_wish_does_not_make_us_spin(wish: float):
+    assert taken(REMOTE_PACE, 1, [wish])[1] >= 0.05
+
+
+def test_endless_wish_is_capped():
+    assert 15.0 <= taken(REMOTE_PACE, 1, [math.inf])[1] <= 16.5
+
+
+def test_wish_does_not_make_the_planned_pauses_grow():
+    steady = Pace(jitter=0.0)
+    assert taken(steady, 1, [5.0, 5.0, None])[3] == 2.0
+
+
+# The loop
+
+
+@dataclass
+class Job:
+    """Ends after `looks` looks."""
+
+    looks: int
+    state: JobState = JobState.SUCCEEDED
+    wish_s: float | None = None
+    seen: int = 0
+
+    async def __call__(self) -> JobStatus:
+        self.seen += 1
+        if self.seen >= self.looks:
+            return JobStatus(self.state)
+        return JobStatus(JobState.RUNNING, fraction=self.seen / self.looks, poll_after_s=self.wish_s)
+
+
+async def wait(job: Job, clock: FakeClock, max_wait_s: float, heard: list[JobStatus] | None = None):
+    told = [] if heard is None else heard
+    return await wait_for_job(job, clock=clock, random=Random(1), max_wait_s=max_wait_s, on_status=told.append)
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
+async def test_final_status_ends_the_wait_at_once(state: JobState):
+    clock = FakeClock()
+    status = await wait(Job(1, state), clock, 100)
+    assert status == JobStatus(state)
+    assert clock.slept == []
+
+
+async def test_every_look_is_told():
+    heard: list[JobStatus] = []
+    await wait(Job(4), FakeClock(), 1000, heard)
+    assert [status.state for status in heard] == ["running", "running", "running", "succeeded"]
+
+
+async def test_pauses_lie_between_the_looks():
+    clock = FakeClock()
+    await wait(Job(4), clock, 1000)
+    assert len(clock.slept) == 3
+    assert all(pause > 0 for pause in clock.slept)
+
+
+async def test_no_wait_looks_once():
+    job, clock = Job(5), FakeClock()
+    assert await wait(job, clock, 0.0) is None
+    assert (job.seen, clock.slept) == (1, [])
+
+
+async def test_no_wait_still_sees_what_is_ready():
+    assert await wait(Job(1), FakeClock(), 0.0) == JobStatus(JobState.SUCCEEDED)
+
+
+@pytest.mark.parametrize("max_wait_s", [0.5, 1.0, 7.0, 30.0, 120.0])
+async def test_deadline_is_kept_to_the_second(max_wait_s: float):
+    job, clock = Job(10**9), FakeClock()
+    start = clock.elapsed_s()
+    assert await wait(job, clock, max_wait_s) is None
+    assert clock.elapsed_s() - start == pytest.approx(max_wait_s, abs=0.001)
+
+
+async def test_last_look_is_at_the_deadline():
+    job, clock = Job(2, wish_s=15.0), FakeClock()
+    status = await wait(job, clock, 3.0)
+    assert status == JobStatus(JobState.SUCCEEDED)
+    assert clock.slept == [pytest.approx(3.0)]
+
+
+async def test_machine_that_slept_past_the_deadline_does_not_hang():
+    clock = FakeClock()
+
+    async def look() -> JobStatus:
+        clock.advance(days=3)
+        return JobStatus(JobState.RUNNING)
+
+    status = await wait_for_job(look, clock=clock, random=Random(1), max_wait_s=60, on_status=lambda _: None)
+    assert status is None
+
+
+async def test_trouble_of_a_look_passes_through():
+    async def look() -> JobStatus:
+        raise ServiceUnreachable("no answer")
+
+    with pytest.raises(ServiceUnreachable):
+        await wait_for_job(look, clock=FakeClock(), random=Random(1), max_wait_s=60, on_status=lambda _: None)
+
+
+async def test_few_looks_in_a_long_wait():
+    job, clock = Job(10**9), FakeClock()
+    await wait(job, clock, 120)
+    assert job.seen <= 20

@@ -6,12 +6,12 @@ No value ever becomes SQL text. Whatever is listed here is all that an index may
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.cache.entries import (
     FURTHEST_AHEAD,
     LONGEST_LIFE,
+    EntryTimes,
     entry_document,
     entry_from_document,
     milliseconds,
@@ -35,9 +35,9 @@ PUT_ENTRY: Final = (
     f"INSERT INTO entries ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)}) "  # noqa: S608 - names above
     f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
-PUT_DOCUMENT: Final = "INSERT OR REPLACE INTO documents (key, document) VALUES (?, ?)"
+PUT_DOCUMENT: Final = "INSERT OR REPLACE INTO documents (id, document) SELECT id, ? FROM entries WHERE key = ?"
 _FIELDS: Final = "SELECT e.key, d.document, e.blob, e.checked_ms, e.used_ms, e.verified_ms, e.pinned"
-_JOINED: Final = "LEFT JOIN documents d ON d.key = e.key"
+_JOINED: Final = "LEFT JOIN documents d ON d.id = e.id"
 SELECT: Final = f"{_FIELDS} FROM entries e {_JOINED}"
 
 _CONDITIONS: Final = {
@@ -77,7 +77,7 @@ _MIRRORED: Final = {
 
 
 def row_of(entry: CacheEntry) -> tuple[tuple[Any, ...], tuple[str, str]]:
-    """The parameters of `PUT_ENTRY` and of `PUT_DOCUMENT` for `entry`."""
+    """The parameters of `PUT_ENTRY` and, to be run after it, of `PUT_DOCUMENT` for `entry`."""
     request = entry.request
     context = (request.scene_id, request.choice_id, request.character_id, request.location_id)
     return (
@@ -92,14 +92,14 @@ def row_of(entry: CacheEntry) -> tuple[tuple[Any, ...], tuple[str, str]]:
         int(entry.stand_in),
         int(entry.paid),
         None if entry.cost is None else float(entry.cost.amount),
-        int(entry.library is None),
+        int(entry.library is None and not entry.stand_in),
         int(entry.pinned),
         milliseconds(entry.created_at),
         _expiry(entry),
         milliseconds(entry.checked_at),
         milliseconds(entry.last_used_at),
         None if entry.verified_at is None else milliseconds(entry.verified_at),
-    ), (entry.key, json.dumps(entry_document(entry), ensure_ascii=True, separators=(",", ":")))
+    ), (json.dumps(entry_document(entry), ensure_ascii=True, separators=(",", ":")), entry.key)
 
 
 def _expiry(entry: CacheEntry) -> int | None:
@@ -123,16 +123,11 @@ def entry_of(row: Sequence[Any]) -> CacheEntry:
     key, text, blob, checked_ms, used_ms, verified_ms, pinned = row
     if not isinstance(text, str | bytes):
         raise ValueError("a document that is no text")  # noqa: TRY004 - damage, not a programming mistake
-    times = {
-        "checked_at": moment(checked_ms),
-        "last_used_at": moment(used_ms),
-        "verified_at": None if verified_ms is None else moment(verified_ms),
-    }
+    times = EntryTimes(moment(checked_ms), moment(used_ms), None if verified_ms is None else moment(verified_ms))
     try:
-        document = json.loads(text)
+        entry = entry_from_document(json.loads(text), times)
     except RecursionError as error:
         raise ValueError("a document without end") from error
-    entry = replace(entry_from_document(document), **times)
     if (entry.key, entry.blob, entry.pinned) != (key, blob, pinned):
         raise ValueError("a row and a document of two entries")
     return entry
@@ -181,7 +176,7 @@ def order_by(sort: Sort) -> str:
     """The ORDER BY clause for `sort`; ties go by when they were first listed, which every SQL index holds anyway."""
     columns, direction = _ORDERS[sort.field]
     downwards = sort.descending == (direction == 1)
-    ordered = ", ".join(f"{column} {'DESC' if downwards else 'ASC'}" for column in (*columns, "e.place"))
+    ordered = ", ".join(f"{column} {'DESC' if downwards else 'ASC'}" for column in (*columns, "e.id"))
     return f" ORDER BY {ordered}"
 
 
@@ -190,6 +185,5 @@ def listing(clause: str, order: str) -> str:
 
     Narrow rows are sorted and cut before the documents are fetched.
     """
-    inner = order.replace("e.place", "e.rowid")
-    chosen = f"SELECT e.*, e.rowid AS place FROM entries e{clause}{inner} LIMIT ?"  # noqa: S608 - fixed fragments
+    chosen = f"SELECT e.* FROM entries e{clause}{order} LIMIT ?"  # noqa: S608 - fixed fragments
     return f"{_FIELDS} FROM ({chosen}) e {_JOINED}{order}"

@@ -18,21 +18,23 @@ DIMENSIONS: Final = {
 }
 """What the running totals are split by, and the column that says it; an unknown value counts as the empty text."""
 
-#: Rows are narrow so that a walk over a million of them stays quick; the documents lie in a table of their own.
+#: Rows are narrow so that a walk over a million of them stays quick; the documents lie in a table of their own. In
+#: `strays` stand blobs that a newer answer left without a row: somebody may be reading them, so they stay for a while.
 TABLES: Final = (
-    """CREATE TABLE entries (key TEXT PRIMARY KEY NOT NULL, blob TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+    """CREATE TABLE entries (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, blob TEXT NOT NULL, size_bytes INTEGER NOT NULL,
  asset_id TEXT NOT NULL, asset_type TEXT NOT NULL, scene_id TEXT, choice_id TEXT, character_id TEXT, location_id TEXT,
  source TEXT NOT NULL, generator TEXT, stand_in INTEGER NOT NULL, paid INTEGER NOT NULL, cost REAL,
  eviction_rank INTEGER NOT NULL, pinned INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER,
  checked_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL, verified_ms INTEGER)""",
-    "CREATE TABLE documents (key TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL)",
+    "CREATE TABLE documents (id INTEGER PRIMARY KEY, document TEXT NOT NULL)",
     "CREATE TABLE blobs (blob TEXT PRIMARY KEY NOT NULL, size_bytes INTEGER NOT NULL, uses INTEGER NOT NULL)",
+    "CREATE TABLE strays (blob TEXT PRIMARY KEY NOT NULL, size_bytes INTEGER NOT NULL)",
     """CREATE TABLE sums (dimension TEXT NOT NULL, value TEXT NOT NULL, entries INTEGER NOT NULL,
  size_bytes INTEGER NOT NULL, paid INTEGER NOT NULL, pinned INTEGER NOT NULL, PRIMARY KEY (dimension, value))
  WITHOUT ROWID""",
 )
 
-#: One for each order of a listing and for each filter that picks few. Ties go by rowid, which ends every one of them.
+#: One for each order of a listing and for each filter that picks few. Ties go by `id`, which ends each of them anyway.
 INDEXES: Final = (
     "CREATE INDEX entries_by_blob ON entries (blob)",
     "CREATE INDEX entries_by_asset ON entries (asset_id, created_ms)",
@@ -87,6 +89,7 @@ def _recounted() -> str:
     return _discounted("OLD") + "\n" + _counted("NEW")
 
 
+_FORGOTTEN: Final = "DELETE FROM documents WHERE id = OLD.id;"
 _COUNTED_COLUMNS: Final = ", ".join(("blob", "size_bytes", "paid", "pinned", *DIMENSIONS.values()))
 
 #: `sums` has a row `all` over the entries and a row `disk` over the blobs, whose bytes count once however many share.
@@ -99,7 +102,7 @@ END""",
 UPDATE sums SET entries = entries - 1, size_bytes = size_bytes - OLD.size_bytes WHERE dimension = 'disk' AND value = '';
 END""",
     f"CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN\n{_counted('NEW')}\nEND",
-    f"CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN\n{_discounted('OLD')}\nEND",
+    f"CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN\n{_discounted('OLD')}\n{_FORGOTTEN}\nEND",
     f"CREATE TRIGGER entry_changed AFTER UPDATE OF {_COUNTED_COLUMNS} ON entries BEGIN\n{_recounted()}\nEND",
 )
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
+from assetctl.cache import strays
 from assetctl.cache.blobs import Condition
 from assetctl.cache.entries import FURTHEST_AHEAD, complete, milliseconds, moment
 from assetctl.cache.index import blob_of, drop, is_used, put
@@ -116,6 +117,8 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
         # Looked at again: whoever removed the blob since we hashed it has finished.
         blobs.place(None if is_whole and blobs.is_present(entry) else temporary, sidecar, entry)
         put(run, entry)
+        if previous is not None and previous.blob != entry.blob:
+            strays.leave(run, previous)
 
     try:
         index.exclusively(work)
@@ -130,7 +133,7 @@ def _tidy(temporary: Path, entry: CacheEntry, previous: CacheEntry | None, blobs
     try:
         filesystem.remove(temporary, step=blobs.step)
         if previous is not None and previous.sha256 != entry.sha256:
-            # Its bytes may be in use: they stay until a sweep.
+            # Its bytes may be in use: they stay until a sweep, or until their room is needed.
             blobs.remove_sidecar(previous)
         blobs.forget_lost(entry.key)
     except CacheError as error:
@@ -217,7 +220,10 @@ def _is_older(path: Path, now: datetime, age_s: float) -> bool:
 
 
 def _remove_orphan(run: Run, path: Path, blobs: Blobs) -> int | None:
-    return None if is_used(run, path.name) else _remove(path, blobs)
+    if is_used(run, path.name):
+        return None
+    strays.unlist(run, [path.name])
+    return _remove(path, blobs)
 
 
 def _remove(path: Path, blobs: Blobs) -> int | None:

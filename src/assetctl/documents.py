@@ -7,6 +7,7 @@ in UTC; money is a decimal in text.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -121,12 +122,15 @@ def word(name: str, value: object, words: type_[_E]) -> _E:
     Raises:
         InvalidRequest: it is none of them; the nearest is suggested.
     """
-    known = [member.value for member in words]
     if isinstance(value, str):
+        with suppress(ValueError):
+            # What we wrote ourselves is spelled right, and a listing reads thousands of them.
+            return words(value)
         spelled = value.strip().lower()
         for member in words:
             if spelled.replace("_", "-") == member.value.replace("_", "-"):
                 return member
+    known = [member.value for member in words]
     hint = nearest_hint(value, known) if isinstance(value, str) else f"known values: {', '.join(known)}"
     raise InvalidRequest(f"`{value}` is no {name}", why=f"a {name} is one of {', '.join(known)}", hint=hint)
 

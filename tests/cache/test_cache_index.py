@@ -69,7 +69,7 @@ LOSSES = {
 }
 ATTACKS = {
     "trigger": ["CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries; END"],
-    "view": ["DROP TABLE documents", "CREATE VIEW documents AS SELECT key, '{}' AS document FROM entries"],
+    "view": ["DROP TABLE documents", "CREATE VIEW documents AS SELECT id, '{}' AS document FROM entries"],
     "other column": ["ALTER TABLE entries ADD COLUMN extra"],
     "extra table": ["CREATE TABLE more (x)"],
     "missing index": ["DROP INDEX entries_by_size"],
@@ -77,7 +77,7 @@ ATTACKS = {
 }
 TAMPERED_ROWS = {
     "document of another": (
-        "UPDATE documents SET document = (SELECT document FROM documents d WHERE d.key != documents.key)"
+        "UPDATE documents SET document = (SELECT document FROM documents d WHERE d.id != documents.id)"
     ),
     "pickle": "UPDATE documents SET document = x'80049510'",
     "not json": "UPDATE documents SET document = 'null'",

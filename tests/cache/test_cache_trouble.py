@@ -100,15 +100,15 @@ def database(path: Path, fill=lambda _run: None) -> Database:
 
 def test_wrong_statement_is_an_error_and_no_reason_to_rebuild(tmp_path: Path):
     with closing(database(tmp_path / "index.sqlite3")) as index:
-        index.write(lambda run: run("INSERT INTO documents VALUES ('k', 'd')"))
+        index.write(lambda run: run("INSERT INTO documents VALUES (1, 'd')"))
         with pytest.raises(CacheError, match="cannot be used"):
             index.read("SELECT * FROM nothing")
-        assert index.read("SELECT * FROM documents") == [("k", "d")]
+        assert index.read("SELECT * FROM documents") == [(1, "d")]
 
 
 def test_failed_work_leaves_nothing_half_written(tmp_path: Path):
     def work(run) -> None:
-        run("INSERT INTO documents VALUES ('k', 'd')")
+        run("INSERT INTO documents VALUES (1, 'd')")
         raise StorageFull("no room")
 
     with closing(database(tmp_path / "index.sqlite3")) as index:

@@ -32,6 +32,8 @@ BUSY_LIMIT_S: Final = 20.0
 REPAIR_LIMIT_S: Final = 300.0
 """Longest time to wait for another process that rebuilds the index of a large cache."""
 _TRIES: Final = 3
+#: What SQLite says where it may not, or has no room to, make the files it keeps beside a write-ahead index.
+_NO_ROOM_BESIDE: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 class Run(Protocol):
@@ -145,7 +147,7 @@ class Database:
         # Before opening: a file that is swapped meanwhile must look foreign afterwards.
         self._opened = _identity(self._path)
         last: sqlite3.Error | None = None
-        # A write-ahead index in a folder we cannot write to opens only as a file that nobody changes.
+        # A write-ahead index in a folder we cannot write to, or on a full disk, opens only as a file nobody changes.
         for mode in ("mode=rw", "mode=ro&immutable=1"):
             connection = self._connected(self._path, mode)
             try:
@@ -154,7 +156,7 @@ class Database:
             except sqlite3.Error as error:
                 connection.close()
                 last = error
-                if primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                if primary_code(error) not in _NO_ROOM_BESIDE:
                     break
             except BaseException:
                 connection.close()
@@ -258,6 +260,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
     # Nothing that stands in the file may call a function or have a say in how it is read.
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA synchronous = FULL")
+    # The inner pages of a million rows; SQLite's own 2 MB would be read from the file again and again.
+    connection.execute("PRAGMA cache_size = -16000")
 
 
 def _check_shape(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from assetctl import documents
 from assetctl.errors import InvalidRequest
@@ -171,19 +171,30 @@ def entry_document(entry: CacheEntry) -> dict[str, Any]:
     }
 
 
-def entry_from_document(document: object) -> CacheEntry:
-    """The entry that `entry_document` wrote.
+class EntryTimes(NamedTuple):
+    """The times that change while an entry stays as it is; an index row knows them better than the document."""
+
+    checked_at: datetime
+    last_used_at: datetime
+    verified_at: datetime | None = None
+
+
+def entry_from_document(document: object, times: EntryTimes | None = None) -> CacheEntry:
+    """The entry that `entry_document` wrote, with `times` in place of its own where they are given.
 
     Raises:
         ValueError: it wrote something else.
     """
     try:
-        return _entry(cast("Mapping[str, Any]", _is(document, dict)))
+        return _entry(cast("Mapping[str, Any]", _is(document, dict)), times)
     except (KeyError, TypeError, AttributeError, OverflowError, InvalidRequest) as error:
         raise ValueError(str(error)) from error
 
 
-def _entry(found: Mapping[str, Any]) -> CacheEntry:
+def _entry(found: Mapping[str, Any], times: EntryTimes | None) -> CacheEntry:
+    checked_at, last_used_at, verified_at = times or EntryTimes(
+        _time(found["checked_at"]), _time(found["last_used_at"])
+    )
     if found["schema"] != ENTRY_SCHEMA:
         raise ValueError("an entry of another kind")
     cost = documents.cost_from_document(found["cost"])
@@ -214,8 +225,9 @@ def _entry(found: Mapping[str, Any]) -> CacheEntry:
         generation_time_ms=_optional(found["generation_time_ms"], int),
         url=_optional(found["url"], str),
         created_at=_time(found["created_at"]),
-        checked_at=_time(found["checked_at"]),
-        last_used_at=_time(found["last_used_at"]),
+        checked_at=checked_at,
+        last_used_at=last_used_at,
+        verified_at=verified_at,
         expires_at=documents.parse_timestamp(found["expires_at"]),
     )
 

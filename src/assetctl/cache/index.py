@@ -213,7 +213,6 @@ def put(run: Run, entry: CacheEntry) -> None:
 def drop(run: Run, key: Any) -> None:
     """There is no row of `key`."""
     run("DELETE FROM entries WHERE key = ?", (key,))
-    run("DELETE FROM documents WHERE key = ?", (key,))
 
 
 def blob_of(run: Run, key: str) -> str | None:

@@ -6,11 +6,13 @@ the cache never pays for the generator, the media libraries or a backend.
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from assetctl import filesystem
 from assetctl.errors import ConfigError
 from assetctl.eventloop import in_thread
 from assetctl.providers.base import Step
@@ -43,12 +45,16 @@ async def open_stack(
 
     Raises:
         ConfigError: the settings name something this version can't do.
+        CacheError: the data directory is none that assetctl may use.
     """
     if settings.library.kind != "folder":
         raise ConfigError(
             f"the library kind `{settings.library.kind}` is not supported by this version",
             hint='set `library.kind = "folder"`',
         )
+    if os.path.lexists(settings.data_dir):
+        # Each part checks its own folder, but a link or a stranger's folder is refused before any of them writes.
+        filesystem.make_private_folder(settings.data_dir)
     stack = Stack(settings, events=events, clock=clock, offline=offline)
     try:
         yield stack

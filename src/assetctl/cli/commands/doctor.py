@@ -14,7 +14,7 @@ from assetctl.cli.options import Json
 from assetctl.cli.output import Printer
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
-from assetctl.errors import AssetctlError
+from assetctl.errors import AssetctlError, CacheError
 from assetctl.units import counted, human_size
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _findings(state: CliState, printer: Printer) -> list[Finding]:
     found = [Finding("python", Health.OK, f"{platform.python_version()} on {platform.platform()}")]
     try:
         return found + with_stack(state, printer, _examined)
+    except CacheError as error:
+        return [*found, _trouble("disk", error)]
     except AssetctlError as error:
         return [*found, _trouble("settings", error)]
 

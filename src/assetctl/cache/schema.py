@@ -22,7 +22,8 @@ DIMENSIONS: Final = {
 #: `strays` stand blobs that a newer answer left without a row: somebody may be reading them, so they stay for a while.
 TABLES: Final = (
     """CREATE TABLE entries (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, blob TEXT NOT NULL,
- size_bytes INTEGER NOT NULL, asset_id TEXT NOT NULL, asset_type TEXT NOT NULL, scene_id TEXT, choice_id TEXT, character_id TEXT, location_id TEXT,
+ size_bytes INTEGER NOT NULL, asset_id TEXT NOT NULL, asset_type TEXT NOT NULL,
+ scene_id TEXT, choice_id TEXT, character_id TEXT, location_id TEXT,
  source TEXT NOT NULL, generator TEXT, stand_in INTEGER NOT NULL, paid INTEGER NOT NULL, cost REAL,
  eviction_rank INTEGER NOT NULL, pinned INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER,
  checked_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL, verified_ms INTEGER)""",

@@ -17,6 +17,7 @@ from assetctl.filesystem.files import (
     write_new,
 )
 from assetctl.filesystem.folders import make_private_folder
+from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
 from assetctl.filesystem.trouble import storage_error, translated
@@ -24,6 +25,8 @@ from assetctl.filesystem.writers import Writer, current_writer, host_name, is_al
 
 __all__ = [
     "STRAY_AGE_S",
+    "FileSystemKind",
+    "FindKind",
     "Step",
     "Writer",
     "copy",
@@ -31,11 +34,14 @@ __all__ = [
     "current_writer",
     "host_name",
     "is_alive",
+    "kind_in",
+    "kind_of",
     "make_private_folder",
     "no_step",
     "open_below",
     "publish",
     "remove",
+    "require_local",
     "seal",
     "sha256_of",
     "sha256_of_descriptor",

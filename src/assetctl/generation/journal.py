@@ -336,7 +336,7 @@ def _parsed(row: tuple[Any, ...]) -> Order:
 
 def _moment(text: str) -> datetime:
     moment = parse_timestamp(text)
-    if moment is None:
+    if moment is None:  # pragma: no cover - only None gives None
         raise ValueError("a date is missing")
     return moment
 

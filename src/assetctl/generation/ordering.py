@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl import locks
+from assetctl import eventloop, locks
 from assetctl.errors import JobFailed, OutcomeUnknown, ServiceError, SpendRefused
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
@@ -111,7 +111,9 @@ class OrderDesk:
             await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
             raise
         self._placed += 1
-        accepted = await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+        with eventloop.shield():
+            # Whoever leaves now has bought something: its id must be kept first.
+            accepted = await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
         self._events.publish(JobSubmitted(order.key, generator.name, job_id, estimate))
         return accepted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from assetctl import filesystem
 from assetctl.cache.entries import EntryDraft
 from assetctl.errors import IntegrityError
 from assetctl.eventloop import in_thread
+from assetctl.media.kinds import default_suffix
 from assetctl.models import Asset, AssetRequest, AssetType, Reuse
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ TIME_TO_LIVE: Final[Mapping[Reuse, timedelta | None]] = MappingProxyType(
         Reuse.ALWAYS: None,
     }
 )
+
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Intake:
             IntegrityError: it is not playable as its type, or not the file with the digest `sha256`.
             CacheError: it could not be copied or stored.
         """
-        suffix = file.suffix.lower()
+        suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
             media, digest = await in_thread(self._copy_and_look, file, partial, facts.asset_type)
             if sha256 is not None and digest != sha256:
@@ -114,6 +118,12 @@ class Intake:
             generation_time_ms=facts.generation_time_ms,
             url=facts.url,
         )
+
+
+def _suffix_of(file: Path, asset_type: AssetType) -> str:
+    # A plug-in may call its file what it likes; what it holds was found out by looking, the suffix only helps players.
+    suffix = file.suffix.lower()
+    return suffix if _SUFFIX.fullmatch(suffix) else default_suffix(asset_type)
 
 
 def asset_of(

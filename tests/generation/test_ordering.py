@@ -1,0 +1,224 @@
+"""From "wanted" to "this job makes it": what is there is adopted, what is unknown is asked about, never sent again."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from assetctl.clock import SystemClock
+from assetctl.errors import CacheError, JobFailed, OutcomeUnknown, ServiceUnreachable, SpendRefused
+from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
+from assetctl.generation.journal import OrderState
+from assetctl.generation.ordering import LOCK_LIMIT_S
+from fakes import REQUEST, House
+from shop import PRICE, Shop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from assetctl.generation.journal import Order
+
+pytestmark = pytest.mark.anyio
+
+KEY = "a" * 64
+
+
+@pytest.fixture(autouse=True)
+async def bounded():
+    with anyio.fail_after(60):
+        yield
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "shop")
+
+
+@pytest.fixture
+async def build(tmp_path: Path, shop: Shop):
+    async with AsyncExitStack() as opened:
+
+        def build(**options: object) -> House:
+            house = House(tmp_path / "house", **({"generator": shop} | options))  # type: ignore[arg-type]
+            opened.push_async_callback(house.cache.aclose)
+            return house
+
+        yield build
+
+
+@pytest.fixture
+def house(build: Callable[..., House]) -> House:
+    return build()
+
+
+async def place(house: House, shop: Shop, key: str = KEY) -> Order:
+    async with house.desk.exclusively(key):
+        return await house.desk.place(shop, key, REQUEST)
+
+
+async def only_order(house: House) -> Order:
+    (order,) = await house.journal.orders(open_only=False)
+    return order
+
+
+async def test_new_order_is_durable_with_its_job(house: House, shop: Shop):
+    order = await place(house, shop)
+    assert order.state is OrderState.ACCEPTED
+    assert order.job_id is not None
+    assert await only_order(house) == order
+    assert (shop.submissions, shop.charges) == (1, 1)
+    (event,) = house.events
+    assert event == JobSubmitted(KEY, "shop", order.job_id, await shop.estimate(None))  # type: ignore[arg-type]
+    assert event.estimate.cost_low == PRICE
+
+
+async def test_order_is_in_the_journal_before_it_leaves(house: House, shop: Shop, tmp_path: Path):
+    seen: list[bytes] = []
+    shop.after_charge = lambda: seen.append((tmp_path / "house" / "journal.sqlite3").read_bytes())
+    order = await place(house, shop)
+    assert order.order_id.encode() in seen[0]
+    assert b"sent" in seen[0]
+
+
+async def test_idempotency_key_is_the_orders_id(house: House, shop: Shop):
+    order = await place(house, shop)
+    assert await shop.find(order.order_id) == order.job_id
+
+
+@pytest.mark.parametrize("state", [OrderState.ACCEPTED, OrderState.READY, OrderState.DOWNLOADED, OrderState.PUBLISHED])
+async def test_order_with_a_job_is_adopted(house: House, shop: Shop, state: OrderState):
+    order = await house.journal.advance(await place(house, shop), state)
+    house.events.clear()
+    assert await place(house, shop) == order
+    assert house.events == [JobAdopted(KEY, "shop", order.job_id or "")]
+    assert shop.submissions == 1
+
+
+async def test_intended_order_is_sent_under_its_own_id(house: House, shop: Shop):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    order = await place(house, shop)
+    assert (order.order_id, order.state) == (intended.order_id, OrderState.ACCEPTED)
+    assert shop.charges == 1
+
+
+@pytest.mark.parametrize("state", [OrderState.SENT, OrderState.UNKNOWN])
+async def test_sent_order_that_arrived_is_settled_with_its_job(house: House, shop: Shop, state: OrderState):
+    placed = await place(house, shop)
+    await house.journal.advance(placed, state)
+    house.events.clear()
+    order = await place(house, shop)
+    assert (order.state, order.job_id) == (OrderState.ACCEPTED, placed.job_id)
+    assert house.events == [JobAdopted(KEY, "shop", placed.job_id or "")]
+    assert shop.submissions == 1
+
+
+@pytest.mark.parametrize("state", [OrderState.SENT, OrderState.UNKNOWN])
+async def test_sent_order_that_surely_never_arrived_is_sent(house: House, shop: Shop, state: OrderState):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    await house.journal.advance(intended, state)
+    order = await place(house, shop)
+    assert (order.order_id, order.state) == (intended.order_id, OrderState.ACCEPTED)
+    assert shop.charges == 1
+
+
+@pytest.mark.parametrize("finds", ["silent", "unreachable"])
+async def test_order_that_cannot_be_settled_stays_unknown(house: House, shop: Shop, finds: str):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    await house.journal.advance(intended, OrderState.SENT)
+    shop.finds = finds
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown) as caught:
+            await place(house, shop)
+        assert caught.value.exit_code == 10
+        assert caught.value.why
+        assert caught.value.__cause__ is not None
+    order = await only_order(house)
+    assert (order.state, order.detail) == (OrderState.UNKNOWN, caught.value.why)
+    assert shop.submissions == 0
+
+
+async def test_lost_answer_is_unknown(house: House, shop: Shop):
+    shop.submits = "lose"
+    with pytest.raises(OutcomeUnknown, match="nobody knows"):
+        await place(house, shop)
+    order = await only_order(house)
+    assert (order.state, order.detail) == (OrderState.UNKNOWN, "the shop's answer got lost")
+    assert house.events == []
+
+
+@pytest.mark.parametrize(("submits", "error"), [("refuse", JobFailed), ("unreachable", ServiceUnreachable)])
+async def test_order_that_was_not_accepted_frees_its_key(
+    house: House, shop: Shop, submits: str, error: type[Exception]
+):
+    shop.submits = submits
+    with pytest.raises(error) as caught:
+        await place(house, shop)
+    order = await only_order(house)
+    assert (order.state, order.detail) == (OrderState.REFUSED, str(caught.value))
+    assert await house.journal.open_order(KEY) is None
+    assert house.events == []
+
+
+async def test_mistake_of_a_plug_in_leaves_the_order_to_be_settled(house: House, shop: Shop):
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    shop.after_charge = broken
+    with pytest.raises(ZeroDivisionError):
+        await place(house, shop)
+    assert (await only_order(house)).state is OrderState.SENT
+    assert (await place(house, shop)).state is OrderState.ACCEPTED
+    assert shop.charges == 1
+
+
+async def test_asker_who_leaves_while_he_orders_orders_nothing_twice(house: House, shop: Shop):
+    scope = anyio.CancelScope()
+    shop.after_charge = scope.cancel
+    with scope:
+        await place(house, shop)
+    assert scope.cancel_called
+    shop.after_charge = lambda: None
+    shop.finds = "silent"  # the job id was told, so it must be known
+    assert (await place(house, shop)).state is OrderState.ACCEPTED
+    assert shop.charges == 1
+
+
+async def test_limit_counts_orders_and_stops_before_the_journal(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=2)
+    for letter in "bc":
+        await place(house, shop, letter * 64)
+    with pytest.raises(SpendRefused) as caught:
+        await place(house, shop, "d" * 64)
+    assert "is 2" in (caught.value.why or "")
+    assert (shop.submissions, len(await house.journal.orders(open_only=False))) == (2, 2)
+
+
+async def test_limit_does_not_keep_from_adopting(build: Callable[..., House], shop: Shop):
+    order = await place(build(), shop)
+    assert await place(build(max_orders=0), shop) == order
+
+
+async def test_lock_that_somebody_holds_is_told_and_given_up(build: Callable[..., House]):
+    holder, waiting = build(clock=SystemClock()), build()
+    async with holder.desk.exclusively(KEY):
+        start = waiting.clock.elapsed_s()
+        with pytest.raises(CacheError, match="still locked"):
+            async with waiting.desk.exclusively(KEY):
+                pytest.fail("two hold one lock")
+        assert waiting.clock.elapsed_s() - start == pytest.approx(LOCK_LIMIT_S, abs=1)
+    told = [event for event in waiting.events if isinstance(event, WaitingForLock)]
+    assert told
+    assert told[0].key == KEY
+    assert "process" in told[0].owner
+    async with waiting.desk.exclusively(KEY):
+        pass
+
+
+async def test_locks_of_other_keys_do_not_wait(build: Callable[..., House]):
+    one, other = build(), build()
+    async with one.desk.exclusively("a" * 64), other.desk.exclusively("b" * 64):
+        assert other.events == []

@@ -1,0 +1,282 @@
+"""A job is followed to its end, whoever ordered it; each step is durable before the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from assetctl.clock import SystemClock
+from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceUnreachable
+from assetctl.events import JobEnded, JobProgressed
+from assetctl.generation.base import GeneratedFile, JobState
+from assetctl.generation.journal import OrderState
+from assetctl.models import Source
+from fakes import REQUEST, House
+from shop import Shop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from assetctl.generation.journal import Order
+
+pytestmark = pytest.mark.anyio
+
+KEY = "a" * 64
+
+
+async def ordered(house: House, shop: Shop, key: str = KEY) -> Order:
+    async with house.desk.exclusively(key):
+        return await house.desk.place(shop, key, REQUEST)
+
+
+async def state_of(house: House, order: Order) -> OrderState:
+    found = await house.journal.get(order.order_id)
+    assert found is not None
+    return found.state
+
+
+class Wrapped(Shop):
+    """A shop whose answer to one question can be replaced."""
+
+    instead: GeneratedFile | None = None
+    trouble: Exception | None = None
+
+    async def result(self, job_id: str) -> GeneratedFile:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.instead or await super().result(job_id)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Wrapped:
+    return Wrapped(tmp_path / "shop")
+
+
+async def test_order_is_brought_home_and_closed(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    entry = await house.follower.bring_home(shop, order, 60)
+    assert entry.key == KEY
+    assert await house.cache.lookup(KEY) == entry
+    assert await state_of(house, order) is OrderState.CLOSED
+
+
+async def test_progress_is_told_and_the_end_once(house: House, shop: Shop):
+    shop.looks = 3
+    order = await ordered(house, shop)
+    house.events.clear()
+    await house.follower.bring_home(shop, order, 60)
+    job_id = order.job_id or ""
+    assert house.events == [
+        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing"),
+        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing"),
+        JobEnded(KEY, "shop", job_id, "succeeded"),
+    ]
+
+
+@pytest.mark.parametrize(("wait_s", "why"), [(0.0, "nobody waits"), (5.0, "the longest wait is over")])
+async def test_job_that_is_not_finished_goes_on(house: House, shop: Shop, wait_s: float, why: str):
+    shop.looks = 10**6
+    order = await ordered(house, shop)
+    with pytest.raises(JobPending) as caught:
+        await house.follower.bring_home(shop, order, wait_s)
+    assert caught.value.exit_code == 4
+    assert caught.value.job_id == order.job_id
+    assert why in (caught.value.why or "")
+    assert await state_of(house, order) is OrderState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "state"),
+    [(JobState.FAILED, JobFailed, OrderState.FAILED), (JobState.CANCELLED, JobCancelled, OrderState.CANCELLED)],
+)
+async def test_job_that_ends_badly_frees_its_key(
+    house: House, shop: Shop, ends: JobState, error: type[JobError], state: OrderState
+):
+    shop.ends = ends
+    order = await ordered(house, shop)
+    with pytest.raises(error) as caught:
+        await house.follower.bring_home(shop, order, 60)
+    assert caught.value.job_id == order.job_id
+    assert await state_of(house, order) is state
+    assert isinstance(house.events[-1], JobEnded)
+    assert house.events[-1].state == ends
+    assert await house.journal.open_order(KEY) is None
+
+
+async def test_trouble_while_looking_leaves_the_job(house: House, shop: Shop):
+    order = await ordered(house, shop)
+
+    async def look(_job_id: str):
+        raise ServiceUnreachable("no answer")
+
+    shop.status = look  # type: ignore[method-assign]
+    with pytest.raises(ServiceUnreachable):
+        await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.ACCEPTED
+
+
+async def test_job_that_nobody_knows_is_an_error_and_stays_open(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    shop.forgets = True
+    with pytest.raises(JobError, match="has no job"):
+        await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.ACCEPTED
+
+
+async def test_job_that_somebody_else_collected_is_served_from_the_cache(build: Callable[..., House], shop: Shop):
+    ours, other = build(), build()
+    order = await ordered(ours, shop)
+    theirs = await other.follower.bring_home(shop, order, 60)
+    shop.forgets = True  # a local generator lets go of what was collected
+    entry = await ours.follower.bring_home(shop, order, 60)
+    assert entry == theirs
+    assert shop.charges == 1
+
+
+async def test_two_followers_of_one_job_store_it_once(build: Callable[..., House], shop: Shop):
+    ours, other = build(clock=SystemClock()), build(clock=SystemClock())
+    order = await ordered(ours, shop)
+    got = []
+
+    async def follow(house: House) -> None:
+        got.append(await house.follower.bring_home(shop, order, 60))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(follow, ours)
+        group.start_soon(follow, other)
+    assert got[0] == got[1]
+    assert await state_of(ours, order) is OrderState.CLOSED
+
+
+async def test_published_order_is_only_closed(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    await house.follower.bring_home(shop, order, 60)
+    published = await house.journal.advance(order, OrderState.PUBLISHED)
+    shop.trouble = AssertionError("asked for the file again")
+    entry = await house.follower.bring_home(shop, published, 60)
+    assert entry.key == KEY
+    assert await state_of(house, order) is OrderState.CLOSED
+
+
+async def test_published_order_whose_file_is_gone_is_fetched_again(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    await house.follower.bring_home(shop, order, 60)
+    (entry,) = await house.cache.entries()
+    path = await house.cache.verified(entry)
+    assert path is not None
+    path.unlink()
+    published = await house.journal.advance(order, OrderState.PUBLISHED)
+    again = await house.follower.bring_home(shop, published, 60)
+    assert again.sha256 == entry.sha256
+    assert shop.charges == 1
+
+
+async def test_order_that_ended_and_whose_file_is_gone_is_told(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    ready = await house.journal.advance(order, OrderState.READY)
+    await house.journal.advance(order, OrderState.CLOSED)
+    with pytest.raises(JobFailed, match="its file is gone since"):
+        await house.follower.bring_home(shop, ready, 60)
+
+
+async def test_paid_job_whose_file_is_broken_stays_open(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    shop.spoil(b"not a film")
+    with pytest.raises(IntegrityError):
+        await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.READY
+    assert await house.cache.lookup(KEY) is None
+
+
+async def test_free_job_whose_file_is_broken_is_thrown_away(house: House, shop: Wrapped):
+    shop.is_paid = False
+    order = await ordered(house, shop)
+    shop.spoil(b"not a film")
+    with pytest.raises(IntegrityError):
+        await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.FAILED
+    assert shop._lines("discarded") == [order.job_id]
+
+
+async def test_promised_digest_is_held(house: House, shop: Wrapped, tmp_path: Path):
+    order = await ordered(house, shop)
+    honest = await shop.result(order.job_id or "")
+    shop.instead = replace(honest, sha256="0" * 64)
+    with pytest.raises(IntegrityError, match="not the one that was promised"):
+        await house.follower.bring_home(shop, order, 60)
+    assert list((tmp_path / "house" / "cache" / "v1" / "partial").iterdir()) == []
+
+
+async def test_file_at_a_web_address_is_refused_and_the_order_kept(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    shop.instead = GeneratedFile("x", url="https://media/x.mp4")
+    with pytest.raises(JobError, match="web address") as caught:
+        await house.follower.bring_home(shop, order, 60)
+    assert caught.value.job_id == order.job_id
+    assert await state_of(house, order) is OrderState.READY
+
+
+async def test_date_of_the_generator_wins_over_ours(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    honest = await shop.result(order.job_id or "")
+    made = house.clock.now().replace(year=2025)
+    shop.instead = replace(honest, created_at=made)
+    entry = await house.follower.bring_home(shop, order, 60)
+    assert entry.origin.created_at == made
+
+
+async def test_discarded_once_it_is_stored_and_not_before(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    shop.trouble = ServiceUnreachable("no answer")
+    with pytest.raises(ServiceUnreachable):
+        await house.follower.bring_home(shop, order, 60)
+    assert shop._lines("discarded") == []
+    shop.trouble = None
+    await house.follower.bring_home(shop, order, 60)
+    assert shop._lines("discarded") == [order.job_id]
+
+
+@pytest.mark.parametrize(
+    ("ends", "state"),
+    [
+        (JobState.CANCELLED, OrderState.CANCELLED),
+        (JobState.FAILED, OrderState.FAILED),
+        (JobState.SUCCEEDED, OrderState.ACCEPTED),
+        (JobState.RUNNING, OrderState.ACCEPTED),
+    ],
+)
+async def test_cancelled_order_ends_only_when_its_job_did(house: House, shop: Shop, ends: JobState, state: OrderState):
+    order = await ordered(house, shop)
+    shop.ends = ends
+    assert (await house.follower.cancel(shop, order)).state is ends
+    assert await state_of(house, order) is state
+
+
+async def test_paid_file_is_fetched_again_without_an_order(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    first = await house.follower.bring_home(shop, order, 60)
+    closed = await house.journal.last_closed(KEY)
+    assert closed is not None
+    async with house.desk.exclusively(KEY):
+        again = await house.follower.fetch_again(shop, closed)
+    assert (again.sha256, again.source) == (first.sha256, Source.GENERATED)
+    assert await state_of(house, order) is OrderState.CLOSED
+    assert shop.charges == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("film", ".mp4"), ("film.MP4", ".mp4"), ("film.mo~", ".mp4"), ("a.webm", ".webm")]
+)
+async def test_file_is_stored_whatever_it_is_called(
+    house: House, shop: Wrapped, tmp_path: Path, name: str, suffix: str
+):
+    order = await ordered(house, shop)
+    file = tmp_path / name
+    file.write_bytes(b"film:odd")
+    shop.instead = GeneratedFile("x", path=file)
+    entry = await house.follower.bring_home(shop, order, 60)
+    assert entry.suffix == suffix

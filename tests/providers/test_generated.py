@@ -1,0 +1,136 @@
+"""What a generator makes: from an order that is placed or adopted, to a file that is verified and stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assetctl.errors import GeneratorUnknown, JobPending
+from assetctl.generation.base import JobState
+from assetctl.models import AssetType, Source, Would
+from fakes import REQUEST, House
+from shop import PRICE, Shop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assetctl.generation.journal import OrderState
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_generated_asset_tells_who_made_it_and_what_it_cost(house: House, shop: Shop):
+    asked, key = house.asked()
+    asset = await house.generated.find_asset(asked, key)
+    assert asset is not None
+    order = await house.journal.last_closed(key)
+    assert order is not None
+    assert asset.source is Source.GENERATED
+    assert asset.asset_id == f"shop:{order.job_id}"
+    assert (asset.origin.provider, asset.origin.generator) == ("generator:shop", "shop")
+    assert (asset.origin.model, asset.origin.job_id, asset.origin.created_at) == ("m1", order.job_id, house.clock.now())
+    assert (asset.cost, asset.generation_time_ms) == (PRICE, 1500)
+    assert (order.cost, order.digest) == (PRICE, asset.sha256)
+    assert shop.charges == 1
+
+
+@pytest.mark.parametrize("nature", [{"is_paid": True, "is_stand_in": False}, {"is_paid": False, "is_stand_in": True}])
+async def test_entry_knows_whether_it_was_paid_and_stands_in(house: House, shop: Shop, nature: dict[str, bool]):
+    shop.is_paid, shop.is_stand_in = nature["is_paid"], nature["is_stand_in"]
+    asked, key = house.asked()
+    await house.generated.find_asset(asked, key)
+    entry = await house.cache.lookup(key)
+    assert entry is not None
+    assert {"is_paid": entry.paid, "is_stand_in": entry.stand_in} == nature
+    assert entry.library is None
+
+
+async def test_journal_walks_every_state(house: House):
+    seen: list[str] = []
+    advance = house.journal.advance
+
+    async def recording(order: object, state: OrderState, **facts: object):
+        seen.append(state.value)
+        return await advance(order, state, **facts)  # type: ignore[arg-type]
+
+    house.journal.advance = recording  # type: ignore[method-assign]
+    await house.generated.find_asset(*house.asked())
+    assert seen == ["sent", "accepted", "ready", "downloaded", "published", "closed"]
+
+
+async def test_nobody_is_asked_when_no_generator_is_named(house: House, shop: Shop):
+    _, key = house.asked()
+    assert await house.generated.find_asset(REQUEST, key) is None
+    availability = await house.generated.availability(REQUEST, key)
+    assert availability.would is None
+    assert shop.submissions == 0
+
+
+async def test_unknown_generator_is_an_error(house: House):
+    asked, key = house.asked(replace(REQUEST, generator="shoop"))
+    with pytest.raises(GeneratorUnknown, match="shoop"):
+        await house.generated.find_asset(asked, key)
+
+
+async def test_offline_leaves_the_shop_out(build: Callable[..., House], shop: Shop):
+    house = build(offline=True)
+    asked, key = house.asked()
+    assert await house.generated.find_asset(asked, key) is None
+    assert (await house.generated.availability(asked, key)).reasons == ("`shop` can't be used offline",)
+    assert shop.submissions == 0
+
+
+async def test_offline_keeps_who_needs_no_network(build: Callable[..., House], shop: Shop):
+    shop.needs_network = False
+    house = build(offline=True)
+    assert await house.generated.find_asset(*house.asked()) is not None
+
+
+async def test_nothing_is_generated_by_id(house: House, shop: Shop):
+    await house.generated.find_asset(*house.asked())
+    (entry,) = await house.cache.entries()
+    assert await house.generated.get_asset(entry.asset_id) is None
+    assert (await house.generated.has_asset(entry.asset_id)).would is None
+    assert shop.charges == 1
+
+
+async def test_availability_tells_the_estimate_and_a_new_job(house: House, shop: Shop):
+    availability = await house.generated.availability(*house.asked())
+    assert (availability.would, availability.source) == (Would.GENERATE, Source.GENERATED)
+    assert availability.estimate is not None
+    assert availability.estimate.cost_low == PRICE
+    assert availability.reasons == ("`shop` makes it: a new job",)
+    assert shop.submissions == 0
+
+
+async def test_availability_tells_the_job_that_makes_it_already(house: House, shop: Shop):
+    shop.looks = 100
+    asked, key = house.asked()
+    with pytest.raises(JobPending) as caught:
+        await house.generated.find_asset(replace(asked, max_wait_s=0.0), key)
+    availability = await house.generated.availability(asked, key)
+    assert availability.reasons == (f"`shop` makes it: the job `{caught.value.job_id}`, which is accepted already",)
+
+
+async def test_request_without_a_wait_does_not_wait(house: House, shop: Shop):
+    shop.looks = 100
+    asked, key = house.asked()
+    with pytest.raises(JobPending, match="not finished yet"):
+        await house.generated.find_asset(replace(asked, max_wait_s=None), key)
+    assert house.clock.slept == []
+
+
+async def test_image_is_made_as_an_image(house: House):
+    asked, key = house.asked(replace(REQUEST, asset_type=AssetType.IMAGE))
+    asset = await house.generated.find_asset(asked, key)
+    assert asset is not None
+    assert (asset.asset_type, asset.media.mime_type) == (AssetType.IMAGE, "image/png")
+
+
+async def test_job_that_ends_while_waited_for_is_collected(house: House, shop: Shop):
+    shop.looks = 4
+    assert await house.generated.find_asset(*house.asked()) is not None
+    assert len(house.clock.slept) == 3
+    assert shop.ends is JobState.SUCCEEDED

@@ -52,14 +52,18 @@ async def open_stack(
             f"the library kind `{settings.library.kind}` is not supported by this version",
             hint='set `library.kind = "folder"`',
         )
-    if os.path.lexists(settings.data_dir):
-        # Each part checks its own folder, but a link or a stranger's folder is refused before any of them writes.
-        filesystem.make_private_folder(settings.data_dir)
+    _refuse_unfit_folder(settings.data_dir)
     stack = Stack(settings, events=events, clock=clock, offline=offline)
     try:
         yield stack
     finally:
         await stack.close()
+
+
+def _refuse_unfit_folder(data_dir: Path) -> None:
+    # Each part checks its own folder, but a link or a stranger's folder is refused before any of them writes.
+    if os.path.lexists(data_dir):
+        filesystem.make_private_folder(data_dir)
 
 
 class Stack:

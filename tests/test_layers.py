@@ -40,6 +40,7 @@ def lint(root: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
             "-c",
             "from importlinter.cli import lint_imports_command as lint; lint()",
             "--no-cache",
+            "--no-logo",
             *chosen,
         ],
         cwd=root,

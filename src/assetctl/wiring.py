@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.store import AssetCache
+    from assetctl.cache.usage import UsageLog
     from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
+    from assetctl.events import AssetEventBus, Event
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.registry import GeneratorRegistry
@@ -39,9 +40,16 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_stack(
-    settings: Settings, *, events: AssetEventBus, clock: Clock, offline: bool = False
+    settings: Settings,
+    *,
+    events: AssetEventBus,
+    clock: Clock,
+    offline: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Stack]:
     """Within the block, a stack as `settings` want it; afterwards all it opened is closed.
+
+    `tell` hears of trouble that is worth a detail and stops nothing.
 
     Raises:
         ConfigError: the settings name something this version can't do.
@@ -53,10 +61,12 @@ async def open_stack(
             hint='set `library.kind = "folder"`',
         )
     _refuse_unfit_folder(settings.data_dir)
-    stack = Stack(settings, events=events, clock=clock, offline=offline)
+    stack = Stack(settings, events=events, clock=clock, offline=offline, tell=tell)
+    unsubscribe = events.subscribe(stack.count)
     try:
         yield stack
     finally:
+        unsubscribe()
         await stack.close()
 
 
@@ -69,12 +79,39 @@ def _refuse_unfit_folder(data_dir: Path) -> None:
 class Stack:
     """The parts of one running assetctl, each built when it is first used."""
 
-    def __init__(self, settings: Settings, *, events: AssetEventBus, clock: Clock, offline: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        events: AssetEventBus,
+        clock: Clock,
+        offline: bool,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         """Build nothing yet."""
         self.settings = settings
         self.events = events
         self.clock = clock
         self._offline = offline
+        self._tell = tell or _tell_nobody
+
+    @cached_property
+    def usage_log(self) -> UsageLog:
+        """Where answered requests are counted, each run under a name of its own."""
+        from secrets import token_hex
+
+        from assetctl.cache.usage import UsageLog
+
+        return UsageLog(self.usage_folder, run_id=token_hex(6), clock=self.clock, tell=self._tell)
+
+    def count(self, event: Event) -> None:
+        """Listen for answers; the log is built with the first event, a command that asks for nothing needs none."""
+        self.usage_log(event)
+
+    @property
+    def usage_folder(self) -> Path:
+        """What is counted lies here; clearing the cache leaves it."""
+        return self.settings.data_dir / "cache" / "usage"
 
     @cached_property
     def cache(self) -> AssetCache:
@@ -271,6 +308,10 @@ class OnFirstUse:
     async def has_asset(self, asset_id: str) -> Availability:
         """What the provider says."""
         return await self._provider.has_asset(asset_id)
+
+
+def _tell_nobody(_: str) -> None:
+    """Leave it unsaid."""
 
 
 def probe(path: Path, asset_type: AssetType) -> MediaInfo:

@@ -97,14 +97,15 @@ class Index:
         """The sums over the matching entries; over all of them they are read, not added up."""
         clause, values = where(filter_, now)
         if not clause:
-            return self._running_totals()
+            return self.running_totals()
         counts = f"SELECT count(*), sum(e.size_bytes), sum(e.paid), sum(e.pinned) FROM entries e{clause}"  # noqa: S608 - fixed fragments
         shared = f"SELECT e.size_bytes FROM entries e{clause} GROUP BY e.blob"  # noqa: S608 - as above
         count, logical, paid, pinned = self._database.read(counts, values)[0]
         physical = self._database.read(f"SELECT sum(size_bytes) FROM ({shared})", values)[0][0]  # noqa: S608 - as above
         return Totals(count, physical or 0, paid or 0, logical or 0, pinned or 0)
 
-    def _running_totals(self) -> Totals:
+    def running_totals(self) -> Totals:
+        """The sums over all entries, read and not added up."""
         rows = self._database.read(
             "SELECT dimension, entries, size_bytes, paid, pinned FROM sums"
             " WHERE dimension IN ('all', 'disk') AND value = ''"

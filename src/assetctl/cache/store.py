@@ -183,6 +183,10 @@ class AssetCache:
         """The running totals say what the rows say, whatever damage had made of them."""
         await self._in_thread(self._index.recount)
 
+    async def groups(self, dimension: str, limit: int) -> tuple[list[tuple[str, int, int]], int]:
+        """As `Index.sums`: the largest groups of entries that share a value; and how many groups there are."""
+        return await self._in_thread(lambda: (self._index.sums(dimension, limit), self._index.sums_count(dimension)))
+
     async def plan_clear(self, filter_: EntryFilter, *, include_paid: bool = False) -> ClearPlan:
         """What deleting the matching entries would do; nothing is done."""
         matching = await self.entries(filter_, "key")

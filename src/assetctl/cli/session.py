@@ -42,7 +42,9 @@ def with_stack(
     async def worked() -> T:
         if not may_be_quick:
             await eventloop.started()
-        async with wiring.open_stack(settings, events=events, clock=clock, offline=state.offline) as stack:
+        async with wiring.open_stack(
+            settings, events=events, clock=clock, offline=state.offline, tell=printer.detail
+        ) as stack:
             return await work(stack)
 
     with showing_progress(events, printer, state.progress, clock=clock):

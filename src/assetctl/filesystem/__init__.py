@@ -18,6 +18,7 @@ from assetctl.filesystem.files import (
 )
 from assetctl.filesystem.folders import make_private_folder
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
+from assetctl.filesystem.lines import append
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
 from assetctl.filesystem.trouble import storage_error, translated
@@ -29,6 +30,7 @@ __all__ = [
     "FindKind",
     "Step",
     "Writer",
+    "append",
     "copy",
     "create",
     "current_writer",

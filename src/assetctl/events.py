@@ -123,6 +123,17 @@ class TransferProgressed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyProgressed(Event):
+    """Cached bytes were read and hashed. `total_bytes` is what all the chosen entries take, read or not yet."""
+
+    entries: int
+    total_entries: int
+    read_bytes: int
+    total_bytes: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingForLock(Event):
     """Another process works on the same thing; `owner` describes it for a person."""
 

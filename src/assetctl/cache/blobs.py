@@ -54,6 +54,11 @@ class Blobs:
         self.quarantined = folder / "quarantine"
         self.step = step
 
+    @property
+    def files(self) -> Path:
+        """The folder of all blobs and sidecars, in a folder for each first two digits of a digest."""
+        return self._blobs
+
     def open(self) -> None:
         """The cache's folders are this user's own; they are made when missing.
 
@@ -137,6 +142,11 @@ class Blobs:
             CacheError: it could not be written.
         """
         return self._sealed_bytes(json.dumps(entry_document(entry), indent=1).encode())
+
+    def sidecar(self, digest: str, key: str) -> CacheEntry | None:
+        """What the sidecar of that name says; None when there is none, or one that is damaged or a link."""
+        entry = self._read(self._blobs, digest[:2], f"{digest}.{key}.json")
+        return entry if entry is not None and (entry.sha256, entry.key) == (digest, key) else None
 
     def rewrite_sidecar(self, entry: CacheEntry) -> None:
         """The sidecar of `entry` says what `entry` says.

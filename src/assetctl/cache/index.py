@@ -59,6 +59,10 @@ class Index:
         self._entries_on_disk = entries_on_disk
         self._database = Database(path, aside=aside, scratch=scratch, fill=self._fill, step=step)
 
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """As `Database.read`: the rows as they stand, damaged ones too."""
+        return self._database.read(sql, parameters)
+
     def close(self) -> None:
         """Nothing is open; the next use opens it again."""
         self._database.close()

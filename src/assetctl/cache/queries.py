@@ -180,6 +180,22 @@ def order_by(sort: Sort) -> str:
     return f" ORDER BY {ordered}"
 
 
+def by_verification(clause: str, *, verified: bool) -> str:
+    """A SELECT of a page of those that fulfil `clause`: the never verified ones, or the others, the longest ago first.
+
+    After the fields of `SELECT` each row has its id and whether it shares its blob. The last parameters are: after
+    which id, or after which time and id and not at which time; up to which id; how many.
+    """
+    place = (
+        "(e.verified_ms, e.id) > (?, ?) AND e.verified_ms <> ?" if verified else "e.verified_ms IS NULL AND e.id > ?"
+    )
+    order = " ORDER BY e.verified_ms, e.id" if verified else " ORDER BY e.id"
+    both = f"{clause} AND" if clause else " WHERE"
+    chosen = f"SELECT e.* FROM entries e{both} {place} AND e.id <= ?{order} LIMIT ?"  # noqa: S608 - fixed fragments
+    shared = "(SELECT uses FROM blobs b WHERE b.blob = e.blob) > 1"
+    return f"{_FIELDS}, e.id, {shared} FROM ({chosen}) e {_JOINED}{order}"
+
+
 def listing(clause: str, order: str) -> str:
     """A SELECT of the first rows in `order` that fulfil `clause`; their number is the last parameter.
 

@@ -179,6 +179,10 @@ class AssetCache:
         now = self._clock.now()
         return await self._in_thread(lambda: storing.note_verified(blobs, now, self._index))
 
+    async def work(self, work: Callable[[Blobs, Index], _T], *, writing: bool = False) -> _T:
+        """What `work` returned, in a worker thread: for what looks after the cache as a whole."""
+        return await self._in_thread(lambda: work(self._blobs, self._index), writing=writing)
+
     async def recount(self) -> None:
         """The running totals say what the rows say, whatever damage had made of them."""
         await self._in_thread(self._index.recount)

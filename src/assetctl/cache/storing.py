@@ -72,24 +72,35 @@ def verify(entry: CacheEntry, blobs: Blobs, index: Index, now: datetime) -> Path
 
 def _was_set_right(entry: CacheEntry, blobs: Blobs, index: Index) -> bool:
     """Whether somebody has put sound bytes in place meanwhile; if not, they are put away and the rows dropped."""
-
-    def work(run: Run) -> bool:
-        if blobs.condition(entry) is Condition.WHOLE:
-            return True
-        blobs.quarantine(entry)
-        for sharer in sharers:
-            if blob_of(run, sharer.key) == entry.blob:
-                blobs.remember_lost(sharer)
-                drop(run, sharer.key)
-        return False
-
     try:
-        sharers = index.of_blob(entry.blob)
-        return index.exclusively(work)
+        return put_away(entry, blobs, index) is None
     except (StorageFull, StorageUnusable) as error:
         # Nothing can be moved here; it stays a miss each time it is asked for.
         _log.warning("damaged or missing bytes could not be put away: %s", error)
         return False
+
+
+def put_away(entry: CacheEntry, blobs: Blobs, index: Index) -> list[CacheEntry] | None:
+    """The entries that had the bytes of `entry`, which are out of the way; each is remembered as lost and has no row.
+
+    None when the bytes are whole.
+
+    Raises:
+        CacheError: they could not be moved, or not all of it be noted.
+    """
+
+    def work(run: Run) -> list[CacheEntry] | None:
+        if blobs.condition(entry) is Condition.WHOLE:
+            return None
+        blobs.quarantine(entry)
+        losers = [sharer for sharer in sharers if blob_of(run, sharer.key) == entry.blob]
+        for loser in losers:
+            blobs.remember_lost(loser)
+            drop(run, loser.key)
+        return losers
+
+    sharers = index.of_blob(entry.blob)
+    return index.exclusively(work)
 
 
 def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: datetime) -> CacheEntry:

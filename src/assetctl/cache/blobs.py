@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from assetctl.filesystem import Step
 
-_SIDECAR: Final = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})\.json")
-_BLOB: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
-_LOST: Final = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{64}\.json")
-_SHARD: Final = re.compile(r"[0-9a-f]{2}")
+SIDECAR_NAME: Final = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})\.json")
+BLOB_NAME: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
+LOST_NAME: Final = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{64}\.json")
+SHARD_NAME: Final = re.compile(r"[0-9a-f]{2}")
 _MAX_SIDECAR: Final = 1 << 20
 _IS_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 # https://bford.info/cachedir/
@@ -85,6 +85,31 @@ class Blobs:
     def path_of(self, entry: CacheEntry) -> Path:
         """Where the bytes of `entry` are, or would be."""
         return self._shard(entry.sha256) / entry.blob
+
+    def home(self, name: str) -> Path:
+        """Where the blob or sidecar of this file name belongs; both begin with the digest."""
+        return self._blobs / name[:2] / name
+
+    def make_home(self, name: str) -> Path:
+        """As `home`, its folder there and no link.
+
+        Raises:
+            CacheError: the folder cannot be made, or is something else.
+        """
+        filesystem.make_private_folder(self._shard(name), inside=self._folder, step=self.step)
+        return self.home(name)
+
+    def has_shard(self, name: str) -> bool:
+        """Whether the folder of `home` is there and no link: nothing behind a link is ours to move or remove."""
+        try:
+            return stat.S_ISDIR(self._shard(name).lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def entry_at(self, folder: Path, name: str) -> CacheEntry | None:
+        """What the sidecar `name` in `folder` says, None when it is missing, damaged or of another key or digest."""
+        match, entry = SIDECAR_NAME.fullmatch(name), self._read(folder, name)
+        return entry if entry and match and (entry.sha256, entry.key) == match.groups() else None
 
     def is_present(self, entry: CacheEntry) -> bool:
         """Whether there is a file of that name; says nothing of its bytes."""
@@ -192,7 +217,7 @@ class Blobs:
         found = [
             entry
             for name in _names(self.quarantined)
-            if name.startswith(key) and _LOST.fullmatch(name)
+            if name.startswith(key) and LOST_NAME.fullmatch(name)
             if (entry := self._read(self.quarantined, name)) is not None and entry.key == key
         ]
         return max(found, key=lambda entry: entry.created_at, default=None)
@@ -200,13 +225,13 @@ class Blobs:
     def forget_lost(self, key: str) -> None:
         """`lost` gives nothing for `key`: it has sound bytes again."""
         for name in _names(self.quarantined):
-            if name.startswith(key) and _LOST.fullmatch(name):
+            if name.startswith(key) and LOST_NAME.fullmatch(name):
                 filesystem.remove(self.quarantined / name, step=self.step)
 
     def entries(self) -> Iterator[CacheEntry]:
         """Every entry that a sidecar tells of and whose blob is there; damaged sidecars are passed over."""
         for shard, name in self._files():
-            if match := _SIDECAR.fullmatch(name):
+            if match := SIDECAR_NAME.fullmatch(name):
                 entry = self._read(self._blobs, shard, name)
                 if entry and (entry.sha256, entry.key) == match.groups() and self.is_present(entry):
                     yield entry
@@ -214,17 +239,17 @@ class Blobs:
     def blob_files(self) -> Iterator[Path]:
         """Every blob, with a row or without."""
         for shard, name in self._files():
-            if _BLOB.fullmatch(name):
+            if BLOB_NAME.fullmatch(name):
                 yield self._blobs / shard / name
 
     def quarantined_files(self) -> Iterator[Path]:
         """Everything that was put away, except what is remembered of lost entries."""
-        return (self.quarantined / name for name in _names(self.quarantined) if not _LOST.fullmatch(name))
+        return (self.quarantined / name for name in _names(self.quarantined) if not LOST_NAME.fullmatch(name))
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for shard in _names(self._blobs):
             path = self._blobs / shard
-            if _SHARD.fullmatch(shard) and path.is_dir() and not path.is_symlink():
+            if SHARD_NAME.fullmatch(shard) and path.is_dir() and not path.is_symlink():
                 for name in _names(path):
                     yield shard, name
 
@@ -245,10 +270,7 @@ class Blobs:
 
     def _has_shard(self, entry: CacheEntry) -> bool:
         # A folder that was swapped for a link leads out of the cache: nothing behind it is ours to read or remove.
-        try:
-            return stat.S_ISDIR(self._shard(entry.sha256).lstat().st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        return self.has_shard(entry.sha256)
 
     def _shard(self, digest: str) -> Path:
         return self._blobs / digest[:2]

@@ -84,12 +84,17 @@ class EntryFilter:
     comparisons: tuple[Comparison, ...] = ()
 
     def with_state(self, state: State) -> EntryFilter:
-        """This filter, and `state` must hold too."""
+        """This filter, and `state` must hold too.
+
+        Raises:
+            InvalidRequest: nothing can be current and expired.
+        """
         match state:
-            case State.CURRENT:
-                return replace(self, expired=False)
-            case State.EXPIRED:
-                return replace(self, expired=True)
+            case State.CURRENT | State.EXPIRED:
+                expired = state is State.EXPIRED
+                if self.expired is not None and self.expired is not expired:
+                    raise InvalidRequest("nothing is both current and expired", hint="leave one `--state` out")
+                return replace(self, expired=expired)
             case State.PINNED:
                 return replace(self, pinned=True)
             case State.PAID:

@@ -97,6 +97,12 @@ class Index:
         clause, values = where(filter_, now)
         return self._selected(listing(clause, order_by(sort)), (*values, -1 if limit is None else limit))
 
+    def keys(self, filter_: EntryFilter, now: datetime, sort: Sort, limit: int | None) -> list[str]:
+        """The keys of what `select` gives, in its order."""
+        clause, values = where(filter_, now)
+        sql = f"SELECT e.key FROM entries e{clause}{order_by(sort)} LIMIT ?"  # noqa: S608 - fixed fragments
+        return [row[0] for row in self._database.read(sql, (*values, -1 if limit is None else limit))]
+
     def totals(self, filter_: EntryFilter, now: datetime) -> Totals:
         """The sums over the matching entries; over all of them they are read, not added up."""
         clause, values = where(filter_, now)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from assetctl import filesystem
 from assetctl.cache.statistics import seconds
 from assetctl.models import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from decimal import Decimal
+    from pathlib import Path
 
     from assetctl.cache.statistics import Statistics
     from assetctl.cache.tallies import Usage
+
+READABLE_FILE: Final = 0o644
 
 Sample = tuple[dict[str, str], "int | float | Decimal"]
 
@@ -111,3 +115,21 @@ def _family(name: str, kind: str, unit: str | None, help_text: str, samples: Ite
 def _escaped(text: str) -> str:
     # Half characters, which a name out of JSON may hold, have no form in UTF-8.
     return text.encode(errors="replace").decode().translate(_ESCAPES)
+
+
+def write_openmetrics(path: Path, statistics: Statistics) -> None:
+    """`path` holds `openmetrics(statistics)`, at once and whole, for every user to read.
+
+    Raises:
+        CacheError: it could not be written; what was there still is.
+    """
+    temporary = filesystem.temporary_path(path.parent, ".tmp")
+    filesystem.write_new(temporary, openmetrics(statistics).encode())
+    try:
+        with filesystem.translated(path):
+            # Who collects metrics is another user as a rule.
+            temporary.chmod(READABLE_FILE)
+        filesystem.publish(temporary, path)
+    except BaseException:
+        filesystem.remove(temporary)
+        raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from assetctl.cache.entries import CacheEntry, EntryDraft
     from assetctl.clock import Clock
-    from assetctl.filesystem import Step
+    from assetctl.filesystem import FindKind, Step
     from assetctl.models import AssetRequest
 
 _T = TypeVar("_T")
@@ -36,15 +37,33 @@ _NEWEST_FIRST: Final = "created:desc"
 _EVERYTHING: Final = EntryFilter()
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the bytes of an entry are or should be, whether there is such a file, and how many entries share it."""
+
+    path: Path
+    is_present: bool
+    uses: int
+
+
 class AssetCache:
     """Answers and their bytes under one folder; safe to use from many tasks and many processes at once.
 
     Every method may raise `StorageUnusable`, `StorageFull` or `CacheError` when the folder cannot be used.
     """
 
-    def __init__(self, root: Path, *, clock: Clock, step: Step = filesystem.no_step) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Clock,
+        find_kind: FindKind = filesystem.kind_of,
+        step: Step = filesystem.no_step,
+    ) -> None:
         """Touch nothing yet. Only the folder of our own format within `root` is used; newer ones are left alone."""
         folder = root / _FORMAT
+        self._root = root
+        self._find_kind = find_kind
         self._clock = clock
         self._blobs = Blobs(root, folder, step=step)
         self._index = Index(
@@ -155,6 +174,23 @@ class AssetCache:
         order, now = parse_sort(sort), self._clock.now()
         return await self._in_thread(lambda: self._index.select(filter_, now, order, limit))
 
+    async def keys(
+        self, filter_: EntryFilter = _EVERYTHING, sort: str = _NEWEST_FIRST, limit: int | None = None
+    ) -> list[str]:
+        """The keys of `entries`, without reading what else is known of them."""
+        order, now = parse_sort(sort), self._clock.now()
+        return await self._in_thread(lambda: self._index.keys(filter_, now, order, limit))
+
+    async def whereabouts(self, entry: CacheEntry) -> Whereabouts:
+        """Where the bytes of `entry` are; they are not read."""
+        return await self._in_thread(
+            lambda: Whereabouts(
+                self._blobs.path_of(entry),
+                self._blobs.is_present(entry),
+                self._index.uses([entry.blob]).get(entry.blob, 0),
+            )
+        )
+
     async def totals(self, filter_: EntryFilter = _EVERYTHING) -> Totals:
         """The sums over the matching entries.
 
@@ -219,6 +255,7 @@ class AssetCache:
     def _open(self, *, writing: bool) -> None:
         with self._opening:
             if not self._is_open:
+                filesystem.require_local(self._root, "the cache's index", find_kind=self._find_kind)
                 self._blobs.open()
                 self._is_open = True
             if writing and not self._is_writable:

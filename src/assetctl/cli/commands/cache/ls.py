@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assetctl.cache.entries import entry_document
 from assetctl.cache.filters import EntryFilter, parse_sort
-from assetctl.cli.cache_options import filter_options
+from assetctl.cli.cache_options import SHOWN_KEY, filter_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, shared_options, takes
+from assetctl.documents import timestamp
 from assetctl.units import counted, human_age, human_size
 
 if TYPE_CHECKING:
-    from assetctl.cache.entries import CacheEntry
-    from assetctl.cache.store import Totals
-    from assetctl.wiring import Stack
+    from datetime import datetime
 
-_SHOWN_KEY: Final = 12
+    from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.index import Totals
+    from assetctl.cli.output import Printer
+    from assetctl.wiring import Stack
 
 
 @takes(chosen=filter_options, state=shared_options)
@@ -35,35 +37,59 @@ def list_entries(
     printer = printer_for(state, as_json=as_json)
     parse_sort(sort)
 
-    async def work(stack: Stack) -> tuple[list[CacheEntry], Totals, float]:
-        entries = await stack.cache.entries(chosen, sort, limit)
-        return entries, await stack.cache.totals(chosen), stack.clock.now().timestamp()
+    async def work(stack: Stack) -> None:
+        if as_json:
+            printer.document([listed_document(entry) for entry in await stack.cache.entries(chosen, sort, limit)])
+        elif state.quiet:
+            for key in await stack.cache.keys(chosen, sort, limit):
+                printer.line(key)
+        else:
+            entries = await stack.cache.entries(chosen, sort, limit)
+            _print_table(entries, await stack.cache.totals(chosen), stack.clock.now(), printer)
 
-    entries, totals, now_s = with_stack(state, printer, work)
-    if as_json:
-        printer.document([entry_document(entry) for entry in entries])
-    elif state.quiet:
-        for entry in entries:
-            printer.line(entry.key)
-    else:
-        columns = ("key", "scene", "choice", "type", "size", "age", "used", "from")
-        printer.table(columns, [_cells(entry, now_s) for entry in entries], right=("size",))
-        printer.note(_totals_sentence(totals))
+    with_stack(state, printer, work)
     return 0
 
 
-def _cells(entry: CacheEntry, now_s: float) -> list[str]:
+def listed_document(entry: CacheEntry) -> dict[str, Any]:
+    """All that a listing knows of `entry`, as JSON values."""
+    return {**entry_document(entry), "verified_at": timestamp(entry.verified_at)}
+
+
+def _print_table(entries: list[CacheEntry], totals: Totals, now: datetime, printer: Printer) -> None:
+    columns = ["key", "scene", "choice", "type", "size", "age", "used", "from"]
+    rows = [_cells(entry, now) for entry in entries]
+    states = [_states(entry, now) for entry in entries]
+    if any(states):
+        columns.append("state")
+        rows = [[*row, text] for row, text in zip(rows, states, strict=True)]
+    printer.table(columns, rows, right=("size",))
+    printer.note(_totals_sentence(totals))
+
+
+def _cells(entry: CacheEntry, now: datetime) -> list[str]:
     return [
-        entry.key[:_SHOWN_KEY],
+        entry.key[:SHOWN_KEY],
         entry.request.scene_id or "-",
         entry.request.choice_id or "-",
         entry.asset_type.value,
         human_size(entry.size_bytes),
-        human_age(now_s - entry.created_at.timestamp()),
-        human_age(now_s - entry.last_used_at.timestamp()),
-        entry.origin.provider,
+        _age(now, entry.created_at),
+        _age(now, entry.last_used_at),
+        # Which kind of maker it was shows in its name; a narrow terminal has better use for the room.
+        entry.origin.provider.rpartition(":")[2],
     ]
 
 
+def _age(now: datetime, then: datetime) -> str:
+    return human_age((now - then).total_seconds()).removesuffix(" ago")
+
+
+def _states(entry: CacheEntry, now: datetime) -> str:
+    states = (("pinned", entry.pinned), ("paid", entry.paid), ("expired", not entry.is_current(now)))
+    return ", ".join(name for name, holds in states if holds)
+
+
 def _totals_sentence(totals: Totals) -> str:
-    return f"{counted(totals.count, 'entry', 'entries')}, {human_size(totals.size_bytes)}, {totals.paid_count:,} paid"
+    entries = counted(totals.count, "entry", "entries")
+    return f"{entries}, {human_size(totals.size_bytes)}, {totals.pinned_count:,} pinned, {totals.paid_count:,} paid"

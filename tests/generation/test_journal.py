@@ -305,7 +305,7 @@ async def test_database_of_somebody_else_is_left_alone(journal: Journal, path: P
     connection.execute("CREATE TABLE photos (name TEXT)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(JournalError):
+    with pytest.raises(JournalError, match="is empty or no journal"):
         await journal.intend("k", "shop", REQUEST)
     assert path.read_bytes() == before
 

@@ -142,9 +142,13 @@ async def test_others_carry_on_when_the_first_of_many_is_killed(tmp_path: Path, 
     assert shop.charges == 1
 
 
-async def test_whoever_waited_for_the_lock_does_not_buy_what_was_brought_home_meanwhile(
-    build: Callable[..., House], shop: Shop
+@pytest.mark.parametrize("is_paid", [True, False], ids=["paid", "free"])
+async def test_whoever_waited_for_the_lock_orders_nothing_that_was_brought_home_meanwhile(
+    build: Callable[..., House],
+    shop: Shop,
+    is_paid: bool,  # noqa: FBT001 - a table
 ):
+    shop.is_paid = is_paid
     ours, other = build(clock=SystemClock()), build(clock=SystemClock())
     request, key = ours.asked()
     got: list[Source] = []

@@ -213,6 +213,7 @@ def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
     known, adopted = blobs.entries(), 0
     while batch := list(islice(known, _BATCH)):
         adopted += index.adopt(batch, blobs.is_on_disk)
+        index.exclusively(lambda run, batch=batch: _forget_superseded(run, batch, blobs))
     files = {path.name: path for path in blobs.blob_files() if _is_older(path, now, ORPHAN_AGE_S)}
     used = index.uses(list(files))
     orphans = [path for name, path in files.items() if name not in used]
@@ -220,6 +221,14 @@ def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
     freed += [_remove(path, blobs) for path in blobs.quarantined_files() if _is_older(path, now, QUARANTINE_AGE_S)]
     sizes = [size for size in freed if size is not None]
     return SweepReport(adopted, len(sizes), sum(sizes))
+
+
+def _forget_superseded(run: Run, entries: Sequence[CacheEntry], blobs: Blobs) -> None:
+    # A killed replacement leaves two sidecars of one key: the other one would come back once this one is cleared.
+    for entry in entries:
+        listed = blob_of(run, entry.key)
+        if listed is not None and not listed.startswith(entry.sha256):
+            blobs.remove_sidecar(entry)
 
 
 def _is_older(path: Path, now: datetime, age_s: float) -> bool:

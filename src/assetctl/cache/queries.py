@@ -60,7 +60,7 @@ _EXPIRED: Final = "(e.expires_ms <= ? OR e.created_ms > ?)"
 _CURRENT: Final = "((e.expires_ms IS NULL OR e.expires_ms > ?) AND e.created_ms <= ?)"
 _ORDERS: Final = {
     SortField.KEY: (("e.key",), 1),
-    SortField.SCENE: (("e.scene_id", "e.choice_id"), 1),
+    SortField.SCENE: (("e.scene_id", "e.choice_id", "e.created_ms"), 1),
     SortField.SIZE: (("e.size_bytes",), 1),
     SortField.COST: (("e.cost",), 1),
     SortField.CREATED: (("e.created_ms",), 1),

@@ -39,7 +39,7 @@ TABLES: Final = (
 INDEXES: Final = (
     "CREATE INDEX entries_by_blob ON entries (blob)",
     "CREATE INDEX entries_by_asset ON entries (asset_id, created_ms)",
-    "CREATE INDEX entries_by_scene ON entries (scene_id, choice_id)",
+    "CREATE INDEX entries_by_scene ON entries (scene_id, choice_id, created_ms)",
     "CREATE INDEX entries_of_scene ON entries (scene_id, created_ms)",
     "CREATE INDEX entries_of_choice ON entries (choice_id, created_ms)",
     "CREATE INDEX entries_of_character ON entries (character_id, created_ms) WHERE character_id IS NOT NULL",

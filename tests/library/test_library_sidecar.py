@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.errors import LibraryError
-from assetctl.library.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_sidecar
+from assetctl.library.sidecar import Sidecar
+from assetctl.library.wire import MAX_SIDECAR_BYTES, parse_sidecar
 from assetctl.models import Style
 
 WHOLE = b"""\

@@ -16,6 +16,7 @@ import typer.core
 import typer.main
 
 from assetctl.cli.output import BrokenOutput, Printer
+from assetctl.cli.parsing import parse_when_given
 from assetctl.cli.state import CliState, global_options
 from assetctl.errors import AssetctlError, Interrupted, InvalidRequest, StorageFull
 
@@ -37,6 +38,10 @@ _SIGPIPE_EXIT_CODE: Final = 141
 class LazyGroup(typer.core.TyperGroup):
     """A group whose commands are modules of `assetctl.cli.commands`, loaded on demand."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        parse_when_given(self)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""
         del ctx
@@ -51,6 +56,7 @@ class LazyGroup(typer.core.TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         command.short_help = COMMANDS[cmd_name]
+        parse_when_given(command)
         return command
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:

@@ -15,7 +15,7 @@ from assetctl.library.files import check_folder, is_absent, unreadable
 from assetctl.library.naming import sidecar_of
 from assetctl.library.scan import Tree, scan_tree
 from assetctl.library.shelf import fill_shelf
-from assetctl.library.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_sidecar
+from assetctl.library.sidecar import Sidecar
 from assetctl.library.snapshot import load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
@@ -148,12 +148,14 @@ class FolderIndex:
             return error
 
     def _read(self, path: str) -> Sidecar:
+        from assetctl.library import wire  # noqa: PLC0415 - brings pydantic, which a folder without sidecars doesn't need
+
         try:
             with (self.root / path).open("rb") as file:
-                content = file.read(MAX_SIDECAR_BYTES + 1)
+                content = file.read(wire.MAX_SIDECAR_BYTES + 1)
         except OSError as error:
             raise unreadable(self.root / path, error) from error
-        return parse_sidecar(content, path)
+        return wire.parse_sidecar(content, path)
 
     def _is_settled(self, stamp: Stamp) -> bool:
         return self._clock.now().timestamp() - stamp[1] / 1e9 > _SETTLED.total_seconds()

@@ -1,38 +1,15 @@
-"""Reads the sidecar of a library file: `confess.mp4.toml` says what `confess.mp4` was made for.
+"""What a sidecar says of the library file it lies beside: `confess.mp4.toml` describes `confess.mp4`.
 
-The only place that decides what may stand in one. A name we do not know or a value of the wrong kind is refused with
-file and line: a misspelt `chioce` must not quietly make an asset of the whole scene.
+Plain values; `wire.py` reads them from bytes and decides what may stand in one.
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
-from dataclasses import dataclass, field, fields
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
-
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
-
-from assetctl.documents import nearest_hint
-from assetctl.errors import LibraryError
-from assetctl.library.naming import asset_type_by_name
-from assetctl.models import Style
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-MAX_SIDECAR_BYTES: Final = 64 * 1024
-
-
-def _spelled_as_style(value: object) -> object:
-    return value.strip().lower().replace("_", "-") if isinstance(value, str) else value
-
-
-_Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-_Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-_StyleWord = Annotated[Style, BeforeValidator(_spelled_as_style)]
+    from assetctl.models import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,77 +19,18 @@ class Sidecar:
     `prompt` is the prompt the file was generated from, `description` is for a hand-made one.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    id: _Label | None = None
-    scene: _Label | None = None
-    choice: _Label | None = None
-    character: _Label | None = None
-    location: _Label | None = None
-    prompt: _Prose | None = None
-    description: _Prose | None = None
-    style: _StyleWord | None = None
-    duration_s: _Seconds | None = None
-    tags: frozenset[_Label] = field(default=frozenset())
+    id: str | None = None
+    scene: str | None = None
+    choice: str | None = None
+    character: str | None = None
+    location: str | None = None
+    prompt: str | None = None
+    description: str | None = None
+    style: Style | None = None
+    duration_s: float | None = None
+    tags: frozenset[str] = field(default=frozenset())
 
     @property
     def has_context(self) -> bool:
         """Whether it states any of scene, choice, character and location."""
         return any((self.scene, self.choice, self.character, self.location))
-
-
-SIDECAR_FIELDS: Final = frozenset(entry.name for entry in fields(Sidecar))
-
-
-@cache
-def _adapter() -> TypeAdapter[Sidecar]:
-    # Made when it is needed first: a library without sidecars, or nothing remembered, never does.
-    return TypeAdapter(Sidecar)
-
-
-def parse_sidecar(content: bytes, path: str) -> Sidecar:
-    """The sidecar that `content` is; `path` is how errors call it.
-
-    Raises:
-        LibraryError: it is too long, no TOML, or states something that a sidecar cannot; the line is named where known.
-    """
-    if len(content) > MAX_SIDECAR_BYTES:
-        raise LibraryError(f"the sidecar `{path}` is too long", why=f"it has more than {MAX_SIDECAR_BYTES} bytes")
-    try:
-        text = content.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise LibraryError(f"the sidecar `{path}` is not UTF-8 text", hint="save it as UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise LibraryError(f"the sidecar `{path}` is no TOML", why=str(error)) from error
-    return _checked(document, text, path)
-
-
-def _checked(document: dict[str, Any], text: str, path: str) -> Sidecar:
-    for name in document:
-        if name not in SIDECAR_FIELDS:
-            what = f"the sidecar `{path}` has no field `{name:.80}`"
-            raise LibraryError(what, why=_line_of(name, text), hint=nearest_hint(name, SIDECAR_FIELDS))
-    try:
-        sidecar = _adapter().validate_python(document)
-    except ValidationError as error:
-        raise _wrong_value(error.errors(include_url=False, include_input=False)[0], text, path) from error
-    if sidecar.id is not None and asset_type_by_name(sidecar.id.rpartition("/")[2]) is not None:
-        what = f"the sidecar `{path}` gives the id `{sidecar.id}`, which looks like the path of a file"
-        raise LibraryError(what, why=_line_of("id", text), hint="leave the suffix out of the id")
-    return sidecar
-
-
-def _wrong_value(details: ErrorDetails, text: str, path: str) -> LibraryError:
-    name = str(details["loc"][0])
-    where = _line_of(name, text)
-    reason = details["msg"][:1].lower() + details["msg"][1:]
-    return LibraryError(f"the sidecar `{path}` has an unusable `{name}`", why=f"{where}: {reason}" if where else reason)
-
-
-def _line_of(name: str, text: str) -> str | None:
-    """`line 3` for the first line that gives `name` a value or a table; None when it is spelled in another way."""
-    pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
-    numbers = (number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line))
-    number = next(numbers, None)
-    return None if number is None else f"line {number}"

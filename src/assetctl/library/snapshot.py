@@ -12,13 +12,13 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Final
 
-from pydantic import TypeAdapter, ValidationError
+if TYPE_CHECKING:
+    from assetctl.library.sidecar import Sidecar
 
-from assetctl.library.sidecar import Sidecar
+SNAPSHOT_SCHEMA: Final = "assetctl.library-snapshot/1"
 
 _log = logging.getLogger(__name__)
 
@@ -31,17 +31,8 @@ class Snapshot:
     """
 
     root: str
-    sidecars: dict[str, tuple[int, int, Sidecar]] = field(default_factory=dict[str, tuple[int, int, Sidecar]])
-    durations: dict[str, tuple[int, int, float | None]] = field(
-        default_factory=dict[str, tuple[int, int, float | None]]
-    )
-    schema: Literal["assetctl.library-snapshot/1"] = "assetctl.library-snapshot/1"
-
-
-@cache
-def _adapter() -> TypeAdapter[Snapshot]:
-    # Made when it is needed first: a library without sidecars, or nothing remembered, never does.
-    return TypeAdapter(Snapshot)
+    sidecars: dict[str, tuple[int, int, Sidecar]] = field(default_factory=lambda: {})
+    durations: dict[str, tuple[int, int, float | None]] = field(default_factory=lambda: {})
 
 
 def load_snapshot(path: Path | None, root: str) -> Snapshot:
@@ -49,10 +40,13 @@ def load_snapshot(path: Path | None, root: str) -> Snapshot:
     if path is None:
         return Snapshot(root)
     try:
-        snapshot = _adapter().validate_json(path.read_bytes())
+        content = path.read_bytes()
+        from assetctl.library import wire  # noqa: PLC0415 - brings pydantic, which nothing remembered doesn't need
+
+        snapshot = wire.parse_snapshot(content)
     except FileNotFoundError:
         return Snapshot(root)
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         _log.debug("the library snapshot `%s` is not used: %s", path, type(error).__name__)
         return Snapshot(root)
     return snapshot if snapshot.root == root else Snapshot(root)
@@ -62,9 +56,11 @@ def save_snapshot(path: Path | None, snapshot: Snapshot) -> bool:
     """Whether `path` now holds `snapshot`, written in one step; False when it cannot be written."""
     if path is None:
         return False
+    from assetctl.library import wire  # noqa: PLC0415 - as above
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, _adapter().dump_json(snapshot, exclude_none=True))
+        _replace(path, wire.snapshot_bytes(snapshot))
     except OSError as error:
         _log.debug("the library snapshot `%s` cannot be written: %s", path, error.strerror)
         return False

@@ -69,6 +69,11 @@ LOSSES = {
 }
 ATTACKS = {
     "trigger": ["CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries; END"],
+    "changed trigger": [
+        "DROP TRIGGER blob_removed",
+        "CREATE TRIGGER blob_removed AFTER DELETE ON blobs BEGIN SELECT 1; END",
+    ],
+    "missing trigger": ["DROP TRIGGER entry_added"],
     "view": ["DROP TABLE documents", "CREATE VIEW documents AS SELECT id, '{}' AS document FROM entries"],
     "other column": ["ALTER TABLE entries ADD COLUMN extra"],
     "extra table": ["CREATE TABLE more (x)"],
@@ -85,6 +90,7 @@ TAMPERED_ROWS = {
     "no document": "DELETE FROM documents",
     "blob elsewhere": "UPDATE entries SET blob = '../../../../etc/passwd'",
     "number for text": "UPDATE entries SET used_ms = 'soon'",
+    "pin of another": "UPDATE entries SET pinned = 1 - pinned",
     "endless time": "UPDATE entries SET checked_ms = 9223372036854775807",
     "huge size": "UPDATE documents SET document = json_set(document, '$.size_bytes', 1e300)",
     "endless cost": "UPDATE documents SET document = json_set(document, '$.cost.amount', 'NaN', '$.cost.currency', '')",

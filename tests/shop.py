@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from assetctl.generation.base import GenerationOrder
-    from assetctl.generation.journal import Order, OrderState
+    from assetctl.generation.orders import Order, OrderState
 
 PRICE = Cost(Decimal("0.40"), "USD")
 

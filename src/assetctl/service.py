@@ -25,6 +25,7 @@ from assetctl.events import (
     ProviderFailed,
     ProviderMissed,
 )
+from assetctl.explanation import Explanation, Verdict
 from assetctl.flights import Flights
 from assetctl.keys import canonical_form, request_key
 from assetctl.models import Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
@@ -33,7 +34,6 @@ from assetctl.validation import check_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from typing import Any
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
@@ -48,40 +48,6 @@ class RequestDefaults:
     generator: str | None = None
     provider: str | None = None
     max_wait_s: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one provider would do for a request. Exactly one of `availability`, `skipped` and `error` is set."""
-
-    provider: str
-    elapsed_ms: float
-    availability: Availability | None = None
-    skipped: str | None = None
-    error: AssetctlError | None = None
-    stops: bool = False
-    """Whether `error` would end the request instead of moving on to the next provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The whole decision for a request, made without spending.
-
-    `request` is in effect after settings, `parts` is what `key` is the hash of, `verdicts` are in asking order.
-    """
-
-    request: AssetRequest
-    key: str
-    parts: dict[str, Any]
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def decisive(self) -> Verdict | None:
-        """The verdict that would decide: the first with something to give, or trouble that stops; None when nobody."""
-        for verdict in self.verdicts:
-            if verdict.stops or (verdict.availability and verdict.availability.would is not None):
-                return verdict
-        return None
 
 
 def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
@@ -137,7 +103,7 @@ class AssetService:
         return await self._flights.join((key, _policy(effective)), lambda: self._answer(effective, key))
 
     async def get_asset(self, asset_id: str, *, prefer_cached: bool = True) -> Asset:
-        """The asset with this id from the first provider that has it; without `prefer_cached` the cache is passed over.
+        """The asset with this id from the first provider that has it; without `prefer_cached` the cache is asked last.
 
         Raises:
             AssetUnavailable: no provider has it.
@@ -145,9 +111,7 @@ class AssetService:
         """
         attempts: list[Attempt] = []
         troubles: list[AssetctlError] = []
-        for provider in self._providers:
-            if provider.step is Step.CACHE and not prefer_cached:
-                continue
+        for provider in self._providers if prefer_cached else sorted(self._providers, key=_is_cache):
             try:
                 asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
             except IntegrityError as error:
@@ -279,6 +243,10 @@ class AssetService:
             if availability.would is not None:
                 return availability
         return Availability(None)
+
+
+def _is_cache(provider: AssetProvider) -> bool:
+    return provider.step in (Step.CACHE, Step.STAND_IN)
 
 
 def _policy(request: AssetRequest) -> tuple[object, ...]:

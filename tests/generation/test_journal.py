@@ -16,7 +16,8 @@ import anyio.to_thread
 import pytest
 
 from assetctl.errors import CacheError, JournalError
-from assetctl.generation.journal import OPEN, Journal, OrderState
+from assetctl.generation.journal import Journal
+from assetctl.generation.orders import OPEN, OrderState
 from assetctl.models import AssetRequest, AssetType, Cost, Reuse, Strategy, Style
 from fakes import NOW, REQUEST, FakeClock
 

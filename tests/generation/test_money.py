@@ -24,7 +24,7 @@ from assetctl.errors import (
 )
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import JobState
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 from assetctl.models import Reuse, Source, Strategy
 from fakes import REQUEST, House
 from shop import Shop

@@ -11,8 +11,8 @@ import pytest
 from assetctl.clock import SystemClock
 from assetctl.errors import CacheError, JobFailed, OutcomeUnknown, ServiceUnreachable, SpendRefused
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
-from assetctl.generation.journal import OrderState
 from assetctl.generation.ordering import LOCK_LIMIT_S
+from assetctl.generation.orders import OrderState
 from fakes import REQUEST, House
 from shop import PRICE, Shop
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from assetctl.generation.journal import Order
+    from assetctl.generation.orders import Order
 
 pytestmark = pytest.mark.anyio
 
@@ -222,3 +222,17 @@ async def test_locks_of_other_keys_do_not_wait(build: Callable[..., House]):
     one, other = build(), build()
     async with one.desk.exclusively("a" * 64), other.desk.exclusively("b" * 64):
         assert other.events == []
+
+
+async def test_order_whose_price_cannot_be_told_is_refused_and_frees_its_key(house: House, shop: Shop):
+    async def broken(order: object) -> object:
+        del order
+        raise ServiceUnreachable("no prices today")
+
+    estimate, shop.estimate = shop.estimate, broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(ServiceUnreachable):
+        await place(house, shop)
+    assert (await only_order(house)).state is OrderState.REFUSED
+    assert shop.submissions == 0
+    shop.estimate = estimate  # type: ignore[method-assign]
+    assert (await place(house, shop)).state is OrderState.ACCEPTED

@@ -12,7 +12,7 @@ from assetctl.clock import SystemClock
 from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceUnreachable
 from assetctl.events import JobEnded, JobProgressed
 from assetctl.generation.base import GeneratedFile, JobState
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 from assetctl.models import Source
 from fakes import REQUEST, House
 from shop import Shop
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from assetctl.generation.journal import Order
+    from assetctl.generation.orders import Order
 
 pytestmark = pytest.mark.anyio
 

@@ -9,14 +9,13 @@ import pytest
 
 from assetctl.errors import GeneratorUnknown, JobPending
 from assetctl.generation.base import JobState
-from assetctl.models import AssetType, Source, Would
+from assetctl.generation.orders import OrderState
+from assetctl.models import AssetType, Source, Strategy, Would
 from fakes import REQUEST, House
 from shop import PRICE, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from assetctl.generation.journal import OrderState
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +133,36 @@ async def test_job_that_ends_while_waited_for_is_collected(house: House, shop: S
     assert await house.generated.find_asset(*house.asked()) is not None
     assert len(house.clock.slept) == 3
     assert shop.ends is JobState.SUCCEEDED
+
+
+async def test_order_left_published_by_a_killed_asker_makes_room_for_a_new_one(house: House, shop: Shop):
+    await house.generated.find_asset(*house.asked())
+    (order,) = await house.journal.orders(open_only=False)
+    await house.journal.advance(order, OrderState.PUBLISHED)
+    again = replace(REQUEST, strategy=Strategy.GENERATE_ALWAYS)
+    asked, key = house.asked(again)
+    asset = await house.generated.find_asset(asked, key)
+    assert asset is not None
+    assert asset.origin.job_id != order.job_id
+    assert shop.charges == 2
+    assert await house.journal.open_order(key) is None
+
+
+async def test_order_left_published_is_not_bought_again_when_its_file_is_lost(house: House, shop: Shop):
+    asked, key = house.asked()
+    first = await house.generated.find_asset(asked, key)
+    assert first is not None
+    (order,) = await house.journal.orders(open_only=False)
+    await house.journal.advance(order, OrderState.PUBLISHED)
+    first.path.unlink()
+    asset = await house.generated.find_asset(asked, key)
+    assert asset is not None
+    assert asset.origin.job_id == order.job_id
+    assert shop.charges == 1
+
+
+async def test_type_that_the_generator_does_not_make_is_a_miss(house: House, shop: Shop):
+    asked, key = house.asked(replace(REQUEST, asset_type=AssetType.AUDIO))
+    assert await house.generated.find_asset(asked, key) is None
+    assert (await house.generated.availability(asked, key)).reasons == ("`shop` makes no audio",)
+    assert shop.submissions == 0

@@ -9,8 +9,8 @@ from assetctl.models import Would
 from assetctl.units import human_duration
 
 if TYPE_CHECKING:
+    from assetctl.explanation import Explanation, Verdict
     from assetctl.models import Availability, Estimate
-    from assetctl.service import Explanation, Verdict
 
 PLAN_SCHEMA: Final = "assetctl.plan/1"
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl import eventloop, locks
-from assetctl.errors import JobFailed, OutcomeUnknown, ServiceError, SpendRefused
+from assetctl import eventloop, filesystem, locks
+from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, ServiceError, SpendRefused
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
     from assetctl.generation.base import Generator
-    from assetctl.generation.journal import Journal, Order
+    from assetctl.generation.journal import Journal
+    from assetctl.generation.orders import Order
     from assetctl.models import AssetRequest
 
 #: Longest time another process may take to place or collect one order before we say so and give up.
@@ -32,10 +33,18 @@ class OrderDesk:
     """Places orders and says which job answers a request; the only caller of `Generator.submit`."""
 
     def __init__(
-        self, journal: Journal, *, locks_folder: Path, clock: Clock, events: AssetEventBus, max_orders: int | None
+        self,
+        journal: Journal,
+        *,
+        locks_folder: Path,
+        clock: Clock,
+        events: AssetEventBus,
+        max_orders: int | None,
+        find_kind: filesystem.FindKind = filesystem.kind_of,
     ) -> None:
         """Write to `journal`; with `max_orders` set, place at most that many new orders in this process."""
         self._journal = journal
+        self._find_kind = find_kind
         self._locks_folder = locks_folder
         self._clock = clock
         self._events = events
@@ -47,7 +56,9 @@ class OrderDesk:
 
         Raises:
             CacheError: another one held it for `LOCK_LIMIT_S`.
+            StorageUnusable: it lies on a file system whose locks are not known to work; nothing is ordered there.
         """
+        filesystem.require_local(self._locks_folder, "the locks of orders", find_kind=self._find_kind)
         return locks.hold(
             self._locks_folder / f"{key}.lock",
             clock=self._clock,
@@ -99,7 +110,12 @@ class OrderDesk:
 
     async def _send(self, generator: Generator, order: Order) -> Order:
         wanted = GenerationOrder(order.key, order.request)
-        estimate = await generator.estimate(wanted)
+        try:
+            estimate = await generator.estimate(wanted)
+        except AssetctlError as error:
+            # Nothing was sent: the key must not stay occupied by an order that cannot be made.
+            await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
+            raise
         order = await self._journal.advance(order, OrderState.SENT)
         try:
             job_id = await generator.submit(wanted, order.order_id)

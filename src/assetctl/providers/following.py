@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending
 from assetctl.events import JobEnded, JobProgressed
 from assetctl.generation.base import JobState, JobStatus
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import wait_for_job
 from assetctl.models import Origin, Source
 from assetctl.providers.intake import Facts
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
     from assetctl.generation.base import GeneratedFile, Generator
-    from assetctl.generation.journal import Journal, Order
+    from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
+    from assetctl.generation.orders import Order
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
 
@@ -140,14 +141,10 @@ class JobFollower:
         if current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
             entry = await self._cache.lookup(order.key)
             if entry is not None:
-                await self._close(generator, current)
+                await self.close(generator, current)
                 return entry
         if not current.is_open:
-            raise JobFailed(
-                f"the job `{current.job_id}` was collected by somebody else and its file is gone since",
-                hint="ask again",
-                job_id=current.job_id,
-            )
+            raise _ended_meanwhile(current)
         file = await generator.result(current.job_id or "")
         current = await self._journal.advance(current, OrderState.READY, cost=file.cost)
         try:
@@ -159,7 +156,7 @@ class JobFollower:
                 await generator.discard(current.job_id or "")
             raise
         current = await self._journal.advance(current, OrderState.PUBLISHED, digest=entry.sha256)
-        await self._close(generator, current)
+        await self.close(generator, current)
         return entry
 
     async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
@@ -194,10 +191,28 @@ class JobFollower:
 
         return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
 
-    async def _close(self, generator: Generator, order: Order) -> None:
+    async def close(self, generator: Generator, order: Order) -> None:
+        """What the generator kept of a published job is gone, and its key is free for another order.
+
+        The caller holds the desk's lock of the order's key.
+
+        Raises:
+            ServiceError: the generator could not be asked.
+        """
         if order.state is not OrderState.CLOSED:
             await generator.discard(order.job_id or "")
             await self._journal.advance(order, OrderState.CLOSED)
+
+
+def _ended_meanwhile(order: Order) -> JobError:
+    match order.state:
+        case OrderState.CANCELLED:
+            what = f"the job `{order.job_id}` was cancelled meanwhile"
+        case OrderState.CLOSED:
+            what = f"the job `{order.job_id}` was collected by somebody else, and its file is gone since"
+        case _:
+            what = f"the job `{order.job_id}` ended meanwhile without an asset"
+    return JobFailed(what, why=order.detail, hint="ask again", job_id=order.job_id)
 
 
 def _ended_badly(generator: Generator, job_id: str, status: JobStatus) -> JobError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from assetctl import eventloop
 from assetctl.errors import AssetUnavailable, IntegrityError, JobError
 from assetctl.generation.base import GenerationOrder
+from assetctl.generation.orders import OrderState
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Step
 from assetctl.providers.intake import TIME_TO_LIVE, asset_of, path_of
@@ -67,7 +68,7 @@ class GeneratedAssetProvider:
             JobPending, JobFailed, JobCancelled, OutcomeUnknown, SpendRefused, ServiceError: as the errors say.
         """
         generator = self._usable(request)
-        if generator is None:
+        if generator is None or request.asset_type not in generator.asset_types:
             return None
         await eventloop.started()
         entry = await self._made(generator, request, key)
@@ -78,6 +79,8 @@ class GeneratedAssetProvider:
         generator = self._usable(request)
         if generator is None:
             return Availability(None, reasons=(f"`{request.generator}` can't be used offline",))
+        if request.asset_type not in generator.asset_types:
+            return Availability(None, reasons=(f"`{generator.name}` makes no {request.asset_type.value}",))
         order = await self._journal.open_order(key)
         job = "a new job" if order is None else f"the job `{order.job_id}`, which is {order.state} already"
         await eventloop.started()
@@ -98,11 +101,18 @@ class GeneratedAssetProvider:
 
     async def _made(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry:
         async with self._desk.exclusively(key):
+            await self._finish_published(generator, key)
             entry = await self._made_before(generator, request, key)
             if entry is not None:
                 return entry
             order = await self._desk.place(generator, key, request)
         return await self._follower.bring_home(generator, order, request.max_wait_s or 0.0)
+
+    async def _finish_published(self, generator: Generator, key: str) -> None:
+        """An order whose file is stored already, left by somebody who was killed then, no longer holds its key."""
+        order = await self._journal.open_order(key)
+        if order is not None and order.state is OrderState.PUBLISHED:
+            await self._follower.close(generator, order)
 
     async def _made_before(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry | None:
         """What answers `request` although the cache had nothing a moment ago, with the lock of `key` held.

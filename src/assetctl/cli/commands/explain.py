@@ -15,7 +15,7 @@ from assetctl.models import AssetRequest
 if TYPE_CHECKING:
     from assetctl.cache.entries import CacheEntry
     from assetctl.cli.output import Printer
-    from assetctl.service import Explanation
+    from assetctl.explanation import Explanation
     from assetctl.wiring import Stack
 
 app = command_app()

@@ -11,13 +11,13 @@ from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.documents import cost_document, request_document, timestamp
 from assetctl.errors import AssetctlError, InvalidRequest
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 from assetctl.providers.intake import path_of
 from assetctl.units import human_age
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
-    from assetctl.generation.journal import Order
+    from assetctl.generation.orders import Order
     from assetctl.wiring import Stack
 
 app = command_app("Look after generation jobs.")
@@ -85,6 +85,13 @@ def resume(
     state: CliState,
 ) -> int:
     """Wait for open jobs and collect what they made; nothing new is ordered. Prints the paths."""
+    return _each(state, job, as_json=as_json, states=None)
+
+
+@app.command("wait", epilog="Example: assetctl jobs wait sb-0123456789abcdef01234567")
+@takes(state=shared_options)
+def wait(job: JobId, as_json: Json = False, *, state: CliState) -> int:
+    """Wait for one job and collect what it made. Prints the path."""
     return _each(state, job, as_json=as_json, states=None)
 
 

@@ -15,6 +15,7 @@ _RESTRICTED = {
     "data_dir": "data_dir = 'elsewhere'\n",
     "backend.url": "[backend]\nurl = 'https://evil.example.com'\n",
     "backend.token": "[backend]\ntoken = 'theirs'\n",
+    "cache.shared": "[cache]\nshared = '/srv/theirs'\n",
 }
 
 
@@ -27,7 +28,7 @@ def test_exactly_these_settings_are_restricted():
 def test_untrusted_project_file_may_not_set_them(project, dirs, write_project, name, in_profile):
     text = _RESTRICTED[name]
     if in_profile:
-        text = text.replace("[backend]", "[profiles.x.backend]") if "[" in text else f"[profiles.x]\n{text}"
+        text = text.replace("[", "[profiles.x.", 1) if "[" in text else f"[profiles.x]\n{text}"
     file = write_project(text)
     file.chmod(0o600)
     with pytest.raises(ConfigError) as caught:

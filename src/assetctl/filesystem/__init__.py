@@ -19,26 +19,36 @@ from assetctl.filesystem.files import (
 from assetctl.filesystem.folders import make_private_folder
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
+from assetctl.filesystem.shared_folders import (
+    SHARED_FILE,
+    check_shared_folder,
+    is_shared_folder,
+    make_shared_folder,
+)
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
 from assetctl.filesystem.trouble import storage_error, translated
 from assetctl.filesystem.writers import Writer, current_writer, host_name, is_alive, writer_from_token
 
 __all__ = [
+    "SHARED_FILE",
     "STRAY_AGE_S",
     "FileSystemKind",
     "FindKind",
     "Step",
     "Writer",
     "append",
+    "check_shared_folder",
     "copy",
     "create",
     "current_writer",
     "host_name",
     "is_alive",
+    "is_shared_folder",
     "kind_in",
     "kind_of",
     "make_private_folder",
+    "make_shared_folder",
     "no_step",
     "open_below",
     "publish",

@@ -39,7 +39,7 @@ def make_private_folder(path: Path, *, inside: Path | None = None, step: Step = 
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links we refuse
     with translated(path):
         if inside is None:
-            _check_way(path)
+            check_way(path)
         for folder in reversed([path, *_missing(path.parents)]):
             _make(folder, step)
         _check_folder(path)
@@ -74,12 +74,17 @@ def _check_folder(path: Path) -> None:
         raise _refused(path, "it is no folder", "choose another place with `--data-dir`")
     if sys.platform != "win32":
         if found.st_uid != os.geteuid():
-            raise _refused(path, f"it belongs to {_user_name(found.st_uid)}", _OTHER_USER)
+            raise _refused(path, f"it belongs to {user_name(found.st_uid)}", _OTHER_USER)
         if _strangers_may_write(found):
             raise _refused(path, "other users may write to it", f"chmod 700 '{path}'")
 
 
-def _check_way(path: Path) -> None:
+def check_way(path: Path) -> None:
+    """No stranger can swap `path` by changing a folder or link above it.
+
+    Raises:
+        StorageUnusable: one can.
+    """
     if sys.platform == "win32":  # pragma: no cover - Windows: inherited access lists decide there
         return
     real = Path(os.path.realpath(path.parent))
@@ -97,7 +102,7 @@ def _check_above(path: Path, folder: Path, found: os.stat_result) -> None:
         raise _refused(path, f"`{folder}` above it is no folder", "choose another place with `--data-dir`")
     # Whoever owns the file system's root owns the machine, whatever number a container shows for it.
     if folder != folder.parent and found.st_uid not in (0, os.geteuid()):
-        why = f"`{folder}` above it belongs to {_user_name(found.st_uid)}"
+        why = f"`{folder}` above it belongs to {user_name(found.st_uid)}"
         raise _refused(path, why, _OTHER_USER)
     if _strangers_may_write(found) and not found.st_mode & stat.S_ISVTX:
         raise _refused(path, f"other users may write to `{folder}` above it", f"chmod go-w '{folder}'")
@@ -121,7 +126,8 @@ def _is_private_group(group_id: int) -> bool:
     return user.pw_gid == group_id and group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
 
 
-def _user_name(user_id: int) -> str:
+def user_name(user_id: int) -> str:
+    """The user for a person: the name, or the number of one that has none."""
     try:
         return f"`{pwd.getpwuid(user_id).pw_name}`"
     except KeyError:

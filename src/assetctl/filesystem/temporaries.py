@@ -28,11 +28,11 @@ def temporary_path(folder: Path, suffix: str = "") -> Path:
     return folder / f"{current_writer().token}.{secrets.token_hex(8)}{suffix}"
 
 
-def sweep_dead(folder: Path, *, now: datetime, step: Step = no_step) -> int:
+def sweep_dead(folder: Path, *, now: datetime, owner: int | None = None, step: Step = no_step) -> int:
     """How many files that no living writer can be at work on were removed from `folder`; sub-folders are left alone.
 
     A temporary goes when its writer is known to be dead. One of another host, or of an unknown name, goes at
-    `STRAY_AGE_S`.
+    `STRAY_AGE_S`. With `owner`, only files of the user with that number go.
 
     Raises:
         CacheError: the folder cannot be read or a file not be removed.
@@ -40,9 +40,16 @@ def sweep_dead(folder: Path, *, now: datetime, step: Step = no_step) -> int:
     removed = 0
     with translated(folder), os.scandir(folder) as found:
         for file in found:
-            if not file.is_dir(follow_symlinks=False) and _is_stray(file, now):
+            if not file.is_dir(follow_symlinks=False) and _is_of(file, owner) and _is_stray(file, now):
                 removed += remove(Path(file.path), step=step)
     return removed
+
+
+def _is_of(file: os.DirEntry[str], owner: int | None) -> bool:
+    try:
+        return owner is None or file.stat(follow_symlinks=False).st_uid == owner
+    except FileNotFoundError:
+        return False
 
 
 def _is_stray(file: os.DirEntry[str], now: datetime) -> bool:

@@ -141,6 +141,14 @@ _ALL: Final = (
         default="180d",
     ),
     KnownSetting(
+        "cache.shared",
+        wanted="the path of a folder",
+        help="A folder in which a group of users shares finished files; it may be on a file server.",
+        default_note="none, each user's files are their own",
+        example="/srv/team-assets",
+        is_restricted=True,
+    ),
+    KnownSetting(
         "prefetch.concurrency",
         wanted="a whole number from 1 to 256",
         help="How many assets of a chapter are worked on at once.",

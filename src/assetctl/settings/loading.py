@@ -109,7 +109,9 @@ def _settled(found: Mapping[str, FoundValue], sources: Sources) -> Settings:
         setting.name: found[setting.name].value if setting.name in found else _default(setting.name, found, sources)
         for setting in known_settings()
     }
-    for name in ("data_dir", "library.path"):
+    for name in ("data_dir", "library.path", "cache.shared"):
+        if values[name] is None:
+            continue
         base = found[name].base if name in found else sources.root
         values[name] = absolute_path(str(values[name]), base, sources.dirs.home, name)
     origins = {name: found[name].origin if name in found else "default" for name in KNOWN}
@@ -145,7 +147,9 @@ def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
             default_provider=values["generation.default_provider"],
             max_wait_s=values["generation.max_wait_s"],
         ),
-        cache=CacheSettings(values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"]),
+        cache=CacheSettings(
+            values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"], values["cache.shared"]
+        ),
         prefetch=PrefetchSettings(values["prefetch.concurrency"]),
         budget=BudgetSettings(values["budget.max_generations_per_run"]),
         origins=origins,

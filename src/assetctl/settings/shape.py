@@ -138,6 +138,7 @@ class CacheTable(_Table):
     max_size: Size | None = None
     min_free: Size | None = None
     max_unused: Seconds | None = None
+    shared: PathText | None = None
 
 
 class PrefetchTable(_Table):

@@ -71,11 +71,15 @@ class GenerationSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """What the cache may hold: at most `max_size_bytes`, leaving `min_free_bytes`, nothing unused for longer."""
+    """What the cache may hold: at most `max_size_bytes`, leaving `min_free_bytes`, nothing unused for longer.
+
+    `shared` is the absolute path of the folder in which a group shares finished files, None without one.
+    """
 
     max_size_bytes: int
     min_free_bytes: int
     max_unused_s: float
+    shared: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,25 +17,16 @@ import json
 import sqlite3
 import uuid
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl import filesystem, locks
-from assetctl.documents import (
-    cost_document,
-    cost_from_document,
-    parse_timestamp,
-    request_document,
-    request_from_document,
-    timestamp,
-)
-from assetctl.errors import InvalidRequest, JournalError
+from assetctl.documents import request_document, timestamp
+from assetctl.errors import JournalError
 from assetctl.eventloop import in_thread
+from assetctl.generation.orders import COLUMNS, OPEN, Order, OrderState, cost_text, order_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from datetime import datetime
     from pathlib import Path
 
     from assetctl.clock import Clock
@@ -44,60 +35,6 @@ if TYPE_CHECKING:
 _FORMAT: Final = 1
 _BUSY_TIMEOUT_S: Final = 10.0
 _RESTORE: Final = "nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself"
-
-
-class OrderState(StrEnum):
-    """How far an order came. What stands in `OPEN` still needs somebody to act."""
-
-    INTENDED = "intended"
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    READY = "ready"
-    DOWNLOADED = "downloaded"
-    PUBLISHED = "published"
-    CLOSED = "closed"
-    REFUSED = "refused"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-    ABANDONED = "abandoned"
-
-
-OPEN: Final = (
-    OrderState.INTENDED,
-    OrderState.SENT,
-    OrderState.ACCEPTED,
-    OrderState.READY,
-    OrderState.DOWNLOADED,
-    OrderState.PUBLISHED,
-    OrderState.UNKNOWN,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One row of the journal.
-
-    `order_id` is also the idempotency key sent with the order. `job_id` is the generator's, None until it is known.
-    `digest` is the SHA-256 of the fetched file. `detail` says why an order ended badly.
-    """
-
-    order_id: str
-    key: str
-    generator: str
-    state: OrderState
-    request: AssetRequest
-    created_at: datetime
-    updated_at: datetime
-    job_id: str | None = None
-    digest: str | None = None
-    cost: Cost | None = None
-    detail: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the order still occupies its key."""
-        return self.state in OPEN
 
 
 _SCHEMA: Final = f"""
@@ -119,7 +56,6 @@ CREATE INDEX orders_by_key ON orders (key, updated_at);
 CREATE INDEX orders_by_job ON orders (job_id);
 PRAGMA user_version = {_FORMAT};
 """
-_COLUMNS: Final = "order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at"
 
 
 class Journal:
@@ -163,7 +99,7 @@ class Journal:
         Raises:
             JournalError: the journal can't be written, or the order isn't in it any more.
         """
-        facts = {"job_id": job_id, "digest": digest, "detail": detail, "cost": _cost_text(cost)}
+        facts = {"job_id": job_id, "digest": digest, "detail": detail, "cost": cost_text(cost)}
         return await in_thread(self._advance, order.order_id, state, facts)
 
     async def open_order(self, key: str) -> Order | None:
@@ -319,44 +255,12 @@ class Journal:
 
 def _orders(connection: sqlite3.Connection, clause: str, values: tuple[str, ...]) -> list[Order]:
     # `clause` is one of the constants above, never data.
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM orders {clause}", values)  # noqa: S608 - see above
+    rows = connection.execute(f"SELECT {COLUMNS} FROM orders {clause}", values)  # noqa: S608 - see above
     return [_order(row) for row in rows]
 
 
 def _order(row: tuple[Any, ...]) -> Order:
     try:
-        return _parsed(row)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidRequest) as error:
-        raise JournalError(
-            f"the order `{row[0]}` in the journal is damaged",
-            why=f"{type(error).__name__}: {error}",
-            hint=_RESTORE,
-        ) from error
-
-
-def _parsed(row: tuple[Any, ...]) -> Order:
-    order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at = row
-    return Order(
-        order_id=order_id,
-        key=key,
-        generator=generator,
-        state=OrderState(state),
-        request=request_from_document(json.loads(request)),
-        created_at=_moment(created_at),
-        updated_at=_moment(updated_at),
-        job_id=job_id,
-        digest=digest,
-        cost=cost_from_document(json.loads(cost)) if cost else None,
-        detail=detail,
-    )
-
-
-def _moment(text: str) -> datetime:
-    moment = parse_timestamp(text)
-    if moment is None:  # pragma: no cover - only None gives None
-        raise ValueError("a date is missing")
-    return moment
-
-
-def _cost_text(cost: Cost | None) -> str | None:
-    return None if cost is None else json.dumps(cost_document(cost))
+        return order_from_row(row)
+    except ValueError as error:
+        raise JournalError(f"the order `{row[0]}` in the journal is damaged", why=str(error), hint=_RESTORE) from error

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl import eventloop, filesystem, locks
-from assetctl.errors import JobFailed, OutcomeUnknown, ServiceError, SpendRefused
+from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, ServiceError, SpendRefused
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
-from assetctl.generation.journal import OrderState
+from assetctl.generation.orders import OrderState
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
     from assetctl.generation.base import Generator
-    from assetctl.generation.journal import Journal, Order
+    from assetctl.generation.journal import Journal
+    from assetctl.generation.orders import Order
     from assetctl.models import AssetRequest
 
 #: Longest time another process may take to place or collect one order before we say so and give up.
@@ -109,7 +110,12 @@ class OrderDesk:
 
     async def _send(self, generator: Generator, order: Order) -> Order:
         wanted = GenerationOrder(order.key, order.request)
-        estimate = await generator.estimate(wanted)
+        try:
+            estimate = await generator.estimate(wanted)
+        except AssetctlError as error:
+            # Nothing was sent: the key must not stay occupied by an order that cannot be made.
+            await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
+            raise
         order = await self._journal.advance(order, OrderState.SENT)
         try:
             job_id = await generator.submit(wanted, order.order_id)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from assetctl import filesystem
+from assetctl import filesystem, keys
 from assetctl.cache import strays
 from assetctl.cache.blobs import Condition
 from assetctl.cache.entries import FURTHEST_AHEAD, complete, milliseconds, moment
@@ -121,6 +121,9 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
         # A pin is somebody's word about the key, whatever answers it.
         pinned=previous is not None and previous.pinned,
     )
+    kept = _kept_apart(previous, entry)
+    if kept is not None:
+        blobs.rewrite_sidecar(kept)
     is_whole = blobs.condition(entry) is Condition.WHOLE
     sidecar = blobs.sealed_sidecar(entry)
 
@@ -128,7 +131,9 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
         # Looked at again: whoever removed the blob since we hashed it has finished.
         blobs.place(None if is_whole and blobs.is_present(entry) else temporary, sidecar, entry)
         put(run, entry)
-        if previous is not None and previous.blob != entry.blob:
+        if kept is not None:
+            put(run, kept)
+        elif previous is not None and previous.blob != entry.blob:
             strays.leave(run, previous)
 
     try:
@@ -138,6 +143,13 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
         raise
     _tidy(temporary, entry, previous, blobs)
     return entry
+
+
+def _kept_apart(previous: CacheEntry | None, entry: CacheEntry) -> CacheEntry | None:
+    """What was paid for and gets replaced, under a key of its own: no request finds it there, and no sweep takes it."""
+    if previous is None or not previous.paid or previous.sha256 == entry.sha256:
+        return None
+    return replace(previous, key=keys.superseded_key(previous.key, previous.sha256))
 
 
 def _tidy(temporary: Path, entry: CacheEntry, previous: CacheEntry | None, blobs: Blobs) -> None:
@@ -213,7 +225,7 @@ def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
     known, adopted = blobs.entries(), 0
     while batch := list(islice(known, _BATCH)):
         adopted += index.adopt(batch, blobs.is_on_disk)
-        index.exclusively(lambda run, batch=batch: _forget_superseded(run, batch, blobs))
+        index.exclusively(lambda run, batch=batch: _forget_superseded(run, batch, blobs, index))
     files = {path.name: path for path in blobs.blob_files() if _is_older(path, now, ORPHAN_AGE_S)}
     used = index.uses(list(files))
     orphans = [path for name, path in files.items() if name not in used]
@@ -223,11 +235,12 @@ def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
     return SweepReport(adopted, len(sizes), sum(sizes))
 
 
-def _forget_superseded(run: Run, entries: Sequence[CacheEntry], blobs: Blobs) -> None:
-    # A killed replacement leaves two sidecars of one key: the other one would come back once this one is cleared.
+def _forget_superseded(run: Run, entries: Sequence[CacheEntry], blobs: Blobs, index: Index) -> None:
+    # A killed replacement leaves two sidecars of one key: the older one would come back once the other is cleared.
+    current = {entry.key: entry for entry in index.of_keys(run, [entry.key for entry in entries])}
     for entry in entries:
-        listed = blob_of(run, entry.key)
-        if listed is not None and not listed.startswith(entry.sha256):
+        newer = current.get(entry.key)
+        if newer and newer.sha256 != entry.sha256 and newer.created_at >= entry.created_at and blobs.is_on_disk(newer):
             blobs.remove_sidecar(entry)
 
 

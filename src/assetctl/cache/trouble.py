@@ -22,6 +22,9 @@ def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:
     what, primary = f"the index `{path}` cannot be used", primary_code(error)
     if primary in _GARBLED or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
         return UnfitError(str(error))
+    # Python's own complaint, which has no code: text that is no text.
+    if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
+        return UnfitError(str(error))
     match primary:
         case sqlite3.SQLITE_FULL:
             return StorageFull(what, why=str(error), hint="make room with `assetctl cache prune`")

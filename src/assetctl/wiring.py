@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
+    from assetctl.cache.filters import EntryFilter
     from assetctl.cache.store import AssetCache
     from assetctl.cache.usage import UsageLog
+    from assetctl.cache.verifying import Verification
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus, Event
     from assetctl.generation.journal import Journal
@@ -207,6 +209,25 @@ class Stack:
         from assetctl.media.thumbnail import preview_lines
 
         return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
+
+    def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
+        """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
+        from assetctl.cache.verifying import Verification
+        from assetctl.providers.restoring import Originals
+
+        originals = Originals(
+            libraries={self.library.name: self.library},
+            generator=self.registry.get,
+            offline=self._offline,
+        )
+        return Verification(
+            self.cache,
+            filter_,
+            clock=self.clock,
+            budget_s=budget_s,
+            fetch=originals.fetch if repair else None,
+            tell=self.events.publish,
+        )
 
     async def library_problems(self) -> Sequence[str]:
         """A sentence for each thing in the library that can't be used.

@@ -21,6 +21,7 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     TransferProgressed,
+    VerifyProgressed,
     WaitingForLock,
 )
 from assetctl.models import Asset, AssetRequest
@@ -110,6 +111,8 @@ class Lines:
         match event:
             case JobProgressed():
                 self._progress(event)
+            case VerifyProgressed():
+                self._verified(event)
             case WaitingForLock():
                 self._say_rarely("lock", f"waiting {human_duration(event.waited_s)} for {event.owner}")
             case _:
@@ -123,6 +126,11 @@ class Lines:
         gone = human_duration(self._clock.elapsed_s() - self._started_s)
         share = "" if event.fraction is None else f" {event.fraction:.0%}"
         self._say_rarely(event.state, f"{event.generator} job {event.job_id}: {event.state}{share}, {gone}")
+
+    def _verified(self, event: VerifyProgressed) -> None:
+        # Most caches are read before the first line is due; the summary says it all then.
+        if self._clock.elapsed_s() - max(self._started_s, self._last_said_s) >= _LINE_EVERY_S:
+            self._say_rarely("verify", f"verifying: {verify_label(event)}")
 
     def _say_rarely(self, state: str, sentence: str) -> None:
         now_s = self._clock.elapsed_s()
@@ -153,7 +161,15 @@ class LazyBar:
 
     def __call__(self, event: Event) -> None:
         """`event` is shown, if it is one to show."""
-        shown = JobSubmitted | JobAdopted | JobProgressed | JobEnded | TransferProgressed | WaitingForLock
+        shown = (
+            JobSubmitted
+            | JobAdopted
+            | JobProgressed
+            | JobEnded
+            | TransferProgressed
+            | VerifyProgressed
+            | WaitingForLock
+        )
         if isinstance(event, shown):
             self._started().show(event)
         elif isinstance(event, AssetGenerated):
@@ -182,3 +198,13 @@ def transfer_label(received_bytes: int, total_bytes: int | None) -> str:
     """How much has arrived: `1.2 MB of 3.4 MB`."""
     total = "" if total_bytes is None else f" of {human_size(total_bytes)}"
     return f"{human_size(received_bytes)}{total}"
+
+
+def verify_label(event: VerifyProgressed) -> str:
+    """How far a verification is, how fast, and how long it will take: `1.2 GB of 18.2 GB, 1.1 GB/s, 15s left`."""
+    said = transfer_label(event.read_bytes, event.total_bytes)
+    if event.read_bytes <= 0 or event.elapsed_s <= 0:
+        return said
+    bytes_per_s = event.read_bytes / event.elapsed_s
+    left_s = max(0, event.total_bytes - event.read_bytes) / bytes_per_s
+    return f"{said}, {human_size(round(bytes_per_s))}/s, {human_duration(round(left_s))} left"

@@ -8,6 +8,7 @@ from assetctl.cli.commands.cache.path import show_path
 from assetctl.cli.commands.cache.pin import pin, unpin
 from assetctl.cli.commands.cache.show import show_entry
 from assetctl.cli.commands.cache.stats import show_statistics
+from assetctl.cli.commands.cache.verify import verify
 from assetctl.cli.state import command_app
 
 app = command_app("Look after the cache.")
@@ -16,5 +17,6 @@ app.command("show", epilog="Example: assetctl cache show 5f3a9c")(show_entry)
 app.command("stats", epilog="Example: assetctl cache stats --json")(show_statistics)
 app.command("pin", epilog="Example: assetctl cache pin --scene romance_5")(pin)
 app.command("unpin", epilog="Example: assetctl cache unpin --scene romance_5")(unpin)
+app.command("verify", epilog="Example: assetctl cache verify --budget 60s")(verify)
 app.command("path", epilog="Example: assetctl cache path")(show_path)
 app.command("clear", epilog="Example: assetctl cache clear --scene romance_5 --dry-run")(clear)

@@ -70,3 +70,8 @@ def _value(value: str | float | bool) -> Any:  # noqa: FBT001 - one of a paramet
 def asset_key(library: str, asset_id: str) -> str:
     """The key under which a library's asset is cached that was asked for by its id and not by a request."""
     return hashlib.sha256(rfc8785.dumps({"recipe": RECIPE, "library": library, "asset_id": asset_id})).hexdigest()
+
+
+def superseded_key(key: str, sha256: str) -> str:
+    """The key under which a paid answer with that digest is kept once another answers `key`; no request has it."""
+    return hashlib.sha256(rfc8785.dumps({"recipe": RECIPE, "superseded": key, "sha256": sha256})).hexdigest()

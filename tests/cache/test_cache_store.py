@@ -384,3 +384,26 @@ async def test_dead_writers_leavings_go_at_the_next_start(cache: AssetCache, roo
 def test_entry_states_which_bytes_it_has():
     entry = complete(draft("x"), sha256="ab" * 32, size_bytes=1, created_at=NOW)
     assert entry.blob == "ab" * 32 + ".mp4"
+
+
+async def test_paid_bytes_outlive_the_answer_that_replaces_them(cache: AssetCache, root: Path, clock: StillClock):
+    bought = await put(cache, paid("confess"), b"bought film")
+    await put(cache, draft("confess"), b"film from the library")
+    clock.moment += timedelta(days=2)
+    await cache.sweep()
+    (kept,) = await cache.entries(EntryFilter(paid=True))
+    assert (kept.sha256, kept.asset_id, kept.cost) == (bought.sha256, bought.asset_id, bought.cost)
+    path = await cache.verified(kept)
+    assert path is not None
+    assert path.read_bytes() == b"bought film"
+    assert (await cache.lookup(key_of("confess"))).source is Source.PRE_MADE  # type: ignore[union-attr]
+
+
+async def test_paid_bytes_that_were_replaced_are_found_again_by_a_rebuild(root: Path, clock: StillClock):
+    async with AssetCache(root, clock=clock) as cache:
+        bought = await put(cache, paid("confess"), b"bought film")
+        await put(cache, draft("confess"), b"film from the library")
+    (root / "v1" / "index.sqlite3").unlink()
+    async with AssetCache(root, clock=clock) as cache:
+        assert [entry.sha256 for entry in await cache.entries(EntryFilter(paid=True))] == [bought.sha256]
+        assert len(await cache.entries()) == 2

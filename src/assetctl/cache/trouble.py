@@ -20,10 +20,7 @@ class UnfitError(Exception):
 def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:
     """What to raise `from` an error about the index `path`, `UnfitError` where building it anew helps."""
     what, primary = f"the index `{path}` cannot be used", primary_code(error)
-    if primary in _GARBLED or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
-        return UnfitError(str(error))
-    # Python's own complaint, which has no code: text that is no text.
-    if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
+    if _is_garbled(error):
         return UnfitError(str(error))
     match primary:
         case sqlite3.SQLITE_FULL:
@@ -37,6 +34,13 @@ def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:
             return CacheError(what, why=why, hint="let them finish, then ask again")
         case _:
             return CacheError(what, why=str(error))
+
+
+def _is_garbled(error: sqlite3.Error) -> bool:
+    if not hasattr(error, "sqlite_errorcode"):
+        # Python's own complaint, which has no code: text that is no text.
+        return isinstance(error, sqlite3.OperationalError)
+    return primary_code(error) in _GARBLED or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def primary_code(error: sqlite3.Error) -> int:

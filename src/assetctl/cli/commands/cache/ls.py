@@ -82,7 +82,8 @@ def _cells(entry: CacheEntry, now: datetime) -> list[str]:
 
 
 def _age(now: datetime, then: datetime) -> str:
-    return human_age((now - then).total_seconds()).removesuffix(" ago")
+    # A column has no room for whole phrases: `5m`, `12d`, `now`.
+    return human_age((now - then).total_seconds()).removesuffix(" ago").removeprefix("just ")
 
 
 def _states(entry: CacheEntry, now: datetime) -> str:

@@ -56,6 +56,9 @@ CREATE INDEX orders_by_key ON orders (key, updated_at);
 CREATE INDEX orders_by_job ON orders (job_id);
 PRAGMA user_version = {_FORMAT};
 """
+# Not "one of the open ones": a state that nobody knows is damage to be told of, and no reason to order again.
+_SETTLED: Final = ", ".join(f"'{state}'" for state in OrderState if state not in OPEN)
+_UNSETTLED: Final = f"state NOT IN ({_SETTLED})"
 
 
 class Journal:
@@ -108,8 +111,7 @@ class Journal:
         Raises:
             JournalError: the journal can't be read.
         """
-        marks = ", ".join("?" for _ in OPEN)
-        rows = await self._select(f"WHERE key = ? AND state IN ({marks})", (key, *OPEN))
+        rows = await self._select(f"WHERE key = ? AND {_UNSETTLED}", (key,))
         return rows[0] if rows else None
 
     async def last_closed(self, key: str) -> Order | None:
@@ -153,8 +155,7 @@ class Journal:
     def _intend(self, key: str, generator: str, request: AssetRequest) -> tuple[Order, bool]:
         self._ensure()
         with self._transaction() as connection:
-            marks = ", ".join("?" for _ in OPEN)
-            found = _orders(connection, f"WHERE key = ? AND state IN ({marks})", (key, *OPEN))
+            found = _orders(connection, f"WHERE key = ? AND {_UNSETTLED}", (key,))
             if found:
                 return found[0], False
             now = timestamp(self._clock.now())

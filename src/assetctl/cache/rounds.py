@@ -60,6 +60,7 @@ class Round:
     repairs: bool
     is_hurried: Callable[[], bool]
     begin_reading: Callable[[], None]
+    _noted_ms: int = 0
     _verified: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     _shared: dict[str, Look] = field(default_factory=dict[str, Look])
 
@@ -69,7 +70,8 @@ class Round:
             yield from self._remembered()
             yield from self._files()
         self.begin_reading()
-        for page in rows.pages(self.index, self.filter_, self.started, milliseconds(self.started)):
+        self._noted_ms = rows.unused_moment(self.index, self.started)
+        for page in rows.pages(self.index, self.filter_, self.started, self._noted_ms):
             for row in page:
                 yield from self._row(row)
             self.note()
@@ -80,7 +82,7 @@ class Round:
         if not verified:
             return
         try:
-            rows.note(self.index, verified, milliseconds(self.started))
+            rows.note(self.index, verified, self._noted_ms)
         except (StorageFull, StorageUnusable) as error:
             _log.info("the verification was not noted: %s", error)
             self.report.noted = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from assetctl.cache.entries import milliseconds
 from assetctl.cache.queries import SELECT, by_verification, entry_of, where
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ def pages(index: Index, filter_: EntryFilter, now: datetime, noted_ms: int) -> I
             place = replace(start, row_id=rows[-1].row_id)
             if start.verified_ms is not None:
                 place = replace(place, verified_ms=rows[-1].verified_ms)
+
+
+def unused_moment(index: Index, now: datetime) -> int:
+    """The first millisecond from `now` on at which no row was verified: what is noted at it is told from all else."""
+    noted_ms = milliseconds(now)
+    while index.read("SELECT 1 FROM entries WHERE verified_ms = ? LIMIT 1", (noted_ms,)):
+        noted_ms += 1
+    return noted_ms
 
 
 def _page(index: Index, filter_: EntryFilter, now: datetime, place: _Place) -> list[Row]:

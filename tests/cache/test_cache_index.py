@@ -274,7 +274,9 @@ def test_rebuilt_index_equals_the_one_before(stored):
             given_back = {one.key: await put(cache, one, data) for one, data in stored}
             before = await cache.entries(sort="key")
             totals = await cache.totals()
-        assert {entry.key: entry for entry in before} == given_back
+        found = {entry.key: entry for entry in before}
+        # What was paid for and replaced is kept beside them, under keys of its own.
+        assert {key: found[key] for key in given_back} == given_back
         index_of(root).unlink()
         async with AssetCache(root, clock=StillClock()) as cache:
             assert await cache.entries(sort="key") == before

@@ -304,7 +304,12 @@ def test_planted_link_or_pipe_is_neither_written_nor_waited_for(
 ):
     folder.mkdir(mode=0o700)
     os.mkfifo(folder / "2026-03-01.jsonl")
+    # Without a reader it cannot be opened, with one it is no file.
     log.record(asset())
+    reader = os.open(folder / "2026-03-01.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+    log.record(asset())
+    assert os.read(reader, 100) == b""
+    os.close(reader)
     (folder / "2026-03-01.jsonl").unlink()
     (folder / "2026-03-01.jsonl").symlink_to(tmp_path / "target")
     log.record(asset())

@@ -44,6 +44,21 @@ def test_show_tells_every_fact(tool: Tool, three: dict[str, Any]) -> None:
     assert max(len(line) for line in ran.out.splitlines() if not line.startswith("path")) <= 80
 
 
+def test_show_tells_what_a_picture_looks_like_and_who_made_it(tool: Tool) -> None:
+    words = ("--type", "image", "--model", "m-1", "--param", "width=64", "--param", "height=64", "--json")
+    asset = tool("request", "--scene", "sky", *words).document
+    out = tool("cache", "show", asset["key"]).out
+    assert "image/png, 64x64" in out
+    assert asset["origin"]["job_id"] in out
+    assert "generator:storyboard (stand-in)" in out
+
+
+def test_show_of_what_never_expires_says_so(tool: Tool) -> None:
+    asset = tool(*INSTANT, "--reuse", "always", "--json").document
+    facts = tool("cache", "show", asset["key"]).out
+    assert "expires       never" in facts
+
+
 def test_show_as_a_document(tool: Tool, three: dict[str, Any]) -> None:
     document = tool("cache", "show", three["park"]["key"], "--json").document
     assert document["schema"] == "assetctl.entry/1"

@@ -36,7 +36,7 @@ class SharingCache(AssetCache):
         """Touch nothing yet; `seams` are those of `AssetCache`."""
         super().__init__(root, clock=clock, **seams)
         self._shared = shared
-        self._is_told = False
+        self._is_sharing_trouble_told = False
 
     async def lookup(self, key: str) -> CacheEntry | None:
         """The own entry that answers `key` now, else one of another member; None when there is none."""
@@ -67,7 +67,7 @@ class SharingCache(AssetCache):
         try:
             return self._shared.entry(key, self._clock.now())
         except CacheError as error:
-            self._tell(error)
+            self._tell_once(error)
             return None
 
     def _is_taken(self, entry: CacheEntry, partial: Path) -> bool:
@@ -80,7 +80,7 @@ class SharingCache(AssetCache):
             self._shared.add(entry, self._blobs.path_of(entry), self._clock.now())
         except CacheError as error:
             # The asset is stored and confirmed: only the others do without it.
-            self._tell(error)
+            self._tell_once(error)
 
     def _is_reachable(self) -> bool:
         try:
@@ -88,14 +88,14 @@ class SharingCache(AssetCache):
         except StorageUnusable:
             raise
         except CacheError as error:
-            self._tell(error)
+            self._tell_once(error)
             return False
         return True
 
-    def _tell(self, error: CacheError) -> None:
-        if not self._is_told:
+    def _tell_once(self, error: CacheError) -> None:
+        if not self._is_sharing_trouble_told:
             _log.warning("the shared folder is not used: %s: %s", error.what, error.why)
-        self._is_told = True
+        self._is_sharing_trouble_told = True
 
 
 def _draft_of(entry: CacheEntry) -> EntryDraft:

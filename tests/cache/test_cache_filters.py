@@ -143,7 +143,8 @@ async def test_listing_is_in_the_order_asked_for(cache: AssetCache, clock: Still
 async def test_plan_keeps_what_was_paid_for(cache: AssetCache):
     free, bought = await put(cache, draft("free"), b"1"), await put(cache, paid("bought"), b"22")
     plan = await cache.plan_clear(EntryFilter())
-    assert (plan.entries, plan.kept_paid, plan.freed_bytes, plan.costs) == ((free,), (bought,), 1, ())
+    assert ([one.key for one in plan.entries], [one.key for one in plan.kept_paid]) == ([free.key], [bought.key])
+    assert (plan.freed_bytes, plan.price.costs) == (1, ())
     plan = await cache.plan_clear(EntryFilter(), include_paid=True)
     assert (len(plan.entries), plan.kept_paid, plan.freed_bytes) == (2, (), 3)
 
@@ -155,8 +156,8 @@ async def test_plan_tells_what_was_spent(cache: AssetCache):
     await put(cache, paid("three", None), b"3")
     await put(cache, paid("four", None, cost=Cost(Decimal(1), "EUR")), b"4")
     plan = await cache.plan_clear(EntryFilter(), include_paid=True)
-    assert plan.costs == (Cost(Decimal(1), "EUR"), Cost(Decimal("0.30"), "USD"))
-    assert plan.unknown_costs == 1
+    assert plan.price.costs == (Cost(Decimal(1), "EUR"), Cost(Decimal("0.30"), "USD"))
+    assert plan.price.unknown_costs == 1
 
 
 @pytest.mark.anyio
@@ -176,7 +177,7 @@ async def test_shared_bytes_stay_while_somebody_has_them(cache: AssetCache):
     await put(cache, draft("one"), b"film")
     two = await put(cache, draft("two"), b"film")
     plan = await cache.plan_clear(EntryFilter(choice_id="one"))
-    assert (plan.freed_bytes, plan.freed_blobs) == (0, frozenset())
+    assert plan.freed_bytes == 0
     report = await cache.remove(plan)
     assert (report.removed, report.freed_bytes) == (1, 0)
     assert await cache.verified(two) is not None

@@ -90,15 +90,6 @@ class Blobs:
         """Where the blob or sidecar of this file name belongs; both begin with the digest."""
         return self._blobs / name[:2] / name
 
-    def make_home(self, name: str) -> Path:
-        """As `home`, its folder there and no link.
-
-        Raises:
-            CacheError: the folder cannot be made, or is something else.
-        """
-        filesystem.make_private_folder(self._shard(name), inside=self._folder, step=self.step)
-        return self.home(name)
-
     def has_shard(self, name: str) -> bool:
         """Whether the folder of `home` is there and no link: nothing behind a link is ours to move or remove."""
         try:

@@ -43,6 +43,15 @@ class Totals:
     pinned_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the bytes of an entry are or should be, whether there is such a file, and how many entries share it."""
+
+    path: Path
+    is_present: bool
+    uses: int
+
+
 class Index:
     """The rows, over one `Database`."""
 

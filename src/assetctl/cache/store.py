@@ -6,18 +6,20 @@ thrown away is decided above it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from assetctl import eventloop, filesystem, keys
+from assetctl import eventloop, filesystem
 from assetctl.cache import storing
 from assetctl.cache.blobs import Blobs
-from assetctl.cache.deletion import ClearPlan, RemovalReport, carry_out, plan_of
 from assetctl.cache.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
-from assetctl.cache.index import Index, Totals
+from assetctl.cache.index import Index, Totals, Whereabouts
+from assetctl.cache.leases import Leases
+from assetctl.cache.likeness import most_alike
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -25,25 +27,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from assetctl.cache.deletion import ClearPlan, RemovalReport
     from assetctl.cache.entries import CacheEntry, EntryDraft
+    from assetctl.cache.pruning import Limits
+    from assetctl.cache.shrinking import Shrinking
     from assetctl.clock import Clock
     from assetctl.filesystem import FindKind, Step
     from assetctl.models import AssetRequest
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _FORMAT: Final = "v1"
 _NEAREST_OF: Final = 500
 _NEWEST_FIRST: Final = "created:desc"
 _EVERYTHING: Final = EntryFilter()
-
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where the bytes of an entry are or should be, whether there is such a file, and how many entries share it."""
-
-    path: Path
-    is_present: bool
-    uses: int
 
 
 class AssetCache:
@@ -57,10 +54,16 @@ class AssetCache:
         root: Path,
         *,
         clock: Clock,
+        limits: Limits | None = None,
+        tell: Callable[[str], None] = _log.info,
+        free_bytes: Callable[[Path], int | None] = filesystem.free_bytes,
         find_kind: FindKind = filesystem.kind_of,
         step: Step = filesystem.no_step,
     ) -> None:
-        """Touch nothing yet. Only the folder of our own format within `root` is used; newer ones are left alone."""
+        """Touch nothing yet. Only the folder of our own format within `root` is used; newer ones are left alone.
+
+        With `limits`, each store is followed by pruning where they are exceeded; what that cannot do, `tell` hears.
+        """
         folder = root / _FORMAT
         self._root = root
         self._find_kind = find_kind
@@ -73,6 +76,8 @@ class AssetCache:
             entries_on_disk=self._blobs.entries,
             step=step,
         )
+        self._leases = Leases(folder / "leases", inside=folder, step=step)
+        self._limits, self._tell_trouble, self._free_bytes = limits, tell, free_bytes
         self._opening = threading.Lock()
         self._is_open = False
         self._is_writable = False
@@ -90,6 +95,7 @@ class AssetCache:
     async def aclose(self) -> None:
         """No file of the cache is open in this process; the next use opens it again."""
         with eventloop.shield():
+            await eventloop.in_thread(self._leases.close)
             await eventloop.in_thread(self._index.close)
 
     async def lookup(self, key: str) -> CacheEntry | None:
@@ -99,9 +105,16 @@ class AssetCache:
     async def verified(self, entry: CacheEntry) -> Path | None:
         """The path of the entry's bytes, read-only, which hash to its digest at this moment.
 
-        None when they are damaged or gone: they are put away, and `lost` tells of the entry from now on.
+        The path stays valid while this cache is open: nobody prunes or clears it. None when the bytes are damaged or
+        gone: they are put away, and `lost` tells of the entry from now on.
         """
-        return await self._reading(bound(storing.verify, entry))
+
+        def work(blobs: Blobs, index: Index, now: datetime) -> Path | None:
+            # Said first, looked at second: whoever removes it looks for our word once more after moving it away.
+            self._leases.hand_out(entry.blob)
+            return storing.verify(entry, blobs, index, now)
+
+        return await self._reading(work)
 
     async def lost(self, key: str) -> CacheEntry | None:
         """What was known of `key` when its bytes were found damaged or gone, None when that never happened.
@@ -131,8 +144,7 @@ class AssetCache:
             return None
         moment = EntryFilter(scene_id=request.scene_id, choice_id=request.choice_id)
         found = await self.entries(moment, _NEWEST_FIRST, _NEAREST_OF)
-        same = [entry for entry in found if _is_same_moment(entry.request, request)]
-        return max(same, key=lambda entry: _likeness(entry.request, request), default=None)
+        return most_alike(found, request)
 
     @asynccontextmanager
     async def partial(self, suffix: str = "") -> AsyncGenerator[Path]:
@@ -155,7 +167,11 @@ class AssetCache:
         """
 
         def work() -> CacheEntry:
-            return storing.store(partial_path, draft, self._blobs, self._index, self._clock.now())
+            entry = storing.store(partial_path, draft, self._blobs, self._index, self._clock.now())
+            self._leases.keep_new(entry.blob)
+            if self._limits is not None:
+                self._shrinking.after_store(entry, self._clock.now())
+            return entry
 
         return await self._in_thread(work, writing=True)
 
@@ -229,18 +245,33 @@ class AssetCache:
 
     async def plan_clear(self, filter_: EntryFilter, *, include_paid: bool = False) -> ClearPlan:
         """What deleting the matching entries would do; nothing is done."""
-        matching = await self.entries(filter_, "key")
-        blobs = list({entry.blob for entry in matching})
-        uses = await self._in_thread(lambda: self._index.uses(blobs))
-        return plan_of(matching, uses, include_paid=include_paid)
+        return await self.shrink(lambda shrinking, now: shrinking.plan_clear(filter_, now, include_paid=include_paid))
 
-    async def remove(self, plan: ClearPlan) -> RemovalReport:
-        """What was done of `plan`; works with no room left on the disk."""
-        return await self._in_thread(lambda: carry_out(plan, self._blobs, self._index))
+    async def remove(self, plan: ClearPlan, *, keep: bool = True) -> RemovalReport:
+        """What was done of `plan`; works with no room left on the disk. With `keep` it can be undone for a day."""
+        return await self.shrink(lambda shrinking, now: shrinking.clear(plan, now, keep=keep))
+
+    async def shrink(self, work: Callable[[Shrinking, datetime], _T]) -> _T:
+        """What `work` returned, in a worker thread: clearing, pruning and undoing; it is handed the time too."""
+        return await self._in_thread(lambda: work(self._shrinking, self._clock.now()))
 
     async def sweep(self) -> storing.SweepReport:
         """What killed processes and replaced answers left is listed again or gone."""
         return await self._in_thread(lambda: storing.sweep(self._blobs, self._index, self._clock.now()), writing=True)
+
+    @cached_property
+    def _shrinking(self) -> Shrinking:
+        from assetctl.cache.shrinking import Shrinking  # noqa: PLC0415 - an answer from the cache shrinks nothing
+
+        return Shrinking(
+            self._root / _FORMAT,
+            blobs=self._blobs,
+            index=self._index,
+            leases=self._leases,
+            limits=self._limits,
+            free_bytes=self._free_bytes,
+            tell=self._tell_trouble,
+        )
 
     async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
         return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))
@@ -260,13 +291,5 @@ class AssetCache:
                 self._is_open = True
             if writing and not self._is_writable:
                 self._blobs.open_for_writing(self._clock.now())
+                self._shrinking.start(self._clock.now())
                 self._is_writable = True
-
-
-def _is_same_moment(one: AssetRequest, other: AssetRequest) -> bool:
-    return (one.scene_id, one.choice_id) == (other.scene_id, other.choice_id)
-
-
-def _likeness(one: AssetRequest, other: AssetRequest) -> int:
-    ours, theirs = keys.canonical_form(one), keys.canonical_form(other)
-    return sum(1 for name in ours.keys() | theirs.keys() if ours.get(name) == theirs.get(name))

@@ -7,16 +7,18 @@ point. Nothing here knows what the files mean.
 from assetctl.filesystem.files import (
     copy,
     create,
+    move,
     open_below,
     publish,
     remove,
+    remove_folder,
     seal,
     sha256_of,
     sha256_of_descriptor,
     sync_folder,
     write_new,
 )
-from assetctl.filesystem.folders import make_private_folder
+from assetctl.filesystem.folders import free_bytes, make_private_folder
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
 from assetctl.filesystem.shared_folders import (
@@ -42,6 +44,7 @@ __all__ = [
     "copy",
     "create",
     "current_writer",
+    "free_bytes",
     "host_name",
     "is_alive",
     "is_shared_folder",
@@ -49,10 +52,12 @@ __all__ = [
     "kind_of",
     "make_private_folder",
     "make_shared_folder",
+    "move",
     "no_step",
     "open_below",
     "publish",
     "remove",
+    "remove_folder",
     "require_local",
     "seal",
     "sha256_of",

@@ -138,6 +138,43 @@ def publish(temporary: Path, final: Path, *, step: Step = no_step) -> None:
         temporary.replace(final)
 
 
+def move(source: Path, final: Path, *, step: Step = no_step) -> bool:
+    """Whether there was a `source`; it is `final` now, in place of what was there. Works without room on the disk.
+
+    Not synced: after a power cut it lies at one of the two places, whole.
+
+    Raises:
+        CacheError: it could not be renamed (see `translated`).
+    """
+    with translated(final):
+        step("move", source)
+        try:
+            os.replace(source, final)  # noqa: PTH105 - twice as fast, and called for each of many thousand files
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def remove_folder(folder: Path, *, step: Step = no_step) -> bool:
+    """Whether `folder` is gone: it was, or it was empty.
+
+    Raises:
+        CacheError: it could not be removed (see `translated`).
+    """
+    with translated(folder):
+        step("rmdir", folder)
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            # rmdir(2): either number says that something is left in it.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return False
+        return True
+
+
 def sync_folder(folder: Path, *, step: Step = no_step) -> None:
     """The names in `folder` are on the disk; Windows syncs them by itself.
 

@@ -7,6 +7,7 @@ used, nor is one that strangers could swap from above. Rights of existing folder
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -43,6 +44,14 @@ def make_private_folder(path: Path, *, inside: Path | None = None, step: Step = 
         for folder in reversed([path, *_missing(path.parents)]):
             _make(folder, step)
         _check_folder(path)
+
+
+def free_bytes(folder: Path) -> int | None:
+    """How much this user may still write to the file system of `folder`; None when it does not say."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def _missing(folders: Iterable[Path]) -> list[Path]:

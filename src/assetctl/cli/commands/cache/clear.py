@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assetctl.cache.filters import EntryFilter
-from assetctl.cli.cache_options import filter_options
+from assetctl.cache.leases import when_released
+from assetctl.cli.cache_options import SHOWN_KEY, filter_options
+from assetctl.cli.cache_plans import (
+    WAIT_S,
+    DryRun,
+    Now,
+    Wait,
+    Yes,
+    ask,
+    entries,
+    plan_document,
+    print_going,
+    print_terms,
+)
 from assetctl.cli.options import Json
-from assetctl.cli.output import is_terminal
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, shared_options, takes
-from assetctl.documents import cost_document
-from assetctl.errors import InvalidRequest, SpendRefused
-from assetctl.units import counted, human_size
+from assetctl.errors import AssetUnavailable, CacheError, InvalidRequest
+from assetctl.units import human_size
 
 if TYPE_CHECKING:
-    from assetctl.cache.deletion import ClearPlan
+    from assetctl.cache.deletion import ClearPlan, RemovalReport
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
-
-_SHOWN_KEY: Final = 12
 
 
 @takes(chosen=filter_options, state=shared_options)
@@ -30,68 +38,82 @@ def clear(
     chosen: EntryFilter,
     everything: Annotated[bool, typer.Option("--all", help="Really all entries, when no filter is given.")] = False,
     include_paid: Annotated[
-        bool, typer.Option("--include-paid", help="Also what was paid for and exists nowhere else.")
+        bool, typer.Option("--include-paid", help="Also what was paid for and may exist nowhere else.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    now: Now = False,
+    wait: Wait = WAIT_S,
     as_json: Json = False,
     *,
     state: CliState,
 ) -> int:
-    """Delete entries: first the plan, then the question, then the deed. Jobs and their journal are never touched."""
+    """Delete entries: first the plan, then the question, then the deed; `cache undo` brings them back for a day.
+
+    What was paid for, is pinned or in use stays. A KEY-PREFIX that only one key has names that entry, and then it goes
+    although it is pinned or paid for. Jobs and their journal are never touched.
+    """
     if chosen == EntryFilter() and not everything:
         raise InvalidRequest("nothing says what to clear", hint="name a filter, or `--all` for everything")
     printer = printer_for(state, as_json=as_json)
-
-    async def plan(stack: Stack) -> ClearPlan:
-        return await stack.cache.plan_clear(chosen, include_paid=include_paid)
-
-    planned = with_stack(state, printer, plan)
+    planned = with_stack(state, printer, lambda stack: _planned(stack, chosen, include_paid=include_paid, wait_s=wait))
+    _check(planned, chosen)
     if not as_json:
-        _print_plan(planned, printer)
+        print_going(planned, printer)
+        printer.note(f"{entries(len(planned.entries))} would go, {human_size(planned.freed_bytes)} would be freed")
+        print_terms(planned, printer)
+    report: RemovalReport | None = None
     if not dry_run and planned.entries:
-        _ask(state, planned, yes=yes)
-
-        async def remove(stack: Stack) -> int:
-            return (await stack.cache.remove(planned)).freed_bytes
-
-        freed = with_stack(state, printer, remove)
-        printer.note(f"cleared {_counted(planned)}, freed {human_size(freed)}")
+        ask(state, f"clearing {entries(len(planned.entries))}", yes=yes)
+        report = with_stack(state, printer, lambda stack: stack.cache.remove(planned, keep=not now))
+        _tell(report, printer)
     if as_json:
-        printer.document(_plan_document(planned, done=not dry_run))
+        printer.document(_document(planned, report, dry_run=dry_run))
     return 0
 
 
-def _ask(state: CliState, planned: ClearPlan, *, yes: bool) -> None:
-    if yes:
+async def _planned(stack: Stack, chosen: EntryFilter, *, include_paid: bool, wait_s: float) -> ClearPlan:
+    async def look() -> ClearPlan:
+        return await stack.cache.plan_clear(chosen, include_paid=include_paid)
+
+    return await when_released(look, lambda plan: bool(plan.kept_in_use), clock=stack.clock, limit_s=wait_s)
+
+
+def _check(planned: ClearPlan, chosen: EntryFilter) -> None:
+    """Refuse what was named and cannot be done."""
+    if chosen.key_prefix is None or planned.entries:
         return
-    if state.no_input or not is_terminal(sys.stdin):
-        raise SpendRefused(
-            f"clearing {_counted(planned)} needs a yes, and nobody is there to ask",
-            hint="look with `--dry-run`, then add `--yes`",
+    if planned.kept_in_use:
+        raise CacheError(
+            f"`{planned.kept_in_use[0].key[:SHOWN_KEY]}` is in use",
+            why=", ".join(planned.holders),
+            hint="let it finish or end it, or wait longer with `--wait 1m`",
         )
-    typer.confirm("Delete them?", abort=True, err=True)
+    if not (planned.kept_paid or planned.kept_pinned):
+        raise AssetUnavailable(
+            f"nothing cached has a key that begins with `{chosen.key_prefix}`", hint="assetctl cache ls"
+        )
 
 
-def _counted(planned: ClearPlan) -> str:
-    return counted(len(planned.entries), "entry", "entries")
+def _tell(report: RemovalReport, printer: Printer) -> None:
+    size = human_size(report.freed_bytes)
+    if report.undoable:
+        printer.note(f"cleared {entries(report.removed)}, {size}; for 24 hours `assetctl cache undo` brings them back")
+    else:
+        printer.note(f"cleared {entries(report.removed)}, freed {size}")
+    if report.skipped or report.in_use:
+        printer.note(f"{report.skipped:,} changed meanwhile and {report.in_use:,} in use by now were kept")
+    if not report.index_updated:
+        printer.warning("there was no room to note it: each is forgotten when it is looked up next")
 
 
-def _print_plan(planned: ClearPlan, printer: Printer) -> None:
-    for entry in planned.entries:
-        names = " / ".join(name for name in (entry.request.scene_id, entry.request.choice_id) if name)
-        printer.line(f"{entry.key[:_SHOWN_KEY]}  {names or entry.asset_id}  {human_size(entry.size_bytes)}")
-    printer.note(f"{_counted(planned)} would go, {human_size(planned.freed_bytes)} would be freed")
-    if planned.kept_paid:
-        printer.note(f"{len(planned.kept_paid):,} paid for are kept (`--include-paid` takes them too)")
-
-
-def _plan_document(planned: ClearPlan, *, done: bool) -> dict[str, Any]:
+def _document(planned: ClearPlan, report: RemovalReport | None, *, dry_run: bool) -> dict[str, Any]:
+    done = report is not None or not (dry_run or planned.entries)
     return {
         "schema": "assetctl.clear/1",
         "done": done,
-        "keys": [entry.key for entry in planned.entries],
-        "kept_paid": [entry.key for entry in planned.kept_paid],
-        "freed_bytes": planned.freed_bytes,
-        "costs": [cost_document(cost) for cost in planned.costs],
+        **plan_document(planned),
+        "freed_bytes": planned.freed_bytes if report is None else report.freed_bytes,
+        "removed": 0 if report is None else report.removed,
+        "undoable": report is not None and report.undoable,
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.filters import EntryFilter
+    from assetctl.cache.pruning import Limits
     from assetctl.cache.store import AssetCache
     from assetctl.cache.usage import UsageLog
     from assetctl.cache.verifying import Verification
@@ -120,7 +121,15 @@ class Stack:
         """The disk cache."""
         from assetctl.cache.store import AssetCache
 
-        return AssetCache(self.settings.data_dir / "cache", clock=self.clock)
+        return AssetCache(self.settings.data_dir / "cache", clock=self.clock, limits=self.limits, tell=self._tell)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What the cache may hold."""
+        from assetctl.cache.pruning import Limits
+
+        wanted = self.settings.cache
+        return Limits(wanted.max_size_bytes, wanted.min_free_bytes, wanted.max_unused_s)
 
     @cached_property
     def library(self) -> FolderLibrary:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.filters import EntryFilter
+    from assetctl.cache.lookups import Lookups
     from assetctl.cache.pruning import Limits
     from assetctl.cache.store import AssetCache
     from assetctl.cache.usage import UsageLog
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.registry import GeneratorRegistry
+    from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
     from assetctl.media.thumbnail import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, Availability, MediaInfo
@@ -48,11 +50,13 @@ async def open_stack(
     events: AssetEventBus,
     clock: Clock,
     offline: bool = False,
+    refresh: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Stack]:
     """Within the block, a stack as `settings` want it; afterwards all it opened is closed.
 
-    `tell` hears of trouble that is worth a detail and stops nothing.
+    With `refresh` no remembered answer of a library is believed. `tell` hears of trouble that is worth a detail and
+    stops nothing.
 
     Raises:
         ConfigError: the settings name something this version can't do.
@@ -64,7 +68,7 @@ async def open_stack(
             hint='set `library.kind = "folder"`',
         )
     _refuse_unfit_folder(settings.data_dir)
-    stack = Stack(settings, events=events, clock=clock, offline=offline, tell=tell)
+    stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell)
     unsubscribe = events.subscribe(stack.count)
     try:
         yield stack
@@ -89,6 +93,7 @@ class Stack:
         events: AssetEventBus,
         clock: Clock,
         offline: bool,
+        refresh: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
         """Build nothing yet."""
@@ -96,6 +101,7 @@ class Stack:
         self.events = events
         self.clock = clock
         self._offline = offline
+        self._refresh = refresh
         self._tell = tell or _tell_nobody
 
     @cached_property
@@ -118,10 +124,17 @@ class Stack:
 
     @cached_property
     def cache(self) -> AssetCache:
-        """The disk cache."""
-        from assetctl.cache.store import AssetCache
+        """The disk cache, shared with a group when the settings name a folder for it."""
+        folder, shared = self.settings.data_dir / "cache", self.settings.cache.shared
+        if shared is None:
+            from assetctl.cache.store import AssetCache
 
-        return AssetCache(self.settings.data_dir / "cache", clock=self.clock, limits=self.limits, tell=self._tell)
+            return AssetCache(folder, clock=self.clock, limits=self.limits, tell=self._tell)
+        from assetctl.cache.shared import SharedFolder
+        from assetctl.cache.sharing import SharingCache
+
+        shared_folder = SharedFolder(shared)
+        return SharingCache(folder, shared=shared_folder, clock=self.clock, limits=self.limits, tell=self._tell)
 
     @cached_property
     def limits(self) -> Limits:
@@ -130,6 +143,13 @@ class Stack:
 
         wanted = self.settings.cache
         return Limits(wanted.max_size_bytes, wanted.min_free_bytes, wanted.max_unused_s)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """What libraries answered lately."""
+        from assetctl.cache.lookups import Lookups
+
+        return Lookups(self.settings.data_dir / "cache" / "lookups", clock=self.clock)
 
     @cached_property
     def library(self) -> FolderLibrary:
@@ -238,6 +258,15 @@ class Stack:
             tell=self.events.publish,
         )
 
+    def remembered(self, library: Library) -> Library:
+        """`library`, asked less often if asking it takes the network."""
+        if not library.needs_network:
+            return library
+        from assetctl.library.remembered import RememberedLibrary
+
+        scope = (self.settings.backend.url or "",)
+        return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+
     async def library_problems(self) -> Sequence[str]:
         """A sentence for each thing in the library that can't be used.
 
@@ -255,7 +284,7 @@ class Stack:
         """The stack, in asking order. A new provider is a line here."""
         from assetctl.providers.cached import CachedAssetProvider
 
-        libraries = {self.library.name: self.library}
+        libraries = {self.library.name: self.remembered(self.library)}
         providers: list[AssetProvider] = [
             CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
             OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
@@ -269,7 +298,7 @@ class Stack:
     def _pre_made(self) -> AssetProvider:
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        return PreMadeAssetProvider(self.remembered(self.library), cache=self.cache, intake=self.intake)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

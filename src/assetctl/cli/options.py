@@ -25,6 +25,9 @@ _MAKER: Final = "Who makes it, and how"
 _POLICY: Final = "How far to go"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Ask a library on the network anew; believe no answer it gave before.")
+]
 
 
 def one_of(name: str, words: type[_E]) -> Callable[[str], _E]:

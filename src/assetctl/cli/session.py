@@ -26,11 +26,17 @@ def printer_for(state: CliState, *, as_json: bool = False) -> Printer:
 
 
 def with_stack(
-    state: CliState, printer: Printer, work: Callable[[Stack], Coroutine[Any, Any, T]], *, may_be_quick: bool = False
+    state: CliState,
+    printer: Printer,
+    work: Callable[[Stack], Coroutine[Any, Any, T]],
+    *,
+    may_be_quick: bool = False,
+    refresh: bool = False,
 ) -> T:
     """What `work` returns, given a ready stack that is closed afterwards.
 
-    With `may_be_quick` the event loop starts only when `work` first has to wait (`eventloop.py`).
+    With `may_be_quick` the event loop starts only when `work` first has to wait (`eventloop.py`). With `refresh` no
+    remembered answer of a library is believed.
 
     Raises:
         AssetctlError: whatever the settings, the stack or the work found wrong.
@@ -43,7 +49,7 @@ def with_stack(
         if not may_be_quick:
             await eventloop.started()
         async with wiring.open_stack(
-            settings, events=events, clock=clock, offline=state.offline, tell=printer.detail
+            settings, events=events, clock=clock, offline=state.offline, refresh=refresh, tell=printer.detail
         ) as stack:
             return await work(stack)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assetctl.cli.explaining import availability_document, estimate_text
-from assetctl.cli.options import Json, request_options
+from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.documents import request_document
@@ -39,6 +39,7 @@ class _Row:
 def available(
     request: AssetRequest,
     asset_ids: Annotated[list[str] | None, typer.Argument(metavar="[ASSET_ID]...", help="Ids to look for.")] = None,
+    refresh: Refresh = False,
     as_json: Json = False,
     *,
     state: CliState,
@@ -50,7 +51,7 @@ def available(
     async def work(stack: Stack) -> list[_Row]:
         return [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
 
-    rows = with_stack(state, printer, work)
+    rows = with_stack(state, printer, work, refresh=refresh)
     _print(rows, printer)
     return 0 if all(row.is_available for row in rows) else _NOT_AVAILABLE
 

@@ -74,6 +74,7 @@ async def _examined(stack: Stack) -> list[Finding]:
         "settings": _settings,
         "disk": _disk,
         "cache": _cache,
+        "shared": _shared,
         "journal": _journal,
         "library": _library,
         "generators": _generators,
@@ -99,14 +100,16 @@ async def _settings(stack: Stack) -> list[Finding]:
 
 async def _disk(stack: Stack) -> list[Finding]:
     folder = stack.settings.data_dir
+    filesystem.require_local(folder, "the cache's index and the journal")
     filesystem.make_private_folder(folder)
+    kind = filesystem.kind_of(folder).name
     with filesystem.translated(folder):
         free = shutil.disk_usage(folder).free
     if free < stack.settings.cache.min_free_bytes:
         hint = "make room: assetctl cache ls --sort size"
         wanted = human_size(stack.settings.cache.min_free_bytes)
         return [Finding("disk", Health.WARNING, f"{human_size(free)} free at {folder}, {wanted} wanted", hint)]
-    return [Finding("disk", Health.OK, f"{human_size(free)} free at {folder}")]
+    return [Finding("disk", Health.OK, f"{human_size(free)} free at {folder} ({kind})")]
 
 
 async def _cache(stack: Stack) -> list[Finding]:
@@ -114,6 +117,14 @@ async def _cache(stack: Stack) -> list[Finding]:
     return [
         Finding("cache", Health.OK, f"{counted(totals.count, 'entry', 'entries')}, {human_size(totals.size_bytes)}")
     ]
+
+
+async def _shared(stack: Stack) -> list[Finding]:
+    folder = stack.settings.cache.shared
+    if folder is None:
+        return []
+    filesystem.check_shared_folder(folder)
+    return [Finding("shared", Health.OK, f"{folder} ({filesystem.kind_of(folder).name})")]
 
 
 async def _journal(stack: Stack) -> list[Finding]:

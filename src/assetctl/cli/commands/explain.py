@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from assetctl.cli.explaining import plan_document, plan_sentence, verdict_sentence
-from assetctl.cli.options import Json, request_options
+from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.keys import canonical_form
@@ -23,7 +23,7 @@ app = command_app()
 
 @app.command(epilog="Example: assetctl explain --scene romance_5 --choice confess")
 @takes(request=request_options, state=shared_options)
-def explain(request: AssetRequest, as_json: Json = False, *, state: CliState) -> int:
+def explain(request: AssetRequest, refresh: Refresh = False, as_json: Json = False, *, state: CliState) -> int:
     """The whole decision for a request: its key, who was asked, every candidate and why it lost. Spends nothing."""
     printer = printer_for(state, as_json=as_json)
 
@@ -31,7 +31,7 @@ def explain(request: AssetRequest, as_json: Json = False, *, state: CliState) ->
         explanation = await stack.service.explain(request)
         return explanation, await stack.cache.nearest(explanation.request)
 
-    explanation, nearest = with_stack(state, printer, work)
+    explanation, nearest = with_stack(state, printer, work, refresh=refresh)
     differences = _differences(explanation, nearest)
     if printer.as_json:
         document = plan_document(explanation)

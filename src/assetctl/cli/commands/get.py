@@ -35,4 +35,4 @@ def get(
         asset = await stack.service.get_asset(asset_id, prefer_cached=not refresh)
         return await deliver(asset, delivery, printer, stack)
 
-    return with_stack(state, printer, work, may_be_quick=True)
+    return with_stack(state, printer, work, may_be_quick=True, refresh=refresh)

@@ -8,7 +8,7 @@ import typer
 
 from assetctl.cli.delivery import DeliveryOptions, check_delivery, deliver, delivery_options
 from assetctl.cli.explaining import plan_document, plan_sentence
-from assetctl.cli.options import Json, request_options
+from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest
@@ -30,6 +30,7 @@ def request(
         str | None, typer.Argument(metavar="[-]", help="`-` reads requests from stdin as JSON Lines, one answer each.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
+    refresh: Refresh = False,
     as_json: Json = False,
     *,
     state: CliState,
@@ -45,14 +46,14 @@ def request(
         _check_source(source, delivery)
         from assetctl.cli.batch import answer_lines  # noqa: PLC0415 - brings task groups, which one answer doesn't need
 
-        return with_stack(state, printer, lambda stack: answer_lines(stack, request, printer))
+        return with_stack(state, printer, lambda stack: answer_lines(stack, request, printer), refresh=refresh)
     if dry_run:
-        return with_stack(state, printer, lambda stack: _tell_plan(stack, request, printer))
+        return with_stack(state, printer, lambda stack: _tell_plan(stack, request, printer), refresh=refresh)
 
     async def work(stack: Stack) -> int:
         return await deliver(await stack.service.request_asset(request), delivery, printer, stack)
 
-    return with_stack(state, printer, work, may_be_quick=True)
+    return with_stack(state, printer, work, may_be_quick=True, refresh=refresh)
 
 
 def _check_source(source: str, delivery: DeliveryOptions) -> None:

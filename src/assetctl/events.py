@@ -141,6 +141,13 @@ class WaitingForLock(Event):
     waited_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class CacheTroubled(Event):
+    """The cache could not do what it does by itself, such as staying within its limits; the request goes on."""
+
+    detail: str
+
+
 class AssetEventBus:
     """Tells each event to every listener, in the order in which they subscribed, in the publishing thread."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from assetctl.cli.output import is_terminal
 from assetctl.cli.state import ProgressMode
 from assetctl.documents import asset_document, request_document
 from assetctl.events import (
     AssetGenerated,
+    CacheTroubled,
     Event,
     JobAdopted,
     JobEnded,
@@ -71,6 +72,8 @@ def _listener(
             return LazyBar(printer, clock)
         case ProgressMode.NONE:
             return None
+        case _ as unknown:
+            assert_never(unknown)
 
 
 class JsonLines:
@@ -147,6 +150,8 @@ def _sentence(event: Event) -> str | None:
             return f"{event.generator} job {event.job_id}: already under way, waiting for it"
         case JobEnded():
             return f"{event.generator} job {event.job_id}: {event.state}"
+        case CacheTroubled():
+            return event.detail
         case _:
             return None
 
@@ -174,6 +179,10 @@ class LazyBar:
             self._started().show(event)
         elif isinstance(event, AssetGenerated):
             self.close()
+        elif isinstance(event, CacheTroubled):
+            # It comes after the last of the transfer; a note between two frames of a bar would tear it.
+            self.close()
+            self._printer.note(event.detail)
 
     def close(self) -> None:
         """The bar is gone and the cursor stands at the start of a clean line."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from assetctl import filesystem
 from assetctl.errors import ConfigError
 from assetctl.eventloop import in_thread
+from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
@@ -129,12 +130,15 @@ class Stack:
         if shared is None:
             from assetctl.cache.store import AssetCache
 
-            return AssetCache(folder, clock=self.clock, limits=self.limits, tell=self._tell)
+            return AssetCache(folder, clock=self.clock, limits=self.limits, tell=self._cache_troubled)
         from assetctl.cache.shared import SharedFolder
         from assetctl.cache.sharing import SharingCache
 
         shared_folder = SharedFolder(shared)
-        return SharingCache(folder, shared=shared_folder, clock=self.clock, limits=self.limits, tell=self._tell)
+        return SharingCache(folder, shared=shared_folder, clock=self.clock, limits=self.limits, tell=self._cache_troubled)
+
+    def _cache_troubled(self, detail: str) -> None:
+        self.events.publish(CacheTroubled(None, detail))
 
     @cached_property
     def limits(self) -> Limits:

@@ -135,7 +135,9 @@ class Stack:
         from assetctl.cache.sharing import SharingCache
 
         shared_folder = SharedFolder(shared)
-        return SharingCache(folder, shared=shared_folder, clock=self.clock, limits=self.limits, tell=self._cache_troubled)
+        return SharingCache(
+            folder, shared=shared_folder, clock=self.clock, limits=self.limits, tell=self._cache_troubled
+        )
 
     def _cache_troubled(self, detail: str) -> None:
         self.events.publish(CacheTroubled(None, detail))

@@ -60,6 +60,7 @@ class Database:
         self._guard = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._why_in_memory: CacheError | None = None
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT, as of one moment; never waits for a writer.
@@ -75,11 +76,13 @@ class Database:
         `work` may be called again when the index had to be replaced: it must bear that.
 
         Raises:
-            StorageFull: no room for it, or a read-only index.
+            StorageFull, StorageUnusable: no room for it, or a read-only index.
             CacheError: the index cannot be written, or other writers kept it busy for `BUSY_LIMIT_S`.
         """
 
         def transaction(run: Run) -> _T:
+            if self._why_in_memory is not None:
+                raise self._why_in_memory  # nobody else would ever see what is written there
             run("BEGIN IMMEDIATE")
             try:
                 result = work(run)
@@ -104,6 +107,7 @@ class Database:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
+            self._why_in_memory = None
 
     def _with_repair(self, work: Callable[[Run], _T]) -> _T:
         with self._guard:
@@ -166,14 +170,9 @@ class Database:
         raise failure(last or sqlite3.OperationalError("it cannot be opened"), self._path, BUSY_LIMIT_S)
 
     def _connected(self, path: Path, mode: str) -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?{mode}"
         try:
-            return sqlite3.connect(
-                f"{path.absolute().as_uri()}?{mode}",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=BUSY_LIMIT_S,
-            )
+            return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_LIMIT_S)
         except sqlite3.Error as error:
             raise failure(error, self._path, BUSY_LIMIT_S) from error
 
@@ -194,6 +193,7 @@ class Database:
                 return self._made()
         except (StorageFull, StorageUnusable) as error:
             _log.warning("the cache index cannot be rebuilt on disk, it is kept in memory: %s", error.why)
+            self._why_in_memory = error
             return self._in_memory()
 
     def _move_aside(self) -> None:
@@ -210,7 +210,18 @@ class Database:
         filesystem.make_private_folder(self._scratch, inside=self._path.parent, step=self._step)
         temporary = filesystem.temporary_path(self._scratch, ".sqlite3")
         filesystem.write_new(temporary, b"", step=self._step)
-        connection = self._connected(temporary, "mode=rw")
+        try:
+            self._fill_new(temporary)
+            filesystem.publish(temporary, self._path, step=self._step)
+        except BaseException:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                filesystem.remove(temporary.with_name(temporary.name + suffix))
+            raise
+        filesystem.sync_folder(self._path.parent, step=self._step)
+        return self._checked()
+
+    def _fill_new(self, path: Path) -> None:
+        connection = self._connected(path, "mode=rw")
         try:
             # Where write-ahead logging is not to be had, SQLite stays with its own journal and readers may wait.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -220,9 +231,6 @@ class Database:
             raise failure(error, self._path, BUSY_LIMIT_S) from error
         finally:
             connection.close()
-        filesystem.publish(temporary, self._path, step=self._step)
-        filesystem.sync_folder(self._path.parent, step=self._step)
-        return self._checked()
 
     def _in_memory(self) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GARBLED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# SQLite calls no room a full disk and everything else that stops a write, such as a quota, an input/output error.
+_NO_ROOM: Final = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 
 
 class UnfitError(Exception):
@@ -20,6 +22,8 @@ class UnfitError(Exception):
 def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:
     """What to raise `from` an error about the index `path`, `UnfitError` where building it anew helps."""
     what, primary = f"the index `{path}` cannot be used", primary_code(error)
+    if getattr(error, "sqlite_errorcode", 0) in _NO_ROOM:
+        primary = sqlite3.SQLITE_FULL
     if _is_garbled(error):
         return UnfitError(str(error))
     match primary:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from io import UnsupportedOperation
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
 from assetctl.cli.output import is_terminal, wants_colour
-from assetctl.cli.progress import job_label, transfer_label
-from assetctl.events import Event, JobAdopted, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, WaitingForLock
+from assetctl.cli.progress import job_label, transfer_label, verify_label
+from assetctl.events import (
+    Event,
+    JobAdopted,
+    JobEnded,
+    JobProgressed,
+    JobSubmitted,
+    TransferProgressed,
+    VerifyProgressed,
+    WaitingForLock,
+)
 from assetctl.text import safe
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
 _WHOLE = 1000
 _FEWEST_COLUMNS = 40
+_ECHO_COLUMNS = 3
 _BAR_COLUMNS = 8
 _SHARE_AND_TIME_COLUMNS = len(" 100% 0:00:00")
 _LONGEST_DESCRIPTION = 48
@@ -59,14 +68,31 @@ class _Forgiving:
     def isatty(self) -> bool:
         return is_terminal(self._stream)
 
-    def fileno(self) -> int:
-        if self._stream is None:
-            raise UnsupportedOperation("nothing to draw on")
-        return self._stream.fileno()
-
     @property
     def encoding(self) -> str:
         return "utf-8" if self._stream is None else self._stream.encoding
+
+
+class _ShortLine(Progress):
+    """Leaves room at the end of its line for the `^C` that a terminal echoes: were it full, that would begin a new one.
+
+    What is on the line is erased with it; what a wrapped line leaves above it is not.
+    """
+
+    def get_renderable(self) -> RenderableType:
+        return _Short(super().get_renderable())
+
+
+class _Short:
+    def __init__(self, whole: RenderableType) -> None:
+        self._whole = whole
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        return console.render(self._whole, options.update_width(_columns(console)))
+
+
+def _columns(console: Console) -> int:
+    return max(1, console.width - _ECHO_COLUMNS)
 
 
 class ProgressBar:
@@ -84,11 +110,11 @@ class ProgressBar:
             _Share(),
             TimeElapsedColumn(),
         ]
-        self._room = console.width - _SHARE_AND_TIME_COLUMNS
+        self._taken = _SHARE_AND_TIME_COLUMNS
         if console.width >= _FEWEST_COLUMNS:
-            self._room -= _BAR_COLUMNS + 1
+            self._taken += _BAR_COLUMNS + 1
             columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=_BAR_COLUMNS)))
-        self._progress = Progress(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
+        self._progress = _ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
         self._progress.start()
         self._task = self._progress.add_task("asking", total=None)
 
@@ -106,6 +132,9 @@ class ProgressBar:
             case TransferProgressed():
                 share = event.received_bytes / event.total_bytes if event.total_bytes else None
                 self._update(f"downloading {transfer_label(event.received_bytes, event.total_bytes)}", share)
+            case VerifyProgressed():
+                share = min(1.0, event.read_bytes / event.total_bytes) if event.total_bytes else None
+                self._update(verify_label(event), share)
             case WaitingForLock():
                 self._update(f"waiting for {event.owner}", None)
             case _:
@@ -118,6 +147,7 @@ class ProgressBar:
     def _update(self, description: str, fraction: float | None) -> None:
         total = None if fraction is None else _WHOLE
         completed = 0 if fraction is None else fraction * _WHOLE
+        room = _columns(self._progress.console) - self._taken
         # Cut here, because Rich would cut the share and the time as much as the words.
-        words = safe(description, max_length=max(1, min(self._room, _LONGEST_DESCRIPTION)))
+        words = safe(description, max_length=max(1, min(room, _LONGEST_DESCRIPTION)))
         self._progress.update(self._task, description=words, total=total, completed=completed)

@@ -6,11 +6,16 @@ Some lines are worked on at once, each answer leaves as soon as all before it ha
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, cast
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager, suppress
+from io import UnsupportedOperation
+from threading import Thread
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import anyio
-import anyio.to_thread
+from anyio.from_thread import BlockingPortal
 
 from assetctl.cli.delivery import PLACEHOLDER_EXIT_CODE
 from assetctl.documents import asset_document, error_document, request_document, request_from_document
@@ -18,6 +23,8 @@ from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.models import AssetRequest, Source
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
     from assetctl.cli.output import Printer
@@ -46,21 +53,25 @@ async def answer_lines(stack: Stack, base: AssetRequest, printer: Printer) -> in
 
     A line is an object of request fields and may have an `id`, given back with its answer; what it leaves out is taken
     from `base`. 0 when all are there; the lines' own code when all that failed share it, else 1.
+
+    Raises:
+        InvalidRequest: stdin is closed.
     """
+    source = _source()
     given = {name: value for name, value in request_document(base).items() if value != _DEFAULTS[name]}
     send, receive = anyio.create_memory_object_stream[_Answer](_AT_ONCE)
     codes: set[int] = set()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_read_lines, stack, given, send)
+        tasks.start_soon(_read_lines, stack, given, source, send)
         await _print_answers(receive, printer, codes)
     codes.discard(0)
     return codes.pop() if len(codes) == 1 else min(1, len(codes))
 
 
-async def _read_lines(stack: Stack, given: dict[str, Any], send: ObjectSendStream[_Answer]) -> None:
+async def _read_lines(stack: Stack, given: dict[str, Any], source: BinaryIO, send: ObjectSendStream[_Answer]) -> None:
     limiter = anyio.Semaphore(_AT_ONCE)
-    async with send, anyio.create_task_group() as tasks:
-        while line := await anyio.to_thread.run_sync(_next_line, abandon_on_cancel=True):
+    async with send, anyio.create_task_group() as tasks, _lines_of(source) as lines:
+        async for line in lines:
             if not line.strip():
                 continue
             await limiter.acquire()
@@ -69,9 +80,34 @@ async def _read_lines(stack: Stack, given: dict[str, Any], send: ObjectSendStrea
             tasks.start_soon(_answer_line, stack, given, line, answer, limiter)
 
 
-def _next_line() -> bytes:
-    # A line over the limit arrives in pieces; each is refused as a line of its own, and none is held in memory whole.
-    return sys.stdin.buffer.readline(_MAX_LINE_BYTES)
+@asynccontextmanager
+async def _lines_of(source: BinaryIO) -> AsyncGenerator[ObjectReceiveStream[bytes]]:
+    """Within the block, the lines of `source` as they come; leaving it waits for no line that never comes."""
+    send, receive = anyio.create_memory_object_stream[bytes]()
+    async with send, receive, BlockingPortal() as portal:
+        # A thread that the interpreter doesn't wait for: nothing ends a read that is under way.
+        Thread(target=_read, args=(source, send, portal), name="stdin", daemon=True).start()
+        yield receive
+
+
+def _read(source: BinaryIO, send: ObjectSendStream[bytes], portal: BlockingPortal) -> None:
+    # These say that nobody wants lines any more.
+    with suppress(RuntimeError, CancelledError, anyio.BrokenResourceError):
+        # A line over the limit arrives in pieces; each is refused as a line of its own, and none is held whole.
+        while line := source.readline(_MAX_LINE_BYTES):
+            portal.call(send.send, line)
+        portal.call(send.aclose)
+
+
+def _source() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.closed:  # pyright: ignore[reportUnnecessaryComparison] - None where it is closed
+        raise InvalidRequest("there is nothing to read requests from", why="stdin is closed")
+    try:
+        descriptor = sys.stdin.fileno()
+    except UnsupportedOperation:
+        return sys.stdin.buffer
+    # A reader of our own: the interpreter can't end while a thread is inside that of `sys.stdin`.
+    return os.fdopen(descriptor, "rb", closefd=False)
 
 
 async def _answer_line(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from assetctl import eventloop
 from assetctl.errors import Interrupted
@@ -34,6 +34,8 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
     with _signals() as received:
         try:
             return eventloop.run(work, _in_loop)
+        except BaseExceptionGroup as group:
+            raise _alone(group) from group.__cause__
         except KeyboardInterrupt:
             number = received[0] if received else signal.SIGINT
             raise _interrupted(signal.Signals(number), jobs) from None
@@ -45,6 +47,14 @@ def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
     import anyio  # noqa: PLC0415 - loaded when somebody first has to wait (`eventloop.py`)
 
     return anyio.run(rest)
+
+
+def _alone(error: BaseException) -> BaseException:
+    """The one error that ended all tasks, as if it had been raised without them; the group if there are several."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return _alone(group.exceptions[0]) if len(group.exceptions) == 1 else group
 
 
 class _OpenJobs:

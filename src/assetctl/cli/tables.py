@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _UNLIMITED = 10_000
 _GAP = 2
 _NARROW = 8
+_NARROWEST = 3
 
 
 def render_table(
@@ -47,9 +48,13 @@ def render_table(
 
 
 def _fitting(natural: Sequence[int], room: int) -> list[int]:
-    """Widths that fit into `room`, if that can be: the widest columns are cut first, the one that names a row last."""
+    """Widths that fit into `room` if that can be: the widest columns are cut first, the one that names a row last.
+
+    Where even short columns don't fit, the last ones are left to be cropped: a row of ellipses says nothing.
+    """
     widths = list(natural)
-    for columns, smallest in ((range(1, len(widths)), _NARROW), (range(len(widths)), 1)):
+    others = range(1, len(widths))
+    for columns, smallest in ((others, _NARROW), (others, _NARROWEST), (range(1), _NARROW)):
         while sum(widths) > room and (widest := max(columns, key=widths.__getitem__, default=None)) is not None:
             if widths[widest] <= smallest:
                 break

@@ -1,0 +1,1 @@
+complete --command assetctl --no-files --arguments "(env _ASSETCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) assetctl)" --condition "env _ASSETCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) assetctl"

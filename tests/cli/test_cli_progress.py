@@ -1,0 +1,259 @@
+"""Progress on stderr: lines and JSON where no terminal is, and nothing that isn't true."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyte
+import pytest
+from cli_harness import INSTANT, is_clean, wait_until
+
+from assetctl.cli.bar import ProgressBar
+from assetctl.cli.output import Printer
+from assetctl.cli.progress import Lines, showing_progress
+from assetctl.cli.state import ProgressMode
+from assetctl.events import (
+    AssetEventBus,
+    AssetGenerated,
+    AssetRequested,
+    Event,
+    JobAdopted,
+    JobEnded,
+    JobProgressed,
+    JobSubmitted,
+    TransferProgressed,
+    WaitingForLock,
+)
+from assetctl.models import AssetRequest, Estimate
+
+if TYPE_CHECKING:
+    from cli_harness import Tool
+
+HOSTILE = "\x1b[2J[red]x[/] [/]\u202e"
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.at_s = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def elapsed_s(self) -> float:
+        return self.at_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.at_s += seconds
+
+
+class Screen(io.StringIO):
+    """A terminal of so many columns, as a person would see it."""
+
+    def __init__(self, columns: int = 80) -> None:
+        super().__init__()
+        self.pyte = pyte.Screen(columns, 5)
+        self._stream = pyte.Stream(self.pyte)
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text.replace("\n", "\r\n"))
+        return super().write(text)
+
+    @property
+    def line(self) -> str:
+        return self.pyte.display[self.pyte.cursor.y].rstrip()
+
+
+def progressed(fraction: float | None, state: str = "running", message: str | None = None) -> JobProgressed:
+    return JobProgressed("k", "slow", "j1", state, fraction, message)
+
+
+def said(events: list[tuple[float, Event]]) -> list[str]:
+    clock, heard = Clock(), []
+    lines = Lines(heard.append, clock)
+    for at_s, event in events:
+        clock.at_s = 100 + at_s
+        lines(event)
+    lines.close()
+    return heard
+
+
+def test_a_line_per_change_of_state_and_one_each_ten_seconds() -> None:
+    assert said(
+        [
+            (0, JobSubmitted("k", "slow", "j1", Estimate())),
+            (0, progressed(None, "queued")),
+            (1, progressed(0.1)),
+            (2, progressed(0.2)),
+            (10.9, progressed(0.3)),
+            (11, progressed(0.4)),
+            (12, progressed(0.5)),
+            (13, JobEnded("k", "slow", "j1", "succeeded")),
+        ]
+    ) == [
+        "slow job j1: submitted",
+        "slow job j1: queued, 0s",
+        "slow job j1: running 10%, 1s",
+        "slow job j1: running 40%, 11s",
+        "slow job j1: succeeded",
+    ]
+
+
+def test_a_wait_for_another_process_is_told_rarely() -> None:
+    heard = said([(at, WaitingForLock("k", "process 7", at)) for at in (1.0, 2.0, 11.5)])
+    assert heard == ["waiting 1s for process 7", "waiting 12s for process 7"]
+
+
+def test_an_adopted_job_is_told() -> None:
+    assert said([(0, JobAdopted("k", "slow", "j1"))]) == ["slow job j1: already under way, waiting for it"]
+
+
+def test_what_is_no_progress_is_no_line() -> None:
+    assert said([(0, AssetRequested("k", AssetRequest())), (0, TransferProgressed("k", 1, 2))]) == []
+
+
+def test_the_bar_says_a_share_only_when_the_generator_does() -> None:
+    screen, clock = Screen(), Clock()
+    bar = ProgressBar(screen, clock=clock)
+    bar.show(JobSubmitted("k", "slow", "j1", Estimate()))
+    bar.show(progressed(None))
+    bar._progress.refresh()
+    assert "%" not in screen.line
+    for fraction, shown in ((0.0, " 0%"), (0.427, " 43%"), (1.0, "100%")):
+        clock.at_s += 30
+        bar.show(progressed(fraction))
+        bar._progress.refresh()
+        assert screen.line.startswith("slow: running")
+        assert shown in screen.line
+    assert screen.line.endswith("0:01:30")
+    bar.stop()
+    assert (screen.line, screen.pyte.cursor.x, screen.pyte.cursor.hidden) == ("", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (JobSubmitted("k", "slow", "j1", Estimate()), "slow: queued"),
+        (JobAdopted("k", "slow", "j1"), "slow: joining job"),
+        (JobEnded("k", "slow", "j1", "succeeded"), "slow: verifying"),
+        (TransferProgressed("k", 500_000, 1_000_000), "downloading 500 kB of 1 MB"),
+        (TransferProgressed("k", 500_000, None), "downloading 500 kB"),
+        (WaitingForLock("k", "process 7 on here", 1.0), "waiting for process 7 on here"),
+        (progressed(0.5, message="drawing"), "slow: drawing"),
+        (progressed(0.5, message=HOSTILE), r"slow: \x1b[2J[red]x[/]"),
+    ],
+)
+def test_the_bar_says_what_is_waited_for(event: Event, shown: str) -> None:
+    screen = Screen()
+    bar = ProgressBar(screen, clock=Clock())
+    bar.show(event)
+    bar._progress.refresh()
+    assert shown in screen.line
+    bar.stop()
+
+
+def test_the_bar_passes_over_what_is_no_progress() -> None:
+    screen = Screen()
+    bar = ProgressBar(screen, clock=Clock())
+    bar.show(AssetRequested("k", AssetRequest()))
+    bar._progress.refresh()
+    assert screen.line.startswith("asking")
+    bar.stop()
+
+
+@pytest.mark.parametrize("columns", [20, 39, 40, 60])
+def test_the_bar_stays_on_one_line_however_narrow(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Screen(columns)
+    bar = ProgressBar(screen, clock=Clock())
+    bar.show(progressed(0.5, message="a long word about what it does now and then"))
+    bar._progress.refresh()
+    assert "50%" in screen.line
+    assert [line for line in screen.pyte.display if line.strip()] == [screen.pyte.display[0]]
+    bar.stop()
+    assert not any(line.strip() for line in screen.pyte.display)
+
+
+def test_a_bar_without_a_stream_draws_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar(None, clock=Clock())
+    bar.show(progressed(0.5))
+    bar.stop()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_is_gone_before_the_path_is_printed() -> None:
+    screen, events = Screen(), AssetEventBus()
+    with showing_progress(events, Printer(stderr=screen), ProgressMode.BAR, clock=Clock()):
+        events.publish(AssetRequested("k", AssetRequest()))
+        assert screen.getvalue() == ""
+        events.publish(progressed(0.5))
+        assert screen.getvalue() != ""
+        events.publish(AssetGenerated("k", None))  # type: ignore[arg-type]
+        assert screen.line == ""
+    assert screen.line == ""
+
+
+@pytest.mark.parametrize(
+    ("terminal", "quiet", "wanted"), [(True, False, "bar"), (False, False, "lines"), (True, True, "none")]
+)
+def test_auto_is_a_bar_on_a_terminal_and_lines_elsewhere(terminal: bool, quiet: bool, wanted: str) -> None:  # noqa: FBT001 - a table
+    stream: io.StringIO = Screen() if terminal else io.StringIO()
+    events = AssetEventBus()
+    with showing_progress(events, Printer(stderr=stream, quiet=quiet), ProgressMode.AUTO, clock=Clock()):
+        events.publish(progressed(0.5))
+    kind = "bar" if "\x1b" in stream.getvalue() else "lines" if stream.getvalue() else "none"
+    assert kind == wanted
+
+
+def test_lines_go_to_a_pipe(tool: Tool) -> None:
+    ran = tool.process(*INSTANT)
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == ["submitted", "succeeded"]
+    assert "\x1b" not in ran.err
+
+
+def test_json_progress_is_a_document_per_event(tool: Tool) -> None:
+    ran = tool("--progress", "json", *INSTANT)
+    events = [json.loads(line) for line in ran.err.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "AssetRequested"
+    assert [kind for kind in kinds if "Job" in kind] == ["JobSubmitted", "JobEnded"]
+    assert kinds[-1] == "AssetGenerated"
+    assert events[-1]["asset"]["schema"] == "assetctl.asset/1"
+    assert events[0]["request"]["scene_id"] == "park"
+
+
+def test_json_progress_escapes_foreign_text(tool: Tool) -> None:
+    tool.say("says", HOSTILE)
+    ran = tool(*INSTANT[:-1], "slow", "--max-wait", "10ms", "--progress", "json")
+    assert is_clean(ran.err)
+    assert json.loads(ran.err.splitlines()[-4])["event"]
+
+
+def test_no_progress_is_silence(tool: Tool) -> None:
+    assert tool(*INSTANT, "--progress", "none").err == ""
+
+
+def test_a_bar_in_a_file_leaves_no_escape_codes(tool: Tool) -> None:
+    ran = tool(*INSTANT, "--progress", "bar")
+    assert ran.code == 0
+    assert "\x1b" not in ran.err
+
+
+def test_a_second_asker_hears_whose_job_it_waits_for(tool: Tool) -> None:
+    slow = (*INSTANT[:-1], "slow")
+    first = tool.spawn(*slow)
+    wait_until(lambda: tool.calls("status"))
+    second = tool.spawn(*slow)
+    wait_until(lambda: len(tool.calls("status")) > 3)
+    tool.release()
+    ran = [tool.finish(process) for process in (first, second)]
+    assert {one.code for one in ran} == {0}
+    assert "submitted" in ran[0].err
+    assert ran[0].path == ran[1].path

@@ -1,0 +1,170 @@
+"""The composition root: what settings lead to which parts, built when first used and closed at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from assetctl import settings as settings_room
+from assetctl.clock import SystemClock
+from assetctl.errors import ConfigError, InvalidRequest, StorageUnusable
+from assetctl.events import AssetEventBus
+from assetctl.models import Asset, AssetRequest, AssetType, Availability, Would
+from assetctl.providers.base import Step
+from assetctl.wiring import OnFirstUse, Stack, open_stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetctl.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_room.load(environ={}, cwd=tmp_path / "work", overrides={"data_dir": tmp_path / "data"})
+
+
+def opened(settings: Settings, *, offline: bool = False) -> Any:
+    return open_stack(settings, events=AssetEventBus(), clock=SystemClock(), offline=offline)
+
+
+async def test_opening_and_closing_a_stack_builds_and_writes_nothing(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        assert not {"cache", "library", "journal", "registry", "service"} & set(stack.__dict__)
+    assert not settings.data_dir.exists()
+
+
+async def test_a_library_of_a_later_version_is_refused(settings: Settings) -> None:
+    later = replace(settings, library=replace(settings.library, kind="pixsim"))
+    with pytest.raises(ConfigError, match="pixsim"):
+        async with opened(later):
+            pass
+
+
+async def test_a_data_folder_that_cannot_be_one_is_refused_before_anything_is_built(settings: Settings) -> None:
+    settings.data_dir.write_text("")
+    with pytest.raises(StorageUnusable):
+        async with opened(settings):
+            pass
+
+
+async def test_the_cache_is_closed_at_the_end_also_after_an_error(settings: Settings) -> None:
+    held: list[Stack] = []
+
+    async def fail_inside() -> None:
+        async with opened(settings) as stack:
+            held.append(stack)
+            await stack.cache.totals()
+            raise InvalidRequest("wrong")
+
+    with pytest.raises(InvalidRequest):
+        await fail_inside()
+    # Opened again by the next use, so closing left nothing half open.
+    assert (await held[0].cache.totals()).count == 0
+    await held[0].close()
+
+
+async def test_parts_are_built_once(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        for part in ("cache", "library", "journal", "registry", "desk", "follower", "intake", "service"):
+            assert getattr(stack, part) is getattr(stack, part)
+
+
+async def test_a_plan_of_a_request_asks_the_providers_in_their_order(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        explanation = await stack.service.explain(AssetRequest(scene_id="park"))
+    names = [verdict.provider for verdict in explanation.verdicts]
+    assert names == ["cache", "library:folder", "cache:stand-in", "generator", "placeholder"]
+    assert explanation.request.generator == "storyboard"
+    assert explanation.request.provider is None
+
+
+async def test_generation_that_is_switched_off_is_no_provider(settings: Settings) -> None:
+    off = replace(settings, generation=replace(settings.generation, enabled=False))
+    async with opened(off) as stack:
+        explanation = await stack.service.explain(AssetRequest(scene_id="park"))
+    assert "generator" not in [verdict.provider for verdict in explanation.verdicts]
+
+
+async def test_a_default_provider_counts_only_with_a_backend(settings: Settings) -> None:
+    backend = replace(settings.backend, url="http://127.0.0.1:1")
+    async with opened(replace(settings, backend=backend)) as stack:
+        explanation = await stack.service.explain(AssetRequest(scene_id="park"))
+    assert explanation.request.provider == "pixverse"
+
+
+async def test_knobs_are_typed_and_checked_against_their_generator(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        explanation = await stack.service.explain(AssetRequest(scene_id="park", parameters={"fps": "12"}))
+        assert explanation.request.parameters == {"fps": 12}
+        with pytest.raises(InvalidRequest):
+            await stack.service.explain(AssetRequest(scene_id="park", parameters={"fps": "1000"}))
+
+
+async def test_without_knobs_no_generator_is_loaded_to_answer(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        stack.service.effective(AssetRequest(scene_id="park"))
+        assert "registry" not in stack.__dict__
+
+
+async def test_a_library_with_a_default_place_may_be_missing_and_has_no_problems(settings: Settings) -> None:
+    async with opened(settings) as stack:
+        assert list(await stack.library_problems()) == []
+
+
+async def test_a_preview_is_made_of_the_file(settings: Settings) -> None:
+    request = AssetRequest(scene_id="park", asset_type=AssetType.IMAGE, allow_generation=False)
+    async with opened(settings) as stack:
+        rows = await stack.preview(await stack.service.request_asset(request), 20, 5)
+    assert 1 <= len(rows) <= 5
+    assert 1 <= len(rows[0]) <= 20
+
+
+class _Provider:
+    """Says what it was asked."""
+
+    name = "late"
+    step = Step.LIBRARY
+
+    async def get_asset(self, asset_id: str) -> Asset | None:
+        assert asset_id == "a"
+        return None
+
+    async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
+        assert (request.scene_id, key) == ("park", "k")
+        return None
+
+    async def availability(self, request: AssetRequest, key: str) -> Availability:
+        assert (request.scene_id, key) == ("park", "k")
+        return Availability(Would.DOWNLOAD)
+
+    async def has_asset(self, asset_id: str) -> Availability:
+        assert asset_id == "a"
+        return Availability(Would.NOTHING)
+
+
+async def test_a_provider_is_built_when_it_is_first_asked_and_once() -> None:
+    built: list[_Provider] = []
+
+    def build() -> _Provider:
+        built.append(_Provider())
+        return built[-1]
+
+    late = OnFirstUse("late", Step.LIBRARY, build)
+    assert (late.name, late.step, built) == ("late", Step.LIBRARY, [])
+    request = AssetRequest(scene_id="park")
+    assert await late.get_asset("a") is None
+    assert await late.find_asset(request, "k") is None
+    assert (await late.availability(request, "k")).would is Would.DOWNLOAD
+    assert (await late.has_asset("a")).would is Would.NOTHING
+    assert len(built) == 1
+
+
+def test_a_stack_holds_what_it_was_given(settings: Settings) -> None:
+    events, clock = AssetEventBus(), SystemClock()
+    stack = Stack(settings, events=events, clock=clock, offline=True)
+    assert (stack.settings, stack.events, stack.clock) == (settings, events, clock)

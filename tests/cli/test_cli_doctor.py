@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from cli_harness import INSTANT
 
+from assetctl import filesystem
+
 if TYPE_CHECKING:
     from cli_harness import Ran, Tool
 
@@ -97,3 +99,21 @@ def test_a_journal_of_a_newer_version_is_left_alone(tool: Tool) -> None:
 def test_a_disk_with_less_room_than_wanted_is_a_warning(tool: Tool) -> None:
     tool.settings("[cache]\nmin_free = '9000PB'\n")
     assert found(tool("doctor", "--json"))["disk"][0] == "warning"
+
+
+def test_the_kind_of_file_system_is_told(tool: Tool) -> None:
+    detail = found(tool("doctor", "--json"))["disk"][1]
+    assert detail.endswith(f"({filesystem.kind_of(tool.work).name})")
+
+
+def test_a_shared_folder_is_looked_at(tool: Tool) -> None:
+    team = tool.work / "team"
+    team.mkdir()
+    team.chmod(0o2770)
+    environment = {"ASSETCTL_CACHE__SHARED": str(team)}
+    assert found(tool("doctor", "--json", env=environment))["shared"][0] == "ok"
+    team.chmod(0o2777)
+    ran = tool("doctor", env=environment)
+    assert ran.code == 1
+    assert "everybody may write to it" in ran.out
+    assert "install -d" in ran.out

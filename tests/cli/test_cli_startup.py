@@ -131,5 +131,7 @@ def _in_a_world_for(tool: Tool, words: list[str], small_video: Path) -> list[str
             tool.settings("")
         case ["cache", _]:
             key = tool("request", "--scene", "romance_5", "--choice", "confess", "--json").document["key"]
+            if words[1] == "undo":
+                assert tool("cache", "clear", "--all", "--yes").code == 0
             return [key if re.fullmatch(r"[0-9a-f]{4,64}", word) else word for word in words]
     return words

@@ -13,10 +13,9 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from assetctl.library.sidecar import Sidecar
+from assetctl.library.sidecar import Sidecar
 
 SNAPSHOT_SCHEMA: Final = "assetctl.library-snapshot/1"
 
@@ -31,8 +30,10 @@ class Snapshot:
     """
 
     root: str
-    sidecars: dict[str, tuple[int, int, Sidecar]] = field(default_factory=lambda: {})
-    durations: dict[str, tuple[int, int, float | None]] = field(default_factory=lambda: {})
+    sidecars: dict[str, tuple[int, int, Sidecar]] = field(default_factory=dict[str, tuple[int, int, Sidecar]])
+    durations: dict[str, tuple[int, int, float | None]] = field(
+        default_factory=dict[str, tuple[int, int, float | None]]
+    )
 
 
 def load_snapshot(path: Path | None, root: str) -> Snapshot:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
+    from assetctl.cache.entries import CacheEntry
     from assetctl.cache.filters import EntryFilter
     from assetctl.cache.lookups import Lookups
     from assetctl.cache.pruning import Limits
@@ -254,6 +255,7 @@ class Stack:
             libraries={self.library.name: self.library},
             generator=self.registry.get,
             offline=self._offline,
+            shared=self._take_from_others(),
         )
         return Verification(
             self.cache,
@@ -272,6 +274,13 @@ class Stack:
 
         scope = (self.settings.backend.url or "",)
         return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+
+    def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
+        if self.settings.cache.shared is None:
+            return None
+        from assetctl.cache.shared import SharedFolder
+
+        return SharedFolder(self.settings.cache.shared).take
 
     async def library_problems(self) -> Sequence[str]:
         """A sentence for each thing in the library that can't be used.

@@ -1,4 +1,4 @@
-"""Where the bytes of a cached answer can be had again for nothing: from its library, or through its job.
+"""Where the bytes of a cached answer can be had again for nothing: from others, from its library, or through its job.
 
 Used to mend a cache. Nothing is ordered and nothing is searched: only the very asset that was cached is asked for, and
 whoever asked compares the digest, because a library file that was replaced since is another answer.
@@ -6,10 +6,11 @@ whoever asked compares the digest, because a library file that was replaced sinc
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import JobError, LibraryError
+from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.eventloop import in_thread
 
 if TYPE_CHECKING:
@@ -20,14 +21,25 @@ if TYPE_CHECKING:
     from assetctl.generation.base import Generator
     from assetctl.library.base import Library
 
+_log = logging.getLogger(__name__)
+
 
 class Originals:
     """Brings back the bytes of cached entries from where they came from."""
 
     def __init__(
-        self, *, libraries: Mapping[str, Library], generator: Callable[[str], Generator], offline: bool = False
+        self,
+        *,
+        libraries: Mapping[str, Library],
+        generator: Callable[[str], Generator],
+        offline: bool = False,
+        shared: Callable[[CacheEntry, Path], bool] | None = None,
     ) -> None:
-        """Ask the one of `libraries` (by name) that an entry came from, or what `generator` gives for a name."""
+        """Ask the one of `libraries` (by name) that an entry came from, or what `generator` gives for a name.
+
+        Before them, `shared` is called in a worker thread and says whether others had the bytes and they are there now.
+        """
+        self._shared = shared
         self._libraries = libraries
         self._generator = generator
         self._offline = offline
@@ -39,9 +51,26 @@ class Originals:
             LibraryError, JobError, ServiceError: they are not to be had.
             CacheError: they could not be copied.
         """
+        if await in_thread(self._is_shared, entry, target):
+            return "the shared folder"
         if entry.library is not None:
             return await self._from_library(entry, entry.library, target)
         return await self._from_job(entry, target)
+
+    def _is_shared(self, entry: CacheEntry, target: Path) -> bool:
+        if self._shared is None:
+            return False
+        try:
+            taken = self._shared(entry, target)
+        except StorageFull:
+            raise
+        except CacheError as error:
+            _log.info("the shared folder could not be asked: %s", error)
+            taken = False
+        if not taken:
+            # What was taken in part, or was damaged there too.
+            filesystem.remove(target)
+        return taken
 
     async def _from_library(self, entry: CacheEntry, name: str, target: Path) -> str:
         library = self._libraries.get(name)

@@ -12,7 +12,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from assetctl.documents import nearest_hint
 from assetctl.errors import LibraryError
@@ -70,9 +70,6 @@ class _SnapshotFields(BaseModel):
     schema_: Literal["assetctl.library-snapshot/1"] = Field(alias="schema")
 
 
-_SIDECARS: Final = TypeAdapter(dict[str, tuple[int, int, Sidecar]])
-
-
 def parse_snapshot(content: bytes) -> Snapshot:
     """The snapshot that `snapshot_bytes` wrote.
 
@@ -86,14 +83,20 @@ def parse_snapshot(content: bytes) -> Snapshot:
 
 def snapshot_bytes(snapshot: Snapshot) -> bytes:
     """`snapshot` as JSON."""
-    sidecars = _SIDECARS.dump_python(snapshot.sidecars, mode="json", exclude_none=True)
+    written = {path: (size, mtime, _stated(sidecar)) for path, (size, mtime, sidecar) in snapshot.sidecars.items()}
     document = {
         "schema": SNAPSHOT_SCHEMA,
         "root": snapshot.root,
-        "sidecars": sidecars,
+        "sidecars": written,
         "durations": snapshot.durations,
     }
     return json.dumps(document).encode()
+
+
+def _stated(sidecar: Sidecar) -> dict[str, Any]:
+    values = {name: getattr(sidecar, name) for name in SIDECAR_FIELDS}
+    stated = {name: value for name, value in values.items() if value is not None}
+    return stated | {"tags": sorted(sidecar.tags)}
 
 
 def parse_sidecar(content: bytes, path: str) -> Sidecar:

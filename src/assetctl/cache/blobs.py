@@ -91,9 +91,9 @@ class Blobs:
         return self._blobs / name[:2] / name
 
     def has_shard(self, name: str) -> bool:
-        """Whether the folder of `home` is there and no link: nothing behind a link is ours to move or remove."""
+        """Whether the folder of `home` is there, no link on the way: nothing behind one is ours to move or remove."""
         try:
-            return stat.S_ISDIR(self._shard(name).lstat().st_mode)
+            return all(stat.S_ISDIR(folder.lstat().st_mode) for folder in (self._blobs, self._shard(name)))
         except (FileNotFoundError, NotADirectoryError):
             return False
 
@@ -239,9 +239,8 @@ class Blobs:
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for shard in _names(self._blobs):
-            path = self._blobs / shard
-            if SHARD_NAME.fullmatch(shard) and path.is_dir() and not path.is_symlink():
-                for name in _names(path):
+            if SHARD_NAME.fullmatch(shard) and self.has_shard(shard):
+                for name in _names(self._blobs / shard):
                     yield shard, name
 
     def _read(self, root: Path, *names: str) -> CacheEntry | None:

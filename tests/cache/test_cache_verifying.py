@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -16,18 +17,22 @@ import anyio
 import pytest
 from cache_samples import NOW, StillClock, draft, key_of, paid, put
 
+from assetctl.cache import repairing
 from assetctl.cache.filters import EntryFilter
 from assetctl.cache.findings import LISTED, Finding, Problem, VerifyReport
+from assetctl.cache.inspecting import Look, look_at
 from assetctl.cache.store import AssetCache
 from assetctl.cache.verifying import Verification
-from assetctl.errors import JobError, LibraryError, StorageFull
+from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.filesystem import current_writer, write_new
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from assetctl.cache.blobs import Blobs
     from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.index import Index
     from assetctl.events import VerifyProgressed
 
 pytestmark = pytest.mark.anyio
@@ -446,9 +451,23 @@ async def test_a_blob_that_nothing_tells_of_goes_after_a_day(shelf: Shelf) -> No
     young = await shelf.verify(repair=True)
     assert (problems(young), young.unresolved) == ([("orphan", False)], 0)
     assert shelf.blob(entry).exists()
+    await shelf.cache.aclose()
     shelf.clock.moment += timedelta(days=3 * 365)
     assert problems(await shelf.verify(repair=True)) == [("orphan", True)]
     assert not shelf.blob(entry).exists()
+
+
+async def test_a_blob_in_use_stays_although_nothing_tells_of_it(shelf: Shelf) -> None:
+    entry = await shelf.put("x", b"film")
+    assert await shelf.served("x") == b"film"
+    shelf.sql("DELETE FROM entries")
+    shelf.sidecar(entry).unlink()
+    shelf.clock.moment += timedelta(days=3 * 365)
+
+    assert problems(await shelf.verify(repair=True)) == [("orphan", False)]
+    assert shelf.blob(entry).exists()
+    await shelf.cache.aclose()
+    assert problems(await shelf.verify(repair=True)) == [("orphan", True)]
 
 
 async def test_what_dead_writers_left_is_swept_and_what_living_ones_write_stays(shelf: Shelf) -> None:
@@ -571,6 +590,29 @@ async def test_a_paid_answer_that_is_lost_is_a_fault_until_it_is_there_again(she
     assert problems(await shelf.verify()) == []
 
 
+async def test_what_was_lost_and_would_have_expired_is_no_fault(shelf: Shelf) -> None:
+    entry = await put(shelf.cache, paid("x", expires_at=NOW + timedelta(days=1)), b"film")
+    delete(shelf.blob(entry), Random(1))
+    assert (await shelf.verify(repair=True)).unresolved == 1
+    shelf.clock.moment += timedelta(days=2)
+    assert problems(await shelf.verify()) == []
+
+
+async def test_what_cannot_be_put_away_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    def step(change: str, path: Path) -> None:
+        if change == "rename" and "quarantine" in str(path):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    clock = StillClock()
+    async with AssetCache(tmp_path / "cache", clock=clock, step=step) as cache:
+        shelf = Shelf(cache, tmp_path / "cache", clock, {})
+        flip(shelf.blob(await shelf.put("x", b"film")), Random(1))
+        await shelf.put("y", b"clip")
+        report = await shelf.verify(repair=True)
+    assert (problems(report), report.entries) == ([("damaged", False)], 1)
+    assert "cannot be used" in (report.findings[0].detail or "")
+
+
 async def test_a_newer_answer_is_never_replaced_by_what_was_lost(shelf: Shelf) -> None:
     entry = await shelf.put("x", b"film")
     delete(shelf.blob(entry), Random(1))
@@ -644,3 +686,72 @@ def test_a_long_list_is_cut_and_still_counted() -> None:
     for number in range(LISTED + 5):
         report.add(Finding(Problem.MISSING, str(number), repaired=number == 0))
     assert (len(report.findings), report.left_out, report.unresolved) == (LISTED, 5, LISTED + 4)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may read everything, so it is somebody else for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextmanager
+def without_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def looked_at(entry: CacheEntry, blobs: Blobs) -> Look:
+    looking = look_at(entry, blobs)
+    while True:
+        try:
+            next(looking)
+        except StopIteration as done:
+            return done.value
+
+
+async def test_what_may_not_be_read_is_no_damage(shelf: Shelf) -> None:
+    entry = await shelf.put("x", b"film")
+    folder = shelf.blob(entry).parent
+    folder.chmod(0)
+    with without_rights():
+        look = await shelf.cache.work(lambda blobs, _: looked_at(entry, blobs))
+    folder.chmod(0o700)
+    assert look == Look(Problem.UNREADABLE, os.strerror(errno.EACCES))
+
+
+async def test_too_many_open_files_are_no_damage(shelf: Shelf) -> None:
+    entry = await shelf.put("x", b"film")
+
+    def look(blobs: Blobs, _index: object) -> None:
+        with without_descriptors(), pytest.raises(CacheError, match="cannot be opened"):
+            next(look_at(entry, blobs))
+
+    await shelf.cache.work(look)
+
+
+async def test_repairs_look_again(shelf: Shelf, tmp_path: Path) -> None:
+    """What changed between the finding and the deed is left alone."""
+    entry = await shelf.put("x", b"film")
+    link_to_it = tmp_path / "link"
+    link_to_it.symlink_to(shelf.blob(entry))
+    assert repairing.mend_mode(link_to_it) is False
+    blob = shelf.blob(entry)
+
+    def work(blobs: Blobs, index: Index) -> tuple[object, ...]:
+        kept = repairing.let_go(blob, blobs, index, NOW, frozenset)
+        index.exclusively(lambda run: run("DELETE FROM entries"))
+        return kept, repairing.mend_sidecar(entry, blobs, index)
+
+    assert await shelf.cache.work(work) == (None, False)
+    assert blob.exists()

@@ -19,11 +19,14 @@ import pytest
 from cli_harness import write_sound
 
 from assetctl.cache.entries import EntryDraft
+from assetctl.cache.findings import Problem, VerifyReport
 from assetctl.cache.store import AssetCache
 from assetctl.cli.bar import ProgressBar
+from assetctl.cli.commands.cache.verify import _print
+from assetctl.cli.output import Printer
 from assetctl.cli.progress import LazyBar, Lines, verify_label
 from assetctl.clock import SystemClock
-from assetctl.errors import JobError, LibraryError
+from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.events import VerifyProgressed
 from assetctl.filesystem import write_new
 from assetctl.generation.base import GeneratedFile
@@ -403,3 +406,55 @@ async def test_a_job_that_cannot_give_it_says_why(
     originals = Originals(libraries={}, generator=lambda _: generator)  # type: ignore[arg-type,return-value]
     with pytest.raises(JobError, match=why):
         await originals.fetch(entry(**({} if origin is None else {"origin": origin})), tmp_path / "x")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("says", [True, False, CacheError("it cannot be reached")])
+async def test_the_shared_folder_is_asked_first_and_its_trouble_costs_nothing(tmp_path: Path, says: object) -> None:
+    def take(_: object, target: Path) -> bool:
+        write_new(target, b"shared")
+        if isinstance(says, CacheError):
+            raise says
+        return bool(says)
+
+    library = FarLibrary(b"film")
+    originals = Originals(libraries={"far": library}, generator=lambda _: pytest.fail("asked"), shared=take)  # type: ignore[dict-item]
+    source = await originals.fetch(entry(library="far"), tmp_path / "x")
+    expected = ("the shared folder", b"shared") if says is True else ("its library", b"film")
+    assert (source, (tmp_path / "x").read_bytes()) == expected
+
+
+@pytest.mark.anyio
+async def test_a_full_disk_is_no_trouble_of_the_shared_folder(tmp_path: Path) -> None:
+    def take(_: object, target: Path) -> bool:
+        raise StorageFull(f"no room to write `{target}`")
+
+    originals = Originals(libraries={}, generator=lambda _: pytest.fail("asked"), shared=take)
+    with pytest.raises(StorageFull):
+        await originals.fetch(entry(), tmp_path / "x")
+
+
+def test_a_member_of_a_group_has_lost_bytes_again_from_the_others(tool: Tool) -> None:
+    folder = tool.work / "team"
+    folder.mkdir()
+    folder.chmod(0o2770)
+    shared = {"ASSETCTL_CACHE__SHARED": str(folder)}
+    words = ("request", "--scene", "park", "--type", "audio", "--generator", "lost", "--json")
+    Path(tool(*words, env=shared).document["path"]).unlink()
+    ran = tool("cache", "verify", "--repair", env=shared)
+    assert (ran.code, len(tool.calls("submit"))) == (0, 1)
+    assert "had again from the shared folder" in ran.out
+
+
+def test_what_was_not_noted_and_what_is_not_listed_is_told() -> None:
+    report = VerifyReport(total_entries=4, entries=1, noted=False)
+    report.found.update({Problem.MISSING: 3})
+    report.repaired.update({Problem.MISSING: 1})
+    stderr = io.StringIO()
+    _print(report, Printer(stderr=stderr), repair=True)
+    assert stderr.getvalue().splitlines() == [
+        "verified 1 entry, 0 B; 3 missing (1 repaired)",
+        "3 findings more, counted above and not listed",
+        "the time was up with 3 entries of 4 left; the next run begins anew",
+        "warning: the cache cannot be written to: what was verified is not remembered",
+    ]

@@ -21,7 +21,7 @@ from assetctl.filesystem.files import READ_ONLY_FILE
 from assetctl.filesystem.folders import PRIVATE_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Container, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -122,10 +122,10 @@ def set_aside(path: Path, blobs: Blobs) -> None:
     filesystem.publish(path, filesystem.temporary_path(blobs.quarantined, f".{path.name}"), step=blobs.step)
 
 
-def let_go(path: Path, blobs: Blobs, index: Index, now: datetime) -> str | None:
+def let_go(path: Path, blobs: Blobs, index: Index, now: datetime, in_use: Callable[[], Container[str]]) -> str | None:
     """What became of the blob `path` that nothing tells of; None when it is wanted again.
 
-    Somebody may be reading one that was left a moment ago: it is listed, so that pruning takes it first.
+    One that is in use, or was left a moment ago, is listed, so that pruning takes it first.
 
     Raises:
         CacheError: it could not be removed, or not be listed.
@@ -135,11 +135,11 @@ def let_go(path: Path, blobs: Blobs, index: Index, now: datetime) -> str | None:
         if is_used(run, path.name) or not os.path.lexists(path):
             return None
         found = path.lstat()
-        if now.timestamp() - found.st_ctime > ORPHAN_AGE_S:
+        if now.timestamp() - found.st_ctime > ORPHAN_AGE_S and path.name not in in_use():
             strays.unlist(run, [path.name])
             filesystem.remove(path, step=blobs.step)
             return "removed"
         run("INSERT OR REPLACE INTO strays (blob, size_bytes) VALUES (?, ?)", (path.name, found.st_size))
-        return "kept for a day, as it may be in use"
+        return "kept as long as it may be in use"
 
     return index.exclusively(work)

@@ -19,7 +19,7 @@ from assetctl.cache.inspecting import Look, look_at, sidecar_trouble
 from assetctl.errors import StorageFull, StorageUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from datetime import datetime
 
     from assetctl.cache.blobs import Blobs
@@ -50,7 +50,11 @@ Steps = Generator["Wanted | None"]
 
 @dataclass(slots=True)
 class Round:
-    """What a round needs to know; `is_hurried` says whether walking the files has taken its share of the time."""
+    """What a round needs to know.
+
+    `in_use` gives the blobs that must stay where they are, `is_hurried` says whether walking the files has taken its
+    share of the time.
+    """
 
     blobs: Blobs
     index: Index
@@ -58,6 +62,7 @@ class Round:
     started: datetime
     report: VerifyReport
     repairs: bool
+    in_use: Callable[[], Container[str]]
     is_hurried: Callable[[], bool]
     begin_reading: Callable[[], None]
     _noted_ms: int = 0
@@ -142,7 +147,7 @@ class Round:
                 repairing.clear_away(loose.path, self.blobs)
                 return True, "removed"
             case walking.Loose(detail=None):
-                done = repairing.let_go(loose.path, self.blobs, self.index, self.started)
+                done = repairing.let_go(loose.path, self.blobs, self.index, self.started, self.in_use)
                 return done == "removed", done
             case _:
                 return False, loose.detail

@@ -235,6 +235,10 @@ class AssetCache:
         """What `work` returned, in a worker thread: for what looks after the cache as a whole."""
         return await self._in_thread(lambda: work(self._blobs, self._index), writing=writing)
 
+    def in_use(self) -> frozenset[str]:
+        """The blobs that living processes use, this one too. For `work`: it reads files."""
+        return self._leases.own.union(self._leases.of_others())
+
     async def recount(self) -> None:
         """The running totals say what the rows say, whatever damage had made of them."""
         await self._in_thread(self._index.recount)

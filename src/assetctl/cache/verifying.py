@@ -98,6 +98,7 @@ class Verification:
             self._clock.now(),
             self.report,
             repairs=self._fetch is not None,
+            in_use=self._cache.in_use,
             is_hurried=lambda: self._is_over(_SHARE_OF_WALKING),
             begin_reading=self._begin_reading,
         )

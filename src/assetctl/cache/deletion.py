@@ -3,8 +3,8 @@
 The plan says what goes, what room that really makes and what it would take to have it again; what was paid for, is
 pinned or in use stays. The deed moves files first and forgets the rows later, so that it works on a full disk.
 
-Nothing is synced but the index, once for each thousand entries: a power cut may put a file that was just moved back to
-where it was, and there it is whole. What is killed half way is settled at the next start (`undoing.py`).
+Nothing is synced but the index, once for each five thousand entries: after a power cut a file that was just moved may
+lie where it was, and there it is whole. What is killed half way is settled at the next start (`undoing.py`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Final
 from assetctl import filesystem
 from assetctl.cache import strays
 from assetctl.cache.candidates import NO_PRICE, Price, batches, marks
+from assetctl.cache.pruning import SIDECAR_BYTES
+from assetctl.cache.undoing import settle_batch
 from assetctl.errors import CacheError, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from assetctl.cache.blobs import Blobs
     from assetctl.cache.candidates import Candidate
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from assetctl.cache.trash import Batch, Trash
 
 _log = logging.getLogger(__name__)
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,22 @@ class Deletion:
             CacheError: a file could not be removed; what went before is gone.
         """
         self._batch, self._tally = self._begun(command, now), _Tally()
+        try:
+            return self._carry_out(entries, keep=keep)
+        except CacheError:
+            self._settle()
+            raise
+
+    def _settle(self) -> None:
+        if self._batch is None:
+            return
+        try:
+            settle_batch(self._batch, self._trash, self._blobs, self._index)
+            self._trash.finish(self._batch)
+        except CacheError as error:
+            _log.warning("a deletion stays half done until this process ends: %s", error)
+
+    def _carry_out(self, entries: Sequence[Candidate], *, keep: bool) -> RemovalReport:
         unlisted: list[Candidate] = []
         counts = Counter(one.blob for one in entries)
         for start in range(0, len(entries), _AT_ONCE):
@@ -159,7 +178,8 @@ class Deletion:
         if self._batch is None:
             return False
         if keep:
-            return self._trash.finish(self._batch, sum(self._tally.freed.values())) is not None
+            size = sum(self._tally.freed.values()) + len(self._tally.removed) * SIDECAR_BYTES
+            return self._trash.finish(self._batch, size) is not None
         self._trash.empty(self._batch)
         return False
 
@@ -168,12 +188,10 @@ class Deletion:
         leased = self._leases.of_others()
         going = self._without(going, leased)
         last = _last_uses(run, going)
-        for one in going:
-            # The sidecar first: killed between, the entry is found and settled by what is in the trash.
-            self._take(f"{one.blob[:64]}.{one.key}.json", one.blob)
-        for blob, size in last.items():
-            if self._take(blob, blob):
-                self._tally.freed[blob] = size
+        # Sidecars first: killed between, an entry is found and settled by what is in the trash.
+        for shard, names in _by_shard([*map(_sidecar, going), *last]).items():
+            taken = self._take(names, self._blobs.home(shard).parent) if self._blobs.has_shard(shard) else []
+            self._tally.freed.update((name, last[name]) for name in taken if name in last)
         going = self._without_late(going, last)
         for keys in batches([one.key for one in going]):
             run(f"DELETE FROM entries WHERE key IN ({marks(keys)})", keys)  # noqa: S608 - question marks
@@ -199,18 +217,15 @@ class Deletion:
         late = {blob: holder for blob, holder in self._leases.of_others().items() if blob in last}
         for one in going:
             if one.blob in late:
-                for name in (one.blob, f"{one.blob[:64]}.{one.key}.json"):
+                for name in (one.blob, _sidecar(one)):
                     self._trash.give_back(self._batch, name, self._blobs.home(name))
                 self._tally.freed.pop(one.blob, None)
         return self._without(going, late)
 
-    def _take(self, name: str, blob: str) -> bool:
-        home = self._blobs.home(name)
-        if not self._blobs.has_shard(blob):
-            return False
-        if self._batch is None:
-            return filesystem.remove(home, step=self._blobs.step)
-        return self._trash.take(self._batch, home)
+    def _take(self, names: Sequence[str], folder: Path) -> list[str]:
+        if self._batch is not None:
+            return self._trash.take(self._batch, names, folder)
+        return [name for name in names if filesystem.remove(folder / name, step=self._blobs.step)]
 
     def _remove_unlisted(self, some: Sequence[Candidate], counts: Mapping[str, int]) -> list[Candidate]:
         # What could be moved before the room ran out is dropped from the trash too: room is what is wanted now.
@@ -218,15 +233,15 @@ class Deletion:
         going = self._without([one for one in some if one.key not in self._tally.skipped], leased)
         uses = _uses(self._index.read, {one.blob for one in going})
         for one in going:
-            self._remove_anywhere(f"{one.blob[:64]}.{one.key}.json", one.blob)
-            if uses.get(one.blob, 0) <= counts[one.blob] and self._remove_anywhere(one.blob, one.blob):
+            self._remove_anywhere(_sidecar(one))
+            if uses.get(one.blob, 0) <= counts[one.blob] and self._remove_anywhere(one.blob):
                 self._tally.freed[one.blob] = one.size_bytes
             self._tally.removed.add(one.key)
         return going
 
-    def _remove_anywhere(self, name: str, blob: str) -> bool:
+    def _remove_anywhere(self, name: str) -> bool:
         moved = self._batch is not None and filesystem.remove(self._batch.path / name, step=self._blobs.step)
-        found = self._blobs.has_shard(blob) and filesystem.remove(self._blobs.home(name), step=self._blobs.step)
+        found = self._blobs.has_shard(name) and filesystem.remove(self._blobs.home(name), step=self._blobs.step)
         return moved or found
 
     def _forgotten(self, unlisted: Sequence[Candidate]) -> bool:
@@ -247,6 +262,17 @@ class Deletion:
         for one in some:
             if not self._blobs.home(one.blob).exists():
                 run("DELETE FROM entries WHERE key = ? AND blob = ?", (one.key, one.blob))
+
+
+def _sidecar(one: Candidate) -> str:
+    return f"{one.blob[:64]}.{one.key}.json"
+
+
+def _by_shard(names: Iterable[str]) -> dict[str, list[str]]:
+    shards: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        shards[name[:2]].append(name)
+    return shards
 
 
 def _last_uses(run: Run, going: Sequence[Candidate]) -> dict[str, int]:

@@ -169,7 +169,7 @@ class Shrinking:
             return
         self._has_pruned = True
         in_use = self._leases.own.union(self._leases.of_others())
-        slack = limits.max_size_bytes // _SLACK if excess else 0
+        slack = limits.max_size_bytes // _SLACK
         plan = self._planned(limits, now, in_use=dict.fromkeys(in_use, ""), slack=slack, at_most=_AT_MOST_BY_ITSELF)
         if not plan.is_empty:
             self.prune(plan, now, keep=False)
@@ -186,7 +186,7 @@ class Shrinking:
     ) -> PrunePlan:
         use = self.use()
         excess = pruning.excess_bytes(use, limits)
-        needed = left = excess + slack if excess else 0
+        left = excess
         trash, left = _first(self._trash_to_go(), lambda batch: batch.size_bytes, left)
         loose, left = _first(
             [one for one in strays.listed(self._index.read) if one[0] not in in_use], lambda one: one[1], left
@@ -194,8 +194,9 @@ class Shrinking:
         damaged = [(path, _size(path)) for path in self._blobs.quarantined_files()]
         put_away, left = _first(damaged, lambda one: one[1], left)
         ordered = candidates.in_order(self._index.read, now, limits.max_unused_s)
-        choice = pruning.choose(ordered, max(left, 0), in_use=in_use, at_most=at_most)
-        freed = needed - left + choice.freed_bytes
+        needed = left + slack if left > 0 else 0
+        choice = pruning.choose(ordered, needed, in_use=in_use, at_most=at_most)
+        freed = excess - left + choice.freed_bytes
         return PrunePlan(
             use=use,
             deletion=_as_deletion(choice, in_use),

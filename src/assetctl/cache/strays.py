@@ -22,8 +22,9 @@ def leave(run: Run, entry: CacheEntry) -> None:
 
 def unlist(run: Run, blobs: Sequence[str]) -> None:
     """None of `blobs` is listed."""
-    for blob in blobs:
-        run("DELETE FROM strays WHERE blob = ?", (blob,))
+    if run("SELECT 1 FROM strays LIMIT 1"):
+        for blob in blobs:
+            run("DELETE FROM strays WHERE blob = ?", (blob,))
 
 
 def listed(run: Run) -> list[tuple[str, int]]:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
 from assetctl.cache.entries import milliseconds
+from assetctl.cache.pruning import SIDECAR_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -36,7 +38,7 @@ _OPEN: Final = re.compile(r"open\.([0-9a-f-]{1,80})\.(\d{13,15})-([0-9a-f]{8})-(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One deed: when it was done, by which command, and the bytes of its blobs.
+    """One deed: when it was done, by which command, and the bytes it takes, sidecars counted as `pruning.py` does.
 
     `writer` is the token of the process that is at it, None when it is finished.
     """
@@ -102,9 +104,9 @@ class Trash:
         filesystem.make_private_folder(path, inside=self._inside, step=self._step)
         return Batch(path, made_ms, tag, command, 0, writer)
 
-    def take(self, batch: Batch, source: Path) -> bool:
-        """Whether there was a `source`; it lies in `batch` now."""
-        return filesystem.move(source, batch.path / source.name, step=self._step)
+    def take(self, batch: Batch, names: Sequence[str], folder: Path) -> list[str]:
+        """Those of `names` that lay in `folder`; they lie in `batch` now, moved in their order."""
+        return filesystem.move_all(names, folder, batch.path, step=self._step)
 
     def give_back(self, batch: Batch, name: str, home: Path) -> bool:
         """Whether `batch` had a file `name`; it is `home` now."""
@@ -114,7 +116,7 @@ class Trash:
     def finish(self, batch: Batch, size_bytes: int | None = None, *, command: str | None = None) -> Batch | None:
         """`batch` as it can be undone from now on; None when there is nothing in it and it is gone.
 
-        Without `size_bytes` its blobs are added up.
+        Without `size_bytes` its files are added up.
         """
         if filesystem.remove_folder(batch.path, step=self._step):
             return None
@@ -125,10 +127,11 @@ class Trash:
         return replace(batch, path=path, command=word, size_bytes=size, writer=None)
 
     def measured(self, batch: Batch) -> int:
-        """The bytes of the blobs that lie in `batch`."""
-        total = 0
+        """The bytes that the files in `batch` take."""
+        names = batch.names()
+        total = SIDECAR_BYTES * sum(1 for name in names if SIDECAR.fullmatch(name))
         with filesystem.translated(batch.path):
-            for name in filter(BLOB.fullmatch, batch.names()):
+            for name in filter(BLOB.fullmatch, names):
                 try:
                     total += (batch.path / name).lstat().st_size
                 except FileNotFoundError:
@@ -136,7 +139,7 @@ class Trash:
         return total
 
     def empty(self, batch: Batch) -> int:
-        """`batch` is gone for good; the bytes of the blobs that were in it."""
+        """`batch` is gone for good; the bytes it took."""
         freed = self.measured(batch)
         for name in batch.names():
             filesystem.remove(batch.path / name, step=self._step)
@@ -144,7 +147,7 @@ class Trash:
         return freed
 
     def size_bytes(self) -> int:
-        """The bytes of all blobs in the trash."""
+        """The bytes that all of the trash takes."""
         return sum(self.measured(batch) if batch.writer else batch.size_bytes for batch in self.batches())
 
     def _batch(self, name: str) -> Batch | None:

@@ -140,7 +140,7 @@ def settle(trash: Trash, blobs: Blobs, index: Index) -> None:
     """What dead processes were about to delete is, entry by entry, in the trash or in the cache."""
     for batch in trash.batches():
         if batch.is_abandoned:
-            _settle(batch, trash, blobs, index)
+            settle_batch(batch, trash, blobs, index)
             trash.finish(batch)
 
 
@@ -148,11 +148,12 @@ def sweep(trash: Trash, blobs: Blobs, index: Index, now: datetime) -> None:
     """Nothing that was kept for long enough is in the trash any more."""
     for batch in trash.batches():
         if batch.is_over(now):
-            _settle(batch, trash, blobs, index)
+            settle_batch(batch, trash, blobs, index)
             trash.empty(batch)
 
 
-def _settle(batch: Batch, trash: Trash, blobs: Blobs, index: Index) -> None:
+def settle_batch(batch: Batch, trash: Trash, blobs: Blobs, index: Index) -> None:
+    """Each entry that `batch` has files of is in it, or in the cache."""
     names = batch.names()
     here = set(names)
 

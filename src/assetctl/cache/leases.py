@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _LEASE: Final = ".lease"
+_UNMARKED: Final = ".new"
 _LINE: Final = re.compile(r"[+-][0-9a-f]{64}\.[a-z0-9]{1,10}")
 _HOLDER_LENGTH: Final = 120
 _JUST_STORED: Final = 16
@@ -89,6 +90,8 @@ class Leases:
         for name in _names(self._folder):
             if name.endswith(_LEASE) and name != mine:
                 found |= self._read(self._folder / name)
+            elif name.endswith(_UNMARKED) and not _may_live(name):
+                filesystem.remove(self._folder / name, step=self._step)
         return found
 
     def close(self) -> None:
@@ -118,7 +121,7 @@ class Leases:
     def _opened(self) -> tuple[int, Path]:
         filesystem.make_private_folder(self._folder, inside=self._inside, step=self._step)
         final = self._folder / f"{filesystem.current_writer().token}.{secrets.token_hex(4)}{_LEASE}"
-        unmarked = final.with_suffix(".new")
+        unmarked = final.with_suffix(_UNMARKED)
         with filesystem.translated(final):
             descriptor = filesystem.create(unmarked, step=self._step)
             try:
@@ -163,8 +166,12 @@ def _is_held(descriptor: int, name: str) -> bool:
         return not locks.try_mark(descriptor, shared=True)
     except OSError:
         # A file system without locks: the name says who it was.
-        writer = filesystem.writer_from_token(name.split(".", maxsplit=1)[0])
-        return writer is None or filesystem.is_alive(writer) is not False
+        return _may_live(name)
+
+
+def _may_live(name: str) -> bool:
+    writer = filesystem.writer_from_token(name.split(".", maxsplit=1)[0])
+    return writer is None or filesystem.is_alive(writer) is not False
 
 
 def _names(folder: Path) -> list[str]:

@@ -140,6 +140,6 @@ def let_go(path: Path, blobs: Blobs, index: Index, now: datetime, in_use: Callab
             filesystem.remove(path, step=blobs.step)
             return "removed"
         run("INSERT OR REPLACE INTO strays (blob, size_bytes) VALUES (?, ?)", (path.name, found.st_size))
-        return "kept as long as it may be in use"
+        return "may be in use: listed, so that pruning takes it first"
 
     return index.exclusively(work)

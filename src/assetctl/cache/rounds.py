@@ -148,7 +148,7 @@ class Round:
                 return True, "removed"
             case walking.Loose(detail=None):
                 done = repairing.let_go(loose.path, self.blobs, self.index, self.started, self.in_use)
-                return done == "removed", done
+                return done is not None, done
             case _:
                 return False, loose.detail
 

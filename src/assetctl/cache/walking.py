@@ -122,9 +122,10 @@ def _others(folder: Path, names: Sequence[str], index: Index) -> Iterator[Loose]
     blobs = [name for name in names if BLOB_NAME.fullmatch(name)]
     used = index.uses(blobs)
     if unused := [name for name in blobs if name not in used]:
-        still = _settled(index, lambda run: _used(run, unused))
+        # What a newer answer left is listed as a stray: that is in order, and goes when its room is needed.
+        accounted = _settled(index, lambda run: _accounted(run, unused))
         for name in unused:
-            if name not in still and os.path.lexists(folder / name):
+            if name not in accounted and os.path.lexists(folder / name):
                 yield _unwanted(folder / name)
     for name in names:
         if not BLOB_NAME.fullmatch(name) and not SIDECAR_NAME.fullmatch(name):
@@ -143,10 +144,11 @@ def _rows(run: Run, keys: Sequence[str]) -> dict[str, tuple[str, int]]:
     return {key: (str(blob), created_ms) for key, blob, created_ms in found}
 
 
-def _used(run: Run, blobs: Sequence[str]) -> set[str]:
+def _accounted(run: Run, blobs: Sequence[str]) -> set[str]:
     marks = ", ".join("?" for _ in blobs)
-    found = run(f"SELECT DISTINCT blob FROM entries WHERE blob IN ({marks})", blobs)  # noqa: S608 - question marks
-    return {blob for (blob,) in found}
+    used = run(f"SELECT DISTINCT blob FROM entries WHERE blob IN ({marks})", blobs)  # noqa: S608 - question marks
+    left = run(f"SELECT blob FROM strays WHERE blob IN ({marks})", blobs)  # noqa: S608 - as above
+    return {blob for (blob,) in (*used, *left)}
 
 
 def _settled(index: Index, ask: Callable[[Run], _T]) -> _T:

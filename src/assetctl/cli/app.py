@@ -38,9 +38,11 @@ _SIGPIPE_EXIT_CODE: Final = 141
 class LazyGroup(typer.core.TyperGroup):
     """A group whose commands are modules of `assetctl.cli.commands`, loaded on demand."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        parse_when_given(self)
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The group's own options."""
+        parameters = super().get_params(ctx)
+        parse_when_given(parameters)
+        return parameters
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""
@@ -49,14 +51,13 @@ class LazyGroup(typer.core.TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, None when there is none."""
-        del ctx
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"assetctl.cli.commands.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         command.short_help = COMMANDS[cmd_name]
-        parse_when_given(command)
+        parse_when_given(command.get_params(ctx))
         return command
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:

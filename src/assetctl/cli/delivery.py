@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -120,6 +119,8 @@ def open_in_player(path: Path) -> None:
 
         os.startfile(path)  # noqa: S606 - a verified media file of ours
         return
+    import subprocess  # noqa: PLC0415 - only `--open` starts a program
+
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     try:
         subprocess.run(  # noqa: S603 - a fixed program and a path of ours

@@ -13,7 +13,8 @@ from assetctl.errors import ConfigError, InvalidRequest, StorageUnusable
 from assetctl.events import AssetEventBus
 from assetctl.models import Asset, AssetRequest, AssetType, Availability, Would
 from assetctl.providers.base import Step
-from assetctl.wiring import OnFirstUse, Stack, open_stack
+from assetctl.providers.first_use import OnFirstUse
+from assetctl.wiring import Stack, open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
     from assetctl.media.thumbnail import Cell
-    from assetctl.models import Asset, AssetRequest, AssetType, Availability, MediaInfo
+    from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -298,6 +298,7 @@ class Stack:
     def _providers(self) -> list[AssetProvider]:
         """The stack, in asking order. A new provider is a line here."""
         from assetctl.providers.cached import CachedAssetProvider
+        from assetctl.providers.first_use import OnFirstUse
 
         libraries = {self.library.name: self.remembered(self.library)}
         providers: list[AssetProvider] = [
@@ -342,46 +343,6 @@ class Stack:
 
         generator = self.registry.get(request.generator)
         return replace(request, parameters=checked_parameters(request.parameters, generator, request.asset_type))
-
-
-class OnFirstUse:
-    """A provider that is built when it is first asked."""
-
-    def __init__(self, name: str, step: Step, build: Callable[[], AssetProvider]) -> None:
-        """Be called `name`, serve `step`, and `build` later."""
-        self._name = name
-        self._step = step
-        self._build = build
-
-    @cached_property
-    def _provider(self) -> AssetProvider:
-        return self._build()
-
-    @property
-    def name(self) -> str:
-        """The name it was given, known before it is built."""
-        return self._name
-
-    @property
-    def step(self) -> Step:
-        """The step it was given, known before it is built."""
-        return self._step
-
-    async def get_asset(self, asset_id: str) -> Asset | None:
-        """What the provider says."""
-        return await self._provider.get_asset(asset_id)
-
-    async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
-        """What the provider says."""
-        return await self._provider.find_asset(request, key)
-
-    async def availability(self, request: AssetRequest, key: str) -> Availability:
-        """What the provider says."""
-        return await self._provider.availability(request, key)
-
-    async def has_asset(self, asset_id: str) -> Availability:
-        """What the provider says."""
-        return await self._provider.has_asset(asset_id)
 
 
 def _tell_nobody(_: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from assetctl.keys import request_key
 from assetctl.models import Asset, AssetRequest, AssetType, Availability, Origin, Source, Would
 from assetctl.providers.base import AssetProvider, Step
+from assetctl.providers.first_use import OnFirstUse
 from assetctl.providers.intake import Facts
-from assetctl.wiring import OnFirstUse
 from fakes import House, film
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, shared_options, takes
 from assetctl.documents import timestamp
 from assetctl.errors import AssetUnavailable
-from assetctl.units import human_size
+from assetctl.units import counted, human_size
 
 if TYPE_CHECKING:
     from assetctl.cache.undoing import UndoReport
@@ -59,4 +59,4 @@ def _print(report: UndoReport, printer: Printer) -> None:
         printer.line(key if printer.quiet else key[:SHOWN_KEY])
     printer.note(f"brought back {entries(len(report.restored))}, {human_size(report.size_bytes)}")
     if report.overwritten:
-        printer.note(f"{entries(len(report.overwritten))} have a newer answer, which stays")
+        printer.note(f"{counted(len(report.overwritten), 'entry has', 'entries have')} a newer answer, which stays")

@@ -13,8 +13,10 @@ from cache_samples import NOW, StillClock, bytes_of, draft, key_of, paid, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assetctl.cache.candidates import Candidate
+from assetctl.cache.candidates import Candidate, in_order
+from assetctl.cache.entries import complete
 from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index import put as add_row
 from assetctl.cache.pruning import SIDECAR_BYTES, Limits, Ranked, Reason, Use, choose, excess_bytes
 from assetctl.cache.store import AssetCache
 from assetctl.models import AssetRequest, Origin, Source
@@ -359,3 +361,51 @@ def test_a_cache_is_within_its_limit_after_a_store_unless_only_what_is_kept_for_
 
     with tempfile.TemporaryDirectory() as folder:
         anyio.run(check, Path(folder) / "cache")
+
+
+@pytest.mark.anyio
+async def test_many_thousand_come_in_order_a_page_at_a_time(tmp_path: Path, clock: StillClock):
+    async with AssetCache(tmp_path / "cache", clock=clock) as cache:
+        drafts = [draft(str(number), library=None) if number % 2 else draft(str(number)) for number in range(4500)]
+        entries = [
+            complete(one, sha256=key_of(one.asset_id), size_bytes=10, created_at=NOW + timedelta(seconds=number % 1000))
+            for number, one in enumerate(drafts)
+        ]
+        await cache.work(lambda _, index: index.exclusively(lambda run: [add_row(run, entry) for entry in entries]))
+        found = await cache.work(lambda _, index: list(in_order(index.read, NOW, NEVER_S)))
+        ranks = [(one.candidate.costly, one.reason) for one in found]
+        assert ranks == [(False, Reason.SPACE)] * 2250 + [(True, Reason.SPACE)] * 2250
+        assert len({one.candidate.key for one in found}) == 4500
+        used = {entry.key: entry.last_used_at for entry in entries}
+        for half in (found[:2250], found[2250:]):
+            times = [used[one.candidate.key] for one in half]
+            assert times == sorted(times)
+
+
+@pytest.mark.anyio
+async def test_what_a_damaged_document_hides_is_unknown_and_never_free(tmp_path: Path, clock: StillClock):
+    async with AssetCache(tmp_path / "cache", clock=clock) as cache:
+        await put(cache, paid("p", generation_time_ms=2000), b"p")
+        await put(cache, paid("q", generation_time_ms=3000), b"q")
+        damage = "UPDATE documents SET document = '{' WHERE id = (SELECT id FROM entries WHERE key = ?)"
+        await cache.work(lambda _, index: index.exclusively(lambda run: run(damage, (key_of("q"),))))
+        price = (await cache.plan_clear(EntryFilter(), include_paid=True)).price
+        assert (price.unknown_costs, price.unknown_times, price.generation_s) == (1, 1, 2.0)
+
+
+@pytest.mark.anyio
+async def test_what_was_put_away_as_damaged_counts_and_goes_when_room_is_needed(tmp_path: Path, clock: StillClock):
+    root = tmp_path / "cache"
+    await fill(root, clock, draft("a"), draft("b"))
+    async with AssetCache(root, clock=clock) as cache:
+        entry = await cache.lookup(key_of("a"))
+        assert entry is not None
+        path = (await cache.whereabouts(entry)).path
+        path.chmod(0o600)
+        path.write_bytes(b"x" * SIZE)
+        assert await cache.verified(entry) is None
+        plan = await cache.shrink(lambda shrinking, now: shrinking.plan_prune(limits(ONE), now))
+        assert (plan.use.stray_bytes, len(plan.put_away), plan.deletion.entries) == (SIZE, 1, ())
+        assert (await cache.shrink(lambda shrinking, now: shrinking.prune(plan, now, keep=True))).freed_bytes == SIZE
+        assert await stored(cache) == "b"
+        assert await cache.lost(key_of("a")) is not None, "what is remembered of it stays"

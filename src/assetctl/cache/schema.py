@@ -76,14 +76,14 @@ INSERT INTO sums (dimension, value, entries, size_bytes, paid, pinned) VALUES {v
 
 
 def _discounted(row: str) -> str:
-    where = " OR ".join(
-        f"(dimension = '{dimension}' AND value = {_value(row, column)})" for dimension, column in _SPLIT
-    )
+    # A statement for each: one that picks all of them with OR takes twice the time, and ten thousand may go at once.
+    lower = f"""UPDATE sums SET entries = entries - 1, size_bytes = size_bytes - {row}.size_bytes,
+ paid = paid - {row}.paid, pinned = pinned - {row}.pinned"""  # noqa: S608 - names above
+    where = [f"WHERE dimension = '{dimension}' AND value = {_value(row, column)}" for dimension, column in _SPLIT]
+    sums = "\n".join(f"{lower} {one};\nDELETE FROM sums {one} AND entries < 1;" for one in where)
     return f"""UPDATE blobs SET uses = uses - 1 WHERE blob = {row}.blob;
 DELETE FROM blobs WHERE blob = {row}.blob AND uses < 1;
-UPDATE sums SET entries = entries - 1, size_bytes = size_bytes - {row}.size_bytes, paid = paid - {row}.paid,
- pinned = pinned - {row}.pinned WHERE {where};
-DELETE FROM sums WHERE entries < 1 AND ({where});"""  # noqa: S608 - names above
+{sums}"""  # noqa: S608 - as above
 
 
 def _recounted() -> str:

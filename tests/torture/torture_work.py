@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CRASHED = 77
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 _NAMES = 12
 
 

@@ -82,8 +82,11 @@ class _Undoing:
         sidecars = [name for name in self._batch.names() if SIDECAR.fullmatch(name)]
         for start in range(0, len(sidecars), _AT_ONCE):
             some = sidecars[start : start + _AT_ONCE]
-            for name in self._index.exclusively(lambda run, some=some: self._restored(run, some)):
+            back = self._index.exclusively(lambda run, some=some: self._restored(run, some))
+            for name in back:
                 self._trash.give_back(self._batch, name, self._blobs.home(name))
+            # What is said to be back must be found again though the index be lost.
+            self._sync(back)
         return UndoReport(
             command=self._batch.command,
             made_at=moment(self._batch.made_ms),
@@ -104,10 +107,13 @@ class _Undoing:
             self._fates[name.split(".")[1]] = fate
             if fate is _Fate.RESTORED:
                 back.append(name)
-        for shard in {self._blobs.home(name).parent for name in back}:
-            # The rows will be on the disk: their bytes must be there before, where the rows say.
-            filesystem.sync_folder(shard, step=self._blobs.step)
+        # The rows will be on the disk: their bytes must be there before, where the rows say.
+        self._sync(back)
         return back
+
+    def _sync(self, names: Sequence[str]) -> None:
+        for shard in {self._blobs.home(name).parent for name in names}:
+            filesystem.sync_folder(shard, step=self._blobs.step)
 
     def _fate(self, run: Run, name: str) -> _Fate:
         entry = self._blobs.entry_at(self._batch.path, name)

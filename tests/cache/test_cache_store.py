@@ -387,7 +387,7 @@ def test_entry_states_which_bytes_it_has():
     assert entry.blob == "ab" * 32 + ".mp4"
 
 
-async def test_paid_bytes_outlive_the_answer_that_replaces_them(cache: AssetCache, root: Path, clock: StillClock):
+async def test_paid_bytes_outlive_the_answer_that_replaces_them(cache: AssetCache, clock: StillClock):
     bought = await put(cache, paid("confess"), b"bought film")
     await put(cache, draft("confess"), b"film from the library")
     clock.moment += timedelta(days=2)

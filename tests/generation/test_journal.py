@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -346,3 +347,14 @@ async def count(path: Path) -> int:
     (rows,) = connection.execute("SELECT count(*) FROM orders").fetchone()
     connection.close()
     return rows
+
+
+async def test_journal_that_is_only_busy_is_not_called_damaged(tmp_path: Path):
+    journal = Journal(tmp_path / "journal.sqlite3", clock=FakeClock(), busy_timeout_s=0.05)
+    await journal.intend("a" * 64, "shop", AssetRequest(scene_id="romance_5"))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError) as caught:
+            await journal.intend("b" * 64, "shop", AssetRequest(scene_id="romance_6"))
+    assert "ask again" in (caught.value.hint or "")
+    assert "move it aside" not in (caught.value.hint or "")

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from assetctl.clock import SystemClock
-from assetctl.errors import CacheError, JobFailed, OutcomeUnknown, ServiceUnreachable, SpendRefused
+from assetctl.errors import CacheError, JobFailed, JournalError, OutcomeUnknown, ServiceUnreachable, SpendRefused
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.ordering import LOCK_LIMIT_S
 from assetctl.generation.orders import OrderState
@@ -236,3 +236,46 @@ async def test_order_whose_price_cannot_be_told_is_refused_and_frees_its_key(hou
     assert shop.submissions == 0
     shop.estimate = estimate  # type: ignore[method-assign]
     assert (await place(house, shop)).state is OrderState.ACCEPTED
+
+
+async def test_limit_holds_for_orders_at_the_same_time(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=1)
+    refused: list[SpendRefused] = []
+
+    async def one(key: str) -> None:
+        try:
+            await place(house, shop, key)
+        except SpendRefused as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(one, f"{number:064x}")
+    assert (shop.charges, len(refused)) == (1, 7)
+
+
+async def test_refused_order_gives_its_place_under_the_limit_back(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=1)
+    shop.submits = "refuse"
+    with pytest.raises(JobFailed):
+        await place(house, shop)
+    shop.submits = "accept"
+    assert (await place(house, shop)).state is OrderState.ACCEPTED
+
+
+async def test_job_whose_id_cannot_be_written_down_is_named_and_adopted_later(house: House, shop: Shop):
+    advance = house.journal.advance
+
+    async def failing(order: Order, state: OrderState, **facts: object) -> Order:
+        if state is OrderState.ACCEPTED:
+            raise JournalError("the journal is in use")
+        return await advance(order, state, **facts)  # type: ignore[arg-type]
+
+    house.journal.advance = failing  # type: ignore[method-assign, assignment]
+    with pytest.raises(OutcomeUnknown) as caught:
+        await place(house, shop)
+    house.journal.advance = advance  # type: ignore[method-assign]
+    assert caught.value.job_id is not None
+    assert "jobs reconcile" in (caught.value.hint or "")
+    assert (await place(house, shop)).job_id == caught.value.job_id
+    assert shop.charges == 1

@@ -280,3 +280,66 @@ async def test_file_is_stored_whatever_it_is_called(
     shop.instead = GeneratedFile("x", path=file)
     entry = await house.follower.bring_home(shop, order, 60)
     assert entry.suffix == suffix
+
+
+async def test_resuming_an_order_that_somebody_closed_gives_its_file_and_orders_nothing(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    first = await house.follower.bring_home(shop, order, 60)
+    assert await house.follower.resume(shop, order, 60) == first
+    assert (shop.submissions, len(await house.journal.orders(open_only=False))) == (1, 1)
+
+
+async def test_resuming_an_order_that_was_never_sent_orders_nothing_and_frees_its_key(house: House, shop: Shop):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    with pytest.raises(JobFailed, match="never arrived"):
+        await house.follower.resume(shop, intended, 60)
+    assert shop.submissions == 0
+    assert await state_of(house, intended) is OrderState.REFUSED
+
+
+async def test_job_that_the_shop_forgot_holds_its_key_until_the_user_gives_it_up(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    shop.forgets = True
+    with pytest.raises(JobError) as caught:
+        await house.follower.bring_home(shop, order, 60)
+    assert f"assetctl jobs cancel {order.order_id} --forget" in (caught.value.hint or "")
+    assert await state_of(house, order) is OrderState.ACCEPTED
+    await house.follower.forget(order)
+    assert await house.journal.open_order(KEY) is None
+
+
+async def test_free_job_that_the_generator_forgot_is_given_up_at_once(house: House, shop: Shop):
+    shop.is_paid = False
+    order = await ordered(house, shop)
+    shop.forgets = True
+    with pytest.raises(JobError):
+        await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.FAILED
+
+
+async def test_file_that_was_stored_before_a_kill_is_not_fetched_again(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    entry = await house.follower.bring_home(shop, order, 60)
+    downloaded = await house.journal.advance(order, OrderState.DOWNLOADED, digest=entry.sha256)
+    shop.trouble = JobError("the link has expired")
+    assert await house.follower.bring_home(shop, downloaded, 60) == entry
+    assert await state_of(house, order) is OrderState.CLOSED
+
+
+async def test_trouble_in_tidying_up_does_not_cost_the_asset(house: House, shop: Wrapped):
+    async def untidy(job_id: str) -> None:
+        del job_id
+        raise ServiceUnreachable("the shop is closed")
+
+    shop.discard = untidy  # type: ignore[method-assign]
+    order = await ordered(house, shop)
+    assert (await house.follower.bring_home(shop, order, 60)).key == KEY
+    assert await state_of(house, order) is OrderState.CLOSED
+
+
+async def test_cancelling_what_was_collected_meanwhile_changes_nothing(house: House, shop: Shop):
+    order = await ordered(house, shop)
+    await house.follower.bring_home(shop, order, 60)
+    shop.ends = JobState.CANCELLED
+    await house.follower.cancel(shop, order)
+    assert await state_of(house, order) is OrderState.CLOSED

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from assetctl import filesystem, locks
 from assetctl.documents import request_document, timestamp
-from assetctl.errors import JournalError
+from assetctl.errors import JournalError, StorageFull
 from assetctl.eventloop import in_thread
 from assetctl.generation.orders import COLUMNS, OPEN, Order, OrderState, cost_text, order_from_row
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _FORMAT: Final = 1
 _BUSY_TIMEOUT_S: Final = 10.0
+_PRIMARY_CODE: Final = 0xFF  # SQLite's extended codes carry the primary one in their low byte
 _RESTORE: Final = "nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself"
 
 
@@ -247,11 +248,20 @@ class Journal:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise JournalError(
-                f"the journal `{self._path}` can't be used",
-                why=str(error),
-                hint=_RESTORE,
-            ) from error
+            raise _trouble(self._path, error) from error
+
+
+def _trouble(path: Path, error: sqlite3.DatabaseError) -> JournalError | StorageFull:
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull(f"no room to write the journal `{path}`", why=str(error), hint="make room, then ask again")
+    hint = {
+        sqlite3.SQLITE_BUSY: "another process is writing to it; ask again in a moment",
+        sqlite3.SQLITE_LOCKED: "another process is writing to it; ask again in a moment",
+        sqlite3.SQLITE_READONLY: "make it and its folder writable, then ask again",
+        sqlite3.SQLITE_IOERR: "the disk doesn't answer; nothing in the journal was changed",
+    }.get(code, _RESTORE)
+    return JournalError(f"the journal `{path}` can't be used", why=str(error), hint=hint)
 
 
 def _orders(connection: sqlite3.Connection, clause: str, values: tuple[str, ...]) -> list[Order]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl import eventloop, filesystem, locks
-from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, ServiceError, SpendRefused
+from assetctl.errors import (
+    AssetctlError,
+    CacheError,
+    JobFailed,
+    JournalError,
+    OutcomeUnknown,
+    ServiceError,
+    SpendRefused,
+)
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
@@ -79,11 +87,12 @@ class OrderDesk:
         """
         order = await self._journal.open_order(key)
         if order is None:
-            self._check_limit()
+            self._reserve()
             order, _ = await self._journal.intend(key, generator.name, request)
             return await self._send(generator, order)
         match order.state:
             case OrderState.INTENDED:
+                self._reserve()
                 return await self._send(generator, order)
             case OrderState.SENT | OrderState.UNKNOWN:
                 return await self.settle(generator, order)
@@ -91,20 +100,51 @@ class OrderDesk:
                 self._events.publish(JobAdopted(key, generator.name, order.job_id or ""))
                 return order
 
+    async def adopt(self, generator: Generator, order: Order) -> Order:
+        """The open `order` with its job id durable; nothing is ever sent, and what never arrived is given up.
+
+        The caller holds `exclusively(order.key)`.
+
+        Raises:
+            JobFailed: it was never sent, or never arrived; it cost nothing and frees its key.
+            OutcomeUnknown: it was sent and cannot be settled yet.
+            JournalError: the journal can't be read or written.
+        """
+        if order.state in (OrderState.SENT, OrderState.UNKNOWN):
+            found = await self._found(generator, order)
+            if found is not None:
+                return found
+        elif order.state is not OrderState.INTENDED:
+            self._events.publish(JobAdopted(order.key, generator.name, order.job_id or ""))
+            return order
+        await self._journal.advance(order, OrderState.REFUSED, detail="it never arrived")
+        raise JobFailed(
+            f"the order `{order.order_id}` never arrived at `{generator.name}`",
+            why="whoever placed it ended before",
+            hint="it cost nothing; ask for the asset again",
+        )
+
     async def settle(self, generator: Generator, order: Order) -> Order:
         """`order`, sent without a known answer, as accepted with its job, or sent now that it surely never arrived.
 
         Raises:
             OutcomeUnknown: the generator can't tell; the order stays as it is and is not sent again.
-            JobError, ServiceError: as `place`.
+            JobError, ServiceError, SpendRefused: as `place`.
         """
+        found = await self._found(generator, order)
+        if found is not None:
+            return found
+        self._reserve()
+        return await self._send(generator, order)
+
+    async def _found(self, generator: Generator, order: Order) -> Order | None:
         try:
             job_id = await generator.find(order.order_id)
         except (OutcomeUnknown, ServiceError) as error:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error
         if job_id is None:
-            return await self._send(generator, order)
+            return None
         self._events.publish(JobAdopted(order.key, generator.name, job_id))
         return await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
 
@@ -114,6 +154,7 @@ class OrderDesk:
             estimate = await generator.estimate(wanted)
         except AssetctlError as error:
             # Nothing was sent: the key must not stay occupied by an order that cannot be made.
+            self._placed -= 1
             await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
             raise
         order = await self._journal.advance(order, OrderState.SENT)
@@ -124,22 +165,35 @@ class OrderDesk:
             raise _unknown(generator, order, error) from error
         except (JobFailed, ServiceError) as error:
             # By the Generator's promise these come before acceptance: the key is free for a new order.
+            self._placed -= 1
             await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
             raise
-        self._placed += 1
-        with eventloop.shield():
-            # Whoever leaves now has bought something: its id must be kept first.
-            accepted = await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+        accepted = await self._accepted(generator, order, job_id)
         self._events.publish(JobSubmitted(order.key, generator.name, job_id, estimate))
         return accepted
 
-    def _check_limit(self) -> None:
+    async def _accepted(self, generator: Generator, order: Order, job_id: str) -> Order:
+        try:
+            with eventloop.shield():
+                # Whoever leaves now has bought something: its id must be kept first.
+                return await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+        except (JournalError, CacheError) as error:
+            raise OutcomeUnknown(
+                f"`{generator.name}` accepted the job `{job_id}`, but that could not be written down",
+                why=error.what if error.why is None else f"{error.what}: {error.why}",
+                hint="keep the journal as it is; once it can be written: assetctl jobs reconcile",
+                job_id=job_id,
+            ) from error
+
+    def _reserve(self) -> None:
+        """One more order counts against the limit, from before its first await until it is refused."""
         if self._max_orders is not None and self._placed >= self._max_orders:
             raise SpendRefused(
                 "the limit of new generations is reached",
                 why=f"`budget.max_generations_per_run` is {self._max_orders}",
                 hint="raise it in the settings, or ask with `--no-generate`",
             )
+        self._placed += 1
 
 
 def _unknown(generator: Generator, order: Order, error: Exception) -> OutcomeUnknown:

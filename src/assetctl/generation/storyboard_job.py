@@ -87,7 +87,7 @@ class Job:
     @property
     def exists(self) -> bool:
         """Whether there is such a job."""
-        return (self.folder / "order.json").exists()
+        return _is_there(self.folder / "order.json")
 
     def order(self) -> tuple[AssetRequest, str]:
         """The request to render for, and its key.
@@ -158,22 +158,24 @@ class Job:
 
     def is_cancel_wanted(self) -> bool:
         """Whether somebody asked it to stop."""
-        return self._cancel.exists()
+        return _is_there(self._cancel)
 
     def last_words(self) -> str:
         """The end of what its renderers said when they died, on one safe line; "" when they said nothing."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - _LOG_TAIL_BYTES))
-                text = file.read(_LOG_TAIL_BYTES).decode(errors="replace").strip()
-        except FileNotFoundError:
-            return ""
+        with filesystem.translated(self.log):
+            try:
+                with self.log.open("rb") as file:
+                    file.seek(max(0, self.log.stat().st_size - _LOG_TAIL_BYTES))
+                    text = file.read(_LOG_TAIL_BYTES).decode(errors="replace").strip()
+            except FileNotFoundError:
+                return ""
         return safe(text[-_REASON_LENGTH:])
 
     def _read(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
         try:
-            document: Any = json.loads((self.folder / name).read_bytes())
-        except (FileNotFoundError, ValueError):
+            document: Any = json.loads(_content(path))
+        except ValueError:
             return {}
         return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
 
@@ -185,3 +187,16 @@ class Job:
         filesystem.publish(temporary, self.folder / name)
         if durably:
             filesystem.sync_folder(self.folder)
+
+
+def _is_there(path: Path) -> bool:
+    with filesystem.translated(path):
+        return path.exists()
+
+
+def _content(path: Path) -> bytes:
+    with filesystem.translated(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""

@@ -39,7 +39,8 @@ def launch(job: Job, *, ready_within_s: float = _READY_WITHIN_S) -> None:
     command = [sys.executable, "-I", "-c", _BOOT, places, str(job.folder.absolute())]
     with filesystem.translated(job.log):
         job.log.touch(mode=0o600)
-    with job.log.open("ab") as log:
+        log = job.log.open("ab")
+    with log:
         process = _started(command, log, job.folder.parent)
     _await_ready(process, ready_within_s)
 

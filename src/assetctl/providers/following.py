@@ -6,9 +6,10 @@ follower that dies leaves the rest to the next one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending
+from assetctl.errors import AssetctlError, IntegrityError, JobCancelled, JobError, JobFailed, JobPending
 from assetctl.events import JobEnded, JobProgressed
 from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.orders import OrderState
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from assetctl.generation.orders import Order
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
+
+_log = logging.getLogger(__name__)
 
 _SUCCEEDED = JobStatus(JobState.SUCCEEDED)
 
@@ -70,6 +73,20 @@ class JobFollower:
         async with self._desk.exclusively(order.key):
             return await self._collect(generator, order)
 
+    async def resume(self, generator: Generator, order: Order, max_wait_s: float) -> CacheEntry:
+        """As `bring_home` for an order that may be at any state; nothing is ever ordered.
+
+        Raises:
+            JobFailed: it ended without a file, or was never sent; it frees its key.
+            OutcomeUnknown: it was sent and the generator can't tell what became of it.
+            JobPending, JobCancelled, IntegrityError, ServiceError: as `bring_home`.
+        """
+        async with self._desk.exclusively(order.key):
+            current = await self._journal.get(order.order_id) or order
+            if current.is_open:
+                current = await self._desk.adopt(generator, current)
+        return await self.bring_home(generator, current, max_wait_s)
+
     async def fetch_again(self, generator: Generator, order: Order) -> CacheEntry:
         """The entry of a closed order whose file was paid for and is no longer in the cache; nothing is bought.
 
@@ -89,8 +106,13 @@ class JobFollower:
         """
         status = await generator.cancel(order.job_id or "")
         if status.state in (JobState.CANCELLED, JobState.FAILED):
-            await self._end(order, status)
+            await self._end(generator, order, status)
         return status
+
+    async def forget(self, order: Order) -> None:
+        """`order` is given up on the user's word: its key is free, whatever its job may have cost is not looked for."""
+        async with self._desk.exclusively(order.key):
+            await self._journal.advance(order, OrderState.ABANDONED, detail="given up by the user")
 
     async def _wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
         job_id = order.job_id or ""
@@ -117,23 +139,41 @@ class JobFollower:
             )
         self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
         if status.state is not JobState.SUCCEEDED:
-            await self._end(order, status)
+            await self._end(generator, order, status)
             raise _ended_badly(generator, job_id, status)
 
     async def _look(self, generator: Generator, order: Order, job_id: str) -> JobStatus:
         try:
             return await generator.status(job_id)
-        except JobError:
+        except JobError as error:
             # Somebody else may have collected the job and let the generator forget it while we slept.
             current = await self._journal.get(order.order_id)
             if current is not None and current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
                 return _SUCCEEDED
+            await self._gone(generator, order, error)
             raise
 
-    async def _end(self, order: Order, status: JobStatus) -> None:
+    async def _gone(self, generator: Generator, order: Order, error: JobError) -> None:
+        """A job that its generator doesn't know any more must not hold its key for ever.
+
+        What may have been paid for is given up only on the user's word.
+        """
+        if generator.is_paid:
+            error.hint = f"assetctl jobs cancel {order.order_id} --forget gives it up, so that it can be ordered anew"
+        else:
+            await self._journal.advance(order, OrderState.FAILED, detail=error.what)
+            error.hint = "ask again: the order was given up, it cost nothing"
+
+    async def _end(self, generator: Generator, order: Order, status: JobStatus) -> None:
         cancelled = status.state is JobState.CANCELLED
         state = OrderState.CANCELLED if cancelled else OrderState.FAILED
-        await self._journal.advance(order, state, detail=status.message)
+        async with self._desk.exclusively(order.key):
+            current = await self._journal.get(order.order_id) or order
+            if current.state is not OrderState.ACCEPTED:
+                return
+            await self._journal.advance(current, state, detail=status.message)
+            if not generator.is_paid:
+                await self._discard(generator, current)
 
     async def _collect(self, generator: Generator, order: Order) -> CacheEntry:
         """The entry, with the order's lock held."""
@@ -145,19 +185,35 @@ class JobFollower:
                 return entry
         if not current.is_open:
             raise _ended_meanwhile(current)
-        file = await generator.result(current.job_id or "")
+        entry = await self._stored_already(current)
+        if entry is None:
+            entry = await self._fetched(generator, current)
+        current = await self._journal.advance(current, OrderState.PUBLISHED, digest=entry.sha256)
+        await self.close(generator, current)
+        return entry
+
+    async def _stored_already(self, order: Order) -> CacheEntry | None:
+        """What a follower that was killed before it could say so has stored for `order`."""
+        if order.digest is None:
+            return None
+        entry = await self._cache.lookup(order.key)
+        return entry if entry is not None and entry.sha256 == order.digest else None
+
+    async def _fetched(self, generator: Generator, current: Order) -> CacheEntry:
+        try:
+            file = await generator.result(current.job_id or "")
+        except JobError as error:
+            await self._gone(generator, current, error)
+            raise
         current = await self._journal.advance(current, OrderState.READY, cost=file.cost)
         try:
-            entry = await self._fetch(generator, current, file)
+            return await self._fetch(generator, current, file)
         except IntegrityError as error:
             if not generator.is_paid:
                 # A broken file that cost nothing is thrown away, so that asking again makes a new one.
                 await self._journal.advance(current, OrderState.FAILED, detail=error.what)
-                await generator.discard(current.job_id or "")
+                await self._discard(generator, current)
             raise
-        current = await self._journal.advance(current, OrderState.PUBLISHED, digest=entry.sha256)
-        await self.close(generator, current)
-        return entry
 
     async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
         if file.path is None:
@@ -195,13 +251,17 @@ class JobFollower:
         """What the generator kept of a published job is gone, and its key is free for another order.
 
         The caller holds the desk's lock of the order's key.
-
-        Raises:
-            ServiceError: the generator could not be asked.
         """
         if order.state is not OrderState.CLOSED:
-            await generator.discard(order.job_id or "")
+            await self._discard(generator, order)
             await self._journal.advance(order, OrderState.CLOSED)
+
+    async def _discard(self, generator: Generator, order: Order) -> None:
+        try:
+            await generator.discard(order.job_id or "")
+        except AssetctlError as error:
+            # The asset is stored; what the generator keeps of it costs room and nothing else.
+            _log.info("the generator `%s` kept a job it should forget: %s", generator.name, error.what)
 
 
 def _ended_meanwhile(order: Order) -> JobError:

@@ -10,7 +10,8 @@ from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.documents import cost_document, request_document, timestamp
-from assetctl.errors import AssetctlError, InvalidRequest
+from assetctl.errors import AssetctlError, InvalidRequest, JobPending
+from assetctl.generation.base import JobState
 from assetctl.generation.orders import OrderState
 from assetctl.providers.intake import path_of
 from assetctl.units import human_age
@@ -104,14 +105,26 @@ def reconcile(as_json: Json = False, *, state: CliState) -> int:
 
 @app.command("cancel", epilog="Example: assetctl jobs cancel sb-0123456789abcdef01234567")
 @takes(state=shared_options)
-def cancel(job: JobId, as_json: Json = False, *, state: CliState) -> int:
-    """Ask the generator to stop a job, and say what became of it."""
+def cancel(
+    job: JobId,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Give the order up without asking its generator; it may have been paid.")
+    ] = False,
+    as_json: Json = False,
+    *,
+    state: CliState,
+) -> int:
+    """Ask the generator to stop a job, and say what became of it. Exit code 4 when it goes on."""
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> tuple[Order, str]:
         order = await _order(stack, job)
+        if forget and order.is_open:
+            await stack.follower.forget(order)
+            return order, OrderState.ABANDONED
         if not order.is_open or order.job_id is None:
-            raise InvalidRequest(f"the job `{job}` can't be cancelled", why=f"it is {order.state}")
+            hint = f"assetctl jobs cancel {job} --forget gives the order up" if order.is_open else "assetctl jobs ls"
+            raise InvalidRequest(f"the job `{job}` can't be cancelled", why=f"it is {order.state}", hint=hint)
         status = await stack.follower.cancel(stack.registry.get(order.generator), order)
         return order, status.state
 
@@ -119,8 +132,10 @@ def cancel(job: JobId, as_json: Json = False, *, state: CliState) -> int:
     if as_json:
         printer.document({"job_id": order.job_id, "state": became})
     else:
-        printer.line(f"{order.job_id}: {became}")
-    return 0
+        printer.line(f"{order.job_id or order.order_id}: {became}")
+        if became == JobState.SUCCEEDED:
+            printer.note(f"it was finished before; collect it: assetctl jobs resume {job}")
+    return JobPending.exit_code if became in (JobState.QUEUED, JobState.RUNNING) else 0
 
 
 async def _order(stack: Stack, name: str) -> Order:
@@ -134,8 +149,11 @@ def _each(state: CliState, job: str | None, *, as_json: bool, states: set[OrderS
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> int:
-        found = [await _order(stack, job)] if job else await stack.journal.orders(open_only=True)
-        chosen = [order for order in found if order.is_open and (states is None or order.state in states)]
+        if job:
+            # Named, it is answered also when it is done: with its path, or with why there is none.
+            return await _collected(stack, await _order(stack, job), printer)
+        found = await stack.journal.orders(open_only=True)
+        chosen = [order for order in found if states is None or order.state in states]
         exit_code = 0
         for order in chosen:
             exit_code = await _collected(stack, order, printer) or exit_code
@@ -150,15 +168,13 @@ async def _collected(stack: Stack, order: Order, printer: Printer) -> int:
     """0 after one order was brought home and told, else the exit code of the error that was told."""
     try:
         generator = stack.registry.get(order.generator)
-        async with stack.desk.exclusively(order.key):
-            placed = await stack.desk.place(generator, order.key, order.request)
-        entry = await stack.follower.bring_home(generator, placed, stack.settings.generation.max_wait_s)
+        entry = await stack.follower.resume(generator, order, stack.settings.generation.max_wait_s)
         path = await path_of(stack.cache, entry)
     except AssetctlError as error:
         printer.error(error)
         return error.exit_code
     if printer.as_json:
-        printer.document({"job_id": placed.job_id, "key": entry.key, "path": str(path)}, indent=None)
+        printer.document({"job_id": entry.origin.job_id, "key": entry.key, "path": str(path)}, indent=None)
     else:
         printer.path(path)
     return 0

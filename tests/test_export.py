@@ -147,3 +147,8 @@ def test_name_never_leaves_its_folder(asset: Asset):
     name = export_name(replace(asset, request=AssetRequest(scene_id="../../etc", choice_id="a/../b")))
     assert "/" not in name
     assert not name.startswith(".")
+
+
+async def test_name_too_long_for_the_file_system_is_our_error(asset: Asset, tmp_path: Path):
+    with pytest.raises(StorageUnusable):
+        await export(asset, str(tmp_path / ("x" * 300)))

@@ -292,3 +292,12 @@ def test_temporary_that_its_writer_took_away_meanwhile_is_no_stray(tmp_path: Pat
         entry = next(file for file in found if file.name == "unknown")
     (tmp_path / "unknown").unlink()
     assert not temporaries._is_stray(entry, now())
+
+
+def test_source_that_cannot_be_read_is_named_and_not_the_target(tmp_path: Path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    with pytest.raises(CacheError) as caught:
+        filesystem.copy(source, target)
+    assert str(source) in caught.value.what
+    assert not target.exists()

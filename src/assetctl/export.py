@@ -33,8 +33,9 @@ async def export(asset: Asset, target: str) -> Path:
 
 
 def _export(asset: Asset, target: str) -> Path:
-    path = Path(target).absolute()
-    final = path / export_name(asset) if path.is_dir() or target.endswith(_SEPARATORS) else path
+    with filesystem.translated(Path(target)):
+        path = Path(target).absolute()
+        final = path / export_name(asset) if path.is_dir() or target.endswith(_SEPARATORS) else path
     with filesystem.translated(final, needed_bytes=asset.size_bytes):
         final.parent.mkdir(parents=True, exist_ok=True)
     partial = filesystem.temporary_path(final.parent, final.suffix)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.trouble import translated
@@ -76,17 +76,22 @@ def copy(source: Path, target: Path, *, step: Step = no_step) -> None:
     Raises:
         CacheError: it could not be copied (see `translated`).
     """
-    with translated(target), source.open("rb") as reader:
+    with translated(source), source.open("rb") as reader, translated(target):
         descriptor = create(target, step=step)
         try:
             if not _clone(reader.fileno(), descriptor):
-                while data := reader.read(_CHUNK):
+                while data := _chunk(reader, source):
                     _write_all(descriptor, data, target, step)
         except BaseException:
             os.close(descriptor)
             target.unlink(missing_ok=True)
             raise
         os.close(descriptor)
+
+
+def _chunk(reader: BinaryIO, source: Path) -> bytes:
+    with translated(source):
+        return reader.read(_CHUNK)
 
 
 def _clone(source: int, target: int) -> bool:

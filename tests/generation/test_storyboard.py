@@ -318,7 +318,7 @@ async def test_discard_leaves_nothing_and_is_harmless_twice(generator: Storyboar
     await generator.discard(job_id)
     await generator.discard(job_id)
 
-    assert [path.name for path in root.iterdir()] == ["partial"]
+    assert {path.name for path in root.iterdir()} == {"partial", "locks"}
     assert list((root / "partial").iterdir()) == []
     assert await generator.find("one") is None
     with pytest.raises(JobFailed):
@@ -575,3 +575,18 @@ async def test_renderer_has_nothing_of_its_askers_but_the_log(generator: Storybo
     assert os.getsid(pid) != os.getsid(0)
     assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
     assert Path(f"/proc/{pid}/cwd").readlink() == root
+
+
+async def test_job_that_is_collected_after_the_look_at_its_folder_is_gone_and_stays_gone(
+    generator: StoryboardGenerator, root: Path
+) -> None:
+    job_id = await generator.submit(order(), "one")
+    await ended(generator, job_id)
+    seen = Job(root / job_id)
+    await generator.discard(job_id)
+
+    for look in (generator._status, generator._cancelled):
+        with pytest.raises(JobFailed, match="no storyboard job"):
+            look(seen)
+
+    assert not seen.folder.exists()

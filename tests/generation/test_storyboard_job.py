@@ -102,3 +102,12 @@ def test_last_words_are_the_end_of_the_log_made_safe(job: Job) -> None:
 
     assert words.endswith("⏎\\x1b[31mMemoryError\ufffd")
     assert len(words) < 600
+
+
+def test_file_that_cannot_be_read_is_our_error(job: Job) -> None:
+    for name in ("progress.json", "renderer.log"):
+        (job.folder / name).mkdir()
+    with pytest.raises(CacheError):
+        job.progress()
+    with pytest.raises(CacheError):
+        job.last_words()

@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import stat
-import sys
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from assetctl import documents, filesystem, locks
 from assetctl.errors import CacheError, JobCancelled, JobFailed, JobPending, ServiceError
 from assetctl.eventloop import in_thread
 from assetctl.generation.base import GeneratedFile, JobState, JobStatus
+from assetctl.generation.storyboard_drafts import delete_tree, rename_unless_there, sweep
 from assetctl.generation.storyboard_job import Job, Outcome, write_order
 from assetctl.generation.storyboard_launch import launch
 from assetctl.generation.storyboard_order import ASSET_TYPES, SPECS, estimate_of, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, ParameterSpec
@@ -35,6 +35,7 @@ MAX_STARTS: Final = 3
 _JOB_ID: Final = re.compile(r"sb-[0-9a-f]{24}")
 _STOP_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.05
+_KEEP_WITHIN_S: Final = 10.0
 
 
 class StoryboardGenerator:
@@ -92,7 +93,7 @@ class StoryboardGenerator:
             CacheError: its folder cannot be used.
             ServiceError: no process could be started.
         """
-        return await in_thread(self._status, self._job(job_id))
+        return await in_thread(lambda: self._status(self._job(job_id)))
 
     async def cancel(self, job_id: str) -> JobStatus:
         """What became of the job after asking to stop it: final, unless its renderer takes longer than 10 s to stop.
@@ -101,7 +102,7 @@ class StoryboardGenerator:
             JobFailed: there is no such job.
             CacheError: its folder cannot be used.
         """
-        job = self._job(job_id)
+        job = await in_thread(self._job, job_id)
         start_s = self._clock.elapsed_s()
         status = await in_thread(self._cancelled, job)
         while not status.is_final and self._clock.elapsed_s() - start_s < _STOP_WITHIN_S:
@@ -116,7 +117,7 @@ class StoryboardGenerator:
             JobFailed, JobCancelled: there is none.
             JobPending: not yet.
         """
-        return await in_thread(self._result, self._job(job_id), job_id)
+        return await in_thread(lambda: self._result(self._job(job_id), job_id))
 
     async def discard(self, job_id: str) -> None:
         """The job's folder is gone; one that still renders is stopped first. Harmless when called twice.
@@ -125,11 +126,15 @@ class StoryboardGenerator:
             ServiceError: its renderer doesn't stop.
             CacheError: its folder cannot be removed.
         """
-        if not _JOB_ID.fullmatch(job_id) or not (self._root / job_id).exists():
+        if not _JOB_ID.fullmatch(job_id):
             return
-        if Job(self._root / job_id).exists and not (await self.cancel(job_id)).is_final:
-            raise ServiceError("a renderer doesn't stop", hint=f"end its process, then: assetctl jobs cancel {job_id}")
-        await in_thread(self._removed, self._root / job_id)
+        job = Job(self._root / job_id)
+        # Where somebody else discards it meanwhile, there is nothing left to stop.
+        with suppress(JobFailed):
+            if await in_thread(lambda: job.exists) and not (await self.cancel(job_id)).is_final:
+                hint = f"end its process, then: assetctl jobs cancel {job_id}"
+                raise ServiceError("a renderer doesn't stop", hint=hint)
+        await in_thread(self._discarded, job)
 
     def _job(self, job_id: str) -> Job:
         # Checked before it becomes part of a path: ids come back from journals and command lines.
@@ -137,12 +142,20 @@ class StoryboardGenerator:
             job = Job(self._root / job_id)
             if job.exists:
                 return job
-        raise JobFailed(
-            f"there is no storyboard job `{job_id:.80}`",
-            why="it was never ordered on this machine, or its file was collected and it was removed",
-            hint="ask for the asset again",
-            job_id=job_id,
-        )
+        raise _no_such_job(job_id)
+
+    @contextmanager
+    def _kept(self, job: Job) -> Generator[None]:
+        """Within the block nobody takes the folder of `job` away.
+
+        Every lock inside a job's folder is taken in such a block, because taking it would make a folder that is gone.
+        """
+        # A few locks for all jobs, as none is ever removed.
+        path = self._root / "locks" / f"{job.folder.name[3:4]}.lock"
+        with locks.held(path, limit_s=_KEEP_WITHIN_S):
+            if not job.exists:
+                raise _no_such_job(job.folder.name)
+            yield
 
     def _submitted(self, order: GenerationOrder, idempotency_key: str) -> str:
         job_id = _id_for(idempotency_key)
@@ -162,26 +175,30 @@ class StoryboardGenerator:
         """The folder of `job` is there, whole; another process may have been faster."""
         drafts = self._root / "partial"
         filesystem.make_private_folder(drafts)
-        _sweep(drafts)
+        sweep(drafts)
         draft = filesystem.temporary_path(drafts)
         try:
             write_order(draft, order, idempotency_key)
             with filesystem.translated(job.folder):
-                _rename_unless_there(draft, job)
+                rename_unless_there(draft, job)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         filesystem.sync_folder(self._root)
 
     def _status(self, job: Job) -> JobStatus:
         outcome = job.outcome()
-        if outcome is None and not locks.is_held(job.renderer_lock):
+        if outcome is None:
             self._revive(job)
             outcome = job.outcome()
         return job.progress() if outcome is None else _final(outcome)
 
     def _revive(self, job: Job) -> None:
         """A renderer works on `job`, or it has an outcome, or another process sees to that right now."""
-        with locks.try_hold(job.starter_lock) as is_ours:
+        with ExitStack() as held:
+            with self._kept(job):
+                if locks.is_held(job.renderer_lock):
+                    return
+                is_ours = held.enter_context(locks.try_hold(job.starter_lock))
             if is_ours and self._needs_renderer(job):
                 job.count_start()
                 self._start_renderer(job)
@@ -202,7 +219,8 @@ class StoryboardGenerator:
 
     def _cancelled(self, job: Job) -> JobStatus:
         if job.outcome() is None:
-            job.ask_to_cancel()
+            with self._kept(job):
+                job.ask_to_cancel()
         return self._status(job)
 
     def _result(self, job: Job, job_id: str) -> GeneratedFile:
@@ -212,7 +230,7 @@ class StoryboardGenerator:
         if outcome.state is JobState.CANCELLED:
             raise JobCancelled("the storyboard was cancelled", job_id=job_id, hint="ask for the asset again")
         path = job.folder / (outcome.file_name or "")
-        if outcome.state is not JobState.SUCCEEDED or not path.is_file():
+        if outcome.state is not JobState.SUCCEEDED or not _is_file(path):
             why = outcome.message or f"its file `{path}` is gone"
             raise JobFailed("the storyboard has no file", why=why, hint="ask for the asset again", job_id=job_id)
         return GeneratedFile(
@@ -224,6 +242,14 @@ class StoryboardGenerator:
             generation_time_ms=outcome.generation_time_ms,
         )
 
+    def _discarded(self, job: Job) -> None:
+        # A folder without an order is no job; nobody locks anything in it.
+        with suppress(JobFailed), self._kept(job):
+            with locks.held(job.starter_lock, limit_s=_KEEP_WITHIN_S):
+                pass  # nobody is about to start a renderer; let go of, as Windows moves no folder with an open file
+            self._removed(job.folder)
+        self._removed(job.folder)
+
     def _removed(self, folder: Path) -> None:
         """`folder` is gone at once from where jobs are looked for, and then its bytes."""
         drafts = self._root / "partial"
@@ -234,10 +260,24 @@ class StoryboardGenerator:
                 folder.rename(waste)
             except FileNotFoundError:
                 return
-            _delete_tree(waste)
+            delete_tree(waste)
 
     def _now(self) -> str:
         return documents.timestamp(self._clock.now()) or ""
+
+
+def _no_such_job(job_id: str) -> JobFailed:
+    return JobFailed(
+        f"there is no storyboard job `{job_id:.80}`",
+        why="it was never ordered on this machine, or its file was collected and it was removed",
+        hint="ask for the asset again",
+        job_id=job_id,
+    )
+
+
+def _is_file(path: Path) -> bool:
+    with filesystem.translated(path):
+        return path.is_file()
 
 
 def _id_for(idempotency_key: str) -> str:
@@ -246,28 +286,3 @@ def _id_for(idempotency_key: str) -> str:
 
 def _final(outcome: Outcome) -> JobStatus:
     return JobStatus(outcome.state, 1.0 if outcome.state is JobState.SUCCEEDED else None, outcome.message)
-
-
-def _rename_unless_there(draft: Path, job: Job) -> None:
-    try:
-        draft.rename(job.folder)
-    except OSError:
-        # A folder that is not empty is never replaced: the same order came from two sides, and one job is enough.
-        if not job.exists:
-            raise
-
-
-def _delete_tree(folder: Path) -> None:
-    if sys.platform == "win32":  # pragma: no cover - Windows doesn't remove what is read-only
-        for path in folder.rglob("*"):
-            path.chmod(stat.S_IWRITE)
-    shutil.rmtree(folder)
-
-
-def _sweep(drafts: Path) -> None:
-    """The drafts of dead processes are gone; a living one's are left alone."""
-    for draft in drafts.iterdir():
-        writer = filesystem.writer_from_token(draft.name.split(".")[0])
-        if writer is not None and filesystem.is_alive(writer) is False:
-            # Another process may sweep the same one at this moment; what is left goes next time.
-            shutil.rmtree(draft, ignore_errors=True)

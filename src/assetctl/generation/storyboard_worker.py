@@ -43,11 +43,15 @@ def _let_go_of_asker() -> None:
 
 
 def work(job: Job, *, on_locked: Callable[[], None], lock_within_s: float = _LOCK_WITHIN_S) -> None:
-    """`job` has an outcome. `on_locked` is called once its lock is held, which is tried for `lock_within_s`.
+    """`job` has an outcome, if it still is there.
+
+    `on_locked` is called once its lock is held, which is tried for `lock_within_s`.
 
     Raises:
         CacheError: another renderer held the lock all the time, or the outcome could not be written.
     """
+    if not job.exists:
+        return  # it was collected or given up before this process came so far
     with locks.held(job.renderer_lock, limit_s=lock_within_s):
         on_locked()
         if job.outcome() is None:

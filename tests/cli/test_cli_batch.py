@@ -149,3 +149,21 @@ def test_hostile_text_in_a_line_comes_back_escaped(tool: Tool) -> None:
     assert ran.out.isascii()
     assert "\x1b" not in ran.out
     assert answers(ran)[0]["id"] == "\x1b[31m\u202e"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes as here are POSIX")
+def test_a_reader_that_is_gone_while_answers_queue_up_ends_the_batch_quietly(tool: Tool) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = tool.spawn(*BATCH, stdin=subprocess.PIPE, stdout=write)
+    os.close(write)
+    assert process.stdin is not None
+    questions = [{"scene_id": f"s{number}"} for number in range(30)]
+    process.stdin.write(lines({"scene_id": "first", "generator": "slow"}, *questions).encode())
+    process.stdin.flush()
+    # The first answer is held back, and behind it the queue is full.
+    wait_until(lambda: tool.calls("status") and len(tool.orders()) >= 9)
+    tool.release()
+    ran = tool.finish(process)
+    assert (ran.code, ran.out) == (141, "")
+    assert "Traceback" not in ran.err

@@ -76,7 +76,11 @@ async def _read_lines(stack: Stack, given: dict[str, Any], source: BinaryIO, sen
                 continue
             await limiter.acquire()
             answer = _Answer()
-            await send.send(answer)
+            try:
+                await send.send(answer)
+            except anyio.BrokenResourceError:
+                # Nobody prints answers any more; why not is told by who did.
+                return
             tasks.start_soon(_answer_line, stack, given, line, answer, limiter)
 
 

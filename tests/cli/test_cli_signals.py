@@ -16,8 +16,8 @@ from cli_harness import INSTANT, wait_until
 
 from assetctl.cli.running import run
 from assetctl.errors import Interrupted
-from assetctl.events import AssetEventBus, JobEnded, JobSubmitted
-from assetctl.models import Estimate
+from assetctl.events import AssetEventBus, AssetGenerated, JobEnded, JobSubmitted
+from assetctl.models import Asset, AssetType, Estimate, MediaInfo, Origin, Source
 
 if TYPE_CHECKING:
     from cli_harness import Tool
@@ -236,3 +236,20 @@ def test_handlers_are_put_back_and_other_threads_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert results == ["done"]
+
+
+def test_a_job_whose_asset_was_delivered_is_not_named(tool: Tool) -> None:
+    events = AssetEventBus()
+
+    async def work() -> None:
+        events.publish(JobSubmitted("k", "slow", "j1", Estimate()))
+        events.publish(JobEnded("k", "slow", "j1", "succeeded"))
+        events.publish(AssetGenerated("k", asset))
+        signal.raise_signal(signal.SIGINT)
+
+    asset = Asset(
+        "a", tool.work, AssetType.AUDIO, Source.GENERATED, Origin("slow"), "0" * 64, 1, MediaInfo("audio/wav")
+    )
+    with pytest.raises(Interrupted) as caught:
+        run(work, events)
+    assert caught.value.job_id is None

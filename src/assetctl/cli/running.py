@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from assetctl import eventloop
 from assetctl.errors import Interrupted
-from assetctl.events import JobAdopted, JobEnded, JobSubmitted
+from assetctl.events import AssetGenerated, JobAdopted, JobEnded, JobSubmitted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -61,14 +61,22 @@ class _OpenJobs:
     """Remembers the jobs that go on without us."""
 
     def __init__(self) -> None:
-        self.job_ids: list[str] = []
+        self._keys: dict[str, str | None] = {}
+
+    @property
+    def latest(self) -> str | None:
+        """The id of the one that came last; None when there is none."""
+        return next(reversed(self._keys), None)
 
     def __call__(self, event: Event) -> None:
         match event:
             case JobSubmitted() | JobAdopted():
-                self.job_ids.append(event.job_id)
-            case JobEnded() if event.job_id in self.job_ids and event.state != "succeeded":
-                self.job_ids.remove(event.job_id)
+                self._keys[event.job_id] = event.key
+            case JobEnded() if event.state != "succeeded":
+                self._keys.pop(event.job_id, None)
+            case AssetGenerated():
+                # What succeeded is ours to collect until its asset is there.
+                self._keys = {job_id: key for job_id, key in self._keys.items() if key != event.key}
             case _:
                 pass
 
@@ -99,11 +107,11 @@ def _signals() -> Generator[list[int]]:
 
 def _interrupted(number: signal.Signals, jobs: _OpenJobs) -> Interrupted:
     how = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
-    if not jobs.job_ids:
+    if jobs.latest is None:
         return Interrupted(f"{how}; no job is running", signal_number=number)
     return Interrupted(
-        f"{how}; the job `{jobs.job_ids[-1]}` goes on and nothing is lost",
+        f"{how}; the job `{jobs.latest}` goes on and nothing is lost",
         signal_number=number,
-        job_id=jobs.job_ids[-1],
+        job_id=jobs.latest,
         hint="ask again with the same options to collect it, or `assetctl jobs cancel` to stop it",
     )

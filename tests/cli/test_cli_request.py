@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_harness import INSTANT, write_sound
 
+from assetctl.cli.delivery import open_in_player
+
 if TYPE_CHECKING:
     from cli_harness import Tool
 
@@ -319,3 +321,14 @@ def test_a_library_file_that_is_removed_is_no_answer_any_more(tool: Tool) -> Non
     tool(*INSTANT)
     shutil.rmtree(tool.work / "assets")
     assert tool(*INSTANT, "--json").document["source"] == "generated"
+
+
+def test_a_player_that_stays_open_is_not_waited_for(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tool.home / "closed"
+    _fake_opener(tool, monkeypatch, exit_code=0)
+    for program in (tool.home / "bin").iterdir():
+        program.write_text(f'#!/bin/sh\nuntil [ -e "{closed}" ]; do sleep 0.1; done\n')
+    try:
+        open_in_player(tool.work, refuses_within_s=0.1)
+    finally:
+        closed.touch()

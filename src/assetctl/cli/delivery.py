@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
-from assetctl import export
+from assetctl import export, filesystem
 from assetctl.documents import asset_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.events import AssetPlayed
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = 1 << 20
 PLACEHOLDER_EXIT_CODE: Final = 5
+_REFUSES_WITHIN_S: Final = 2.0
 _AFTERWARDS: Final = "What to do with it"
 
 
@@ -103,36 +104,52 @@ async def _put_and_print(asset: Asset, options: DeliveryOptions, printer: Printe
 
 
 def _stream(path: Path, printer: Printer) -> None:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+    # Told apart: what the file refuses, and what stdout does.
+    with filesystem.translated(path):
+        file = path.open("rb")
+    with file:
+        while chunk := _chunk(file, path):
             printer.bytes(chunk)
 
 
-def open_in_player(path: Path) -> None:
-    """The desktop was asked to open `path` in the program that belongs to its type.
+def _chunk(file: BinaryIO, path: Path) -> bytes:
+    with filesystem.translated(path):
+        return file.read(_CHUNK_BYTES)
+
+
+def open_in_player(path: Path, *, refuses_within_s: float = _REFUSES_WITHIN_S) -> None:
+    """The desktop was asked to open `path` in the program that belongs to its type, which nobody waits for.
 
     Raises:
-        AssetctlError: there is no desktop, or it refused.
+        AssetctlError: there is no desktop, or it refused within that time.
     """
-    if sys.platform == "win32":
-        import os  # noqa: PLC0415 - `startfile` exists on Windows alone
-
-        os.startfile(path)  # noqa: S606 - a verified media file of ours
-        return
-    import subprocess  # noqa: PLC0415 - only `--open` starts a program
-
-    opener = "open" if sys.platform == "darwin" else "xdg-open"
     try:
-        subprocess.run(  # noqa: S603 - a fixed program and a path of ours
-            [opener, str(path)],
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
+        if sys.platform == "win32":
+            import os  # noqa: PLC0415 - `startfile` exists on Windows alone
+
+            os.startfile(path)  # noqa: S606 - a verified media file of ours
+        else:
+            _start_opener("open" if sys.platform == "darwin" else "xdg-open", path, refuses_within_s)
+    except OSError as error:
         raise AssetctlError(
             "the asset is there, but it could not be opened",
-            why=f"`{opener}` is missing or refused: {error}",
+            why=f"the desktop's opener is missing or refused: {error.strerror or error}",
             hint=f"open it yourself: {path}",
         ) from error
+
+
+def _start_opener(opener: str, path: Path, refuses_within_s: float) -> None:
+    import subprocess  # noqa: PLC0415 - only `--open` starts a program
+
+    nothing = subprocess.DEVNULL
+    # A session of its own: neither our end nor Ctrl-C closes the player.
+    process = subprocess.Popen(  # noqa: S603 - a fixed program and a path of ours
+        [opener, str(path)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    try:
+        exit_code = process.wait(timeout=refuses_within_s)
+    except subprocess.TimeoutExpired:
+        process.returncode = 0  # some openers stay as long as the player; without this the interpreter warns of it
+        return
+    if exit_code:
+        raise OSError(None, f"`{opener}` ended with code {exit_code}")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from assetctl.models import Asset, AssetRequest, Estimate, Source
 
 _log = logging.getLogger(__name__)
+# A host program that has set up no logging gets no talk of ours on its stderr; what it sets up gets all of it.
+logging.getLogger("assetctl").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

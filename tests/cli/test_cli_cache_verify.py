@@ -23,8 +23,9 @@ from assetctl.cache.findings import Problem, VerifyReport
 from assetctl.cache.store import AssetCache
 from assetctl.cli.bar import ProgressBar
 from assetctl.cli.commands.cache.verify import _print
+from assetctl.cli.labels import verify_label
 from assetctl.cli.output import Printer
-from assetctl.cli.progress import LazyBar, Lines, verify_label
+from assetctl.cli.progress import LazyBar, Lines
 from assetctl.clock import SystemClock
 from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.events import VerifyProgressed

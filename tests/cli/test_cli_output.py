@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import io
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +20,15 @@ from cli_harness import INSTANT, MAIN, is_clean
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetctl.cli.app import app
-from assetctl.cli.output import BrokenOutput, Printer, wants_colour
+from assetctl.cli import terminal
+from assetctl.cli.app import _refused_print, app
+from assetctl.cli.delivery import _stream
+from assetctl.cli.logs import showing_logs
+from assetctl.cli.output import BrokenOutput, Printer
 from assetctl.cli.state import CliState
 from assetctl.cli.tables import render_table
-from assetctl.errors import AssetctlError, StorageFull
+from assetctl.cli.terminal import wants_colour
+from assetctl.errors import AssetctlError, CacheError, StorageFull
 
 if TYPE_CHECKING:
     from cli_harness import Tool
@@ -422,3 +429,44 @@ def test_a_host_program_gets_errors_and_values_instead_of_an_end() -> None:
     with pytest.raises(AssetctlError):
         group.main(["request"], standalone_mode=False)
     assert group.main(["cache", "path", "-q"], standalone_mode=False) == 0
+
+
+def test_what_a_file_says_is_not_taken_for_a_refusal_of_stdout() -> None:
+    with pytest.raises(OSError, match="disk"):
+        _refused_print(OSError(errno.EIO, "disk"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+def test_an_asset_that_cannot_be_read_is_named_and_not_stdout() -> None:
+    with pytest.raises(CacheError, match="/proc/self/mem"):
+        _stream(Path("/proc/self/mem"), Printer())
+
+
+def test_debug_makes_every_line_of_a_traceback_safe() -> None:
+    stderr = io.StringIO()
+    Printer(stderr=stderr).traceback(ValueError("\x1b[2J one\ntwo"))
+    assert is_clean(stderr.getvalue())
+    assert stderr.getvalue().splitlines()[-1] == "two"
+
+
+@pytest.mark.parametrize(("quiet", "debug"), [(False, False), (False, True), (True, True)])
+def test_what_is_logged_comes_out_once_and_safe(quiet: bool, debug: bool) -> None:  # noqa: FBT001 - a table
+    stderr, log = io.StringIO(), logging.getLogger("assetctl.test")
+    with showing_logs(Printer(quiet=quiet, stderr=stderr), debug=debug):
+        log.info("not this")
+        log.warning("lost \x1b[2J", exc_info=ValueError("\x1b[2J"))
+    log.warning("nobody listens any more")
+    said = stderr.getvalue()
+    assert is_clean(said)
+    assert said.startswith("note: lost \\x1b[2J") is not quiet
+    assert ("ValueError" in said) is (debug and not quiet)
+    assert "listens" not in said
+
+
+def test_modules_of_the_command_line_know_each_other_in_one_direction_only() -> None:
+    folder = Path(terminal.__file__).parent
+    imports = {
+        path.stem: set(re.findall(r"^ *from assetctl\.cli\.(\w+) import", path.read_text(), re.MULTILINE))
+        for path in folder.glob("*.py")
+    }
+    assert tuple(TopologicalSorter(imports).static_order())

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "doctor": "Check this installation and say what to mend.",
 }
 _SIGPIPE_EXIT_CODE: Final = 141
+_TYPERS: Final = {"typer", "click", "rich", "colorama"}
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -100,11 +101,17 @@ def _refused_print(error: OSError | SystemExit) -> OSError:
         case SystemExit(__context__=BrokenPipeError() as refused):
             # Where nobody reads its help, Typer ends the process itself, with a code of its own.
             return refused
-        case OSError(filename=None):
+        case OSError() if _came_from_typer(error):
             return error
         case _:
-            # What names a file is a mistake of ours, and should look like one.
+            # What any other file said is a mistake of ours, and should look like one.
             raise error
+
+
+def _came_from_typer(error: OSError) -> bool:
+    """Whether it was raised right where Typer, or what it prints with, writes: our own prints never let one out."""
+    places = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(places) and places[-1].partition(".")[0] in _TYPERS
 
 
 def _unprinted(error: OSError, words: list[str], state: CliState) -> int:
@@ -131,9 +138,10 @@ class UsageError(InvalidRequest):
 
 def _report(error: AssetctlError, words: list[str], state: CliState) -> int:
     """Tell `error` once, on stderr, and return its exit code."""
+    printer = Printer.for_process(words, verbose=state.verbose)
     if state.debug:
-        traceback.print_exception(error, file=sys.stderr)
-    Printer.for_process(words, verbose=state.verbose).error(error)
+        printer.traceback(error)
+    printer.error(error)
     return error.exit_code
 
 

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeE
 from rich.table import Column
 from rich.text import Text
 
-from assetctl.cli.output import is_terminal, wants_colour
-from assetctl.cli.progress import job_label, transfer_label, verify_label
+from assetctl.cli.labels import job_label, transfer_label, verify_label
+from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.events import (
     Event,
     JobAdopted,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assetctl.cli.cache_options import SHOWN_KEY
-from assetctl.cli.output import is_terminal
+from assetctl.cli.terminal import is_terminal
 from assetctl.documents import cost_document
 from assetctl.errors import SpendRefused
 from assetctl.units import counted, human_duration, human_size, parse_duration_s

@@ -11,15 +11,17 @@ import json
 import os
 import shutil
 import sys
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.documents import error_document
 from assetctl.errors import AssetctlError, StorageFull
 from assetctl.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from assetctl.media.thumbnail import Cell
@@ -27,26 +29,6 @@ if TYPE_CHECKING:
 
 class BrokenOutput(Exception):
     """Nobody reads our output any more."""
-
-
-def wants_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
-    """Whether to colour what goes to `stream`.
-
-    Order: `NO_COLOR` (no-color.org), `FORCE_COLOR` and `CLICOLOR_FORCE`, `CLICOLOR=0`, `TERM=dumb`, then whether the
-    stream is a terminal. An empty variable counts as not set; `0` for the forcing ones too.
-    """
-    if environ.get("NO_COLOR"):
-        return False
-    if any(environ.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
-        return True
-    if environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
-        return False
-    return is_terminal(stream)
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether `stream` is open and a terminal."""
-    return stream is not None and not stream.closed and stream.isatty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +124,11 @@ class Printer:
                 )
         if error.hint:
             self._talk(f"  next: {safe(error.hint)}")
+
+    def traceback(self, error: BaseException) -> None:
+        """Where `error` came from stands on stderr, also when quiet: only who asks for it gets it."""
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self._talk(safe(line))
 
     def finish(self) -> None:
         """Everything printed has left the process.

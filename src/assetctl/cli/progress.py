@@ -10,8 +10,9 @@ import dataclasses
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, assert_never
 
-from assetctl.cli.output import is_terminal
+from assetctl.cli.labels import verify_label
 from assetctl.cli.state import ProgressMode
+from assetctl.cli.terminal import is_terminal
 from assetctl.documents import asset_document, request_document
 from assetctl.events import (
     AssetGenerated,
@@ -26,8 +27,7 @@ from assetctl.events import (
     WaitingForLock,
 )
 from assetctl.models import Asset, AssetRequest
-from assetctl.text import safe
-from assetctl.units import human_duration, human_size
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -196,24 +196,3 @@ class LazyBar:
 
             self._bar = ProgressBar(self._printer.stderr, clock=self._clock)
         return self._bar
-
-
-def job_label(state: str, message: str | None) -> str:
-    """What stands before the bar: the state in a fixed width, with the generator's own word for it if there is one."""
-    return safe(message or state, max_length=24)
-
-
-def transfer_label(received_bytes: int, total_bytes: int | None) -> str:
-    """How much has arrived: `1.2 MB of 3.4 MB`."""
-    total = "" if total_bytes is None else f" of {human_size(total_bytes)}"
-    return f"{human_size(received_bytes)}{total}"
-
-
-def verify_label(event: VerifyProgressed) -> str:
-    """How far a verification is, how fast, and how long it will take: `1.2 GB of 18.2 GB, 1.1 GB/s, 15s left`."""
-    said = transfer_label(event.read_bytes, event.total_bytes)
-    if event.read_bytes <= 0 or event.elapsed_s <= 0:
-        return said
-    bytes_per_s = event.read_bytes / event.elapsed_s
-    left_s = max(0, event.total_bytes - event.read_bytes) / bytes_per_s
-    return f"{said}, {human_size(round(bytes_per_s))}/s, {human_duration(round(left_s))} left"

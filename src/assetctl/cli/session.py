@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assetctl import eventloop, wiring
+from assetctl.cli.logs import showing_logs
 from assetctl.cli.output import Printer
 from assetctl.cli.progress import showing_progress
 from assetctl.cli.running import run
@@ -41,6 +42,18 @@ def with_stack(
     Raises:
         AssetctlError: whatever the settings, the stack or the work found wrong.
     """
+    with showing_logs(printer, debug=state.debug):
+        return _run(state, printer, work, may_be_quick=may_be_quick, refresh=refresh)
+
+
+def _run(
+    state: CliState,
+    printer: Printer,
+    work: Callable[[Stack], Coroutine[Any, Any, T]],
+    *,
+    may_be_quick: bool,
+    refresh: bool,
+) -> T:
     settings = state.load_settings()
     events = AssetEventBus()
     clock = SystemClock()

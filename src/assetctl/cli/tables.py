@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assetctl.cli.output import is_terminal, wants_colour
+from assetctl.cli.terminal import is_terminal, wants_colour
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,6 +18,7 @@ import anyio
 import pytest
 from cache_samples import NOW, StillClock, bytes_of, draft, key_of, paid, put
 
+from assetctl.cache.pruning import Limits
 from assetctl.cache.shared import SharedFolder, read_some
 from assetctl.cache.sharing import SharingCache
 from assetctl.cache.store import AssetCache
@@ -141,6 +142,27 @@ async def test_damaged_bytes_are_no_answer_and_are_left_where_they_are(tmp_path,
         await put(bob, draft("clip"), bytes_of("clip"))
     async with opened(tmp_path / "eve", team) as eve:
         assert await found_bytes(eve, "clip") == bytes_of("clip")
+
+
+async def test_what_is_too_large_to_keep_is_delivered_although_the_folder_cannot_be_reached(tmp_path):
+    limits = Limits(max_size_bytes=10, min_free_bytes=0, max_unused_s=1e9)
+    shared = SharedFolder(tmp_path / "missing")
+    async with SharingCache(tmp_path / "ann", shared=shared, clock=StillClock(), limits=limits) as ann:
+        entry = await put(ann, draft("clip"), bytes_of("clip"))
+        path = await ann.verified(entry)
+        assert path is not None
+        assert path.read_bytes() == bytes_of("clip")
+
+
+async def test_a_file_that_grew_after_the_look_is_copied_no_further_than_it_should_be_long(tmp_path, team):
+    async with opened(tmp_path / "ann", team) as ann:
+        entry = await put(ann, draft("clip"), b"film")
+    blob = next(path for path in files(team) if path.suffix == ".mp4")
+    blob.chmod(0o600)
+    blob.write_bytes(b"film and a great deal more")
+    target = tmp_path / "target"
+    assert not SharedFolder(team).take(entry, target)
+    assert target.read_bytes() == b"film "
 
 
 async def test_own_damage_is_mended_from_the_shared_copy(tmp_path, team):

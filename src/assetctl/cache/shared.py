@@ -86,7 +86,8 @@ class SharedFolder:
         if source is None:
             return False
         with os.fdopen(source, "rb") as reader, filesystem.translated(target):
-            self._write(target, reader)
+            # One byte too many shows that it is another file; more of that one must not fill the disk.
+            self._write(target, reader, at_most=entry.size_bytes + 1)
         # Hashed where its owner cannot change it any more.
         return filesystem.sha256_of(target) == entry.sha256
 
@@ -132,11 +133,12 @@ class SharedFolder:
             filesystem.sweep_dead(partial, now=now, owner=os.geteuid(), step=self._step)
             self._is_swept = True
 
-    def _write(self, target: Path, reader: BinaryIO) -> None:
+    def _write(self, target: Path, reader: BinaryIO, *, at_most: int) -> None:
         with os.fdopen(filesystem.create(target, step=self._step), "wb") as writer:
-            while data := read_some(reader):
+            while data := read_some(reader, min(_CHUNK, at_most)):
                 self._step("write", target)
                 writer.write(data)
+                at_most -= len(data)
 
     def _opened(self, entry: CacheEntry) -> int | None:
         path = self._blob(entry)
@@ -194,10 +196,10 @@ class SharedFolder:
         return self._top / "entries" / entry.key[:2] / f"{entry.key}.{entry.sha256}.json"
 
 
-def read_some(reader: BinaryIO) -> bytes:
-    """The next bytes; none at the end, and none when they cannot be read, which is told."""
+def read_some(reader: BinaryIO, at_most: int = _CHUNK) -> bytes:
+    """The next bytes, `at_most` so many; none at the end, and none when they cannot be read, which is told."""
     try:
-        return reader.read(_CHUNK)
+        return reader.read(at_most)
     except OSError as error:
         # What is cut short here is found by its hash: trouble of the server is not taken for trouble of our own disk.
         _log.warning("a shared file cannot be read: %s", error)

@@ -45,8 +45,7 @@ class SharingCache(AssetCache):
 
     async def verified(self, entry: CacheEntry) -> Path | None:
         """As `AssetCache.verified`; bytes that are not here, or not whole, are taken from the shared folder."""
-        own = await super().lookup(entry.key)
-        if own is not None and own.blob == entry.blob and (path := await super().verified(own)) is not None:
+        if await self._is_own(entry) and (path := await super().verified(entry)) is not None:
             return path
         async with self.partial(entry.suffix) as partial:
             if not await in_thread(self._is_taken, entry, partial):
@@ -60,6 +59,13 @@ class SharingCache(AssetCache):
         if not entry.stand_in and entry.reuse is not Reuse.ALWAYS:
             await in_thread(self._add, entry)
         return entry
+
+    async def _is_own(self, entry: CacheEntry) -> bool:
+        own = await super().lookup(entry.key)
+        if own is None:
+            # What is too large to be kept has no row, and is delivered all the same.
+            return (await self.whereabouts(entry)).is_present
+        return own.blob == entry.blob
 
     def _shared_entry(self, key: str) -> CacheEntry | None:
         if not self._is_reachable():

@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from assetctl.cache.filters import EntryFilter
+from assetctl.cache.schema import RECOUNT
 from assetctl.cache.store import AssetCache
 from assetctl.clock import SystemClock
+
+if TYPE_CHECKING:
+    from assetctl.cache.database import Run
 
 BENCH = Path(__file__).parents[1] / "bench" / "cache_data.py"
 
@@ -27,6 +32,11 @@ def cache_data():
     del sys.modules["cache_data"]
 
 
+def _recount(run: Run) -> None:
+    for statement in RECOUNT:
+        run(statement)
+
+
 @pytest.mark.anyio
 async def test_made_cache_is_taken_as_it_is(cache_data, tmp_path: Path):
     made = cache_data.make(tmp_path / "cache", 300, files=20)
@@ -36,7 +46,7 @@ async def test_made_cache_is_taken_as_it_is(cache_data, tmp_path: Path):
         assert totals.count == 300
         assert totals == await cache.totals(EntryFilter(expired=False))
         assert totals.size_bytes < totals.logical_bytes
-        await cache.recount()
+        await cache.work(lambda _, index: index.exclusively(_recount))
         assert await cache.totals() == totals
         for number in range(20):
             entry = await cache.lookup(cache_data.key_of(number))

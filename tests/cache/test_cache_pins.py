@@ -119,15 +119,6 @@ async def test_index_of_the_first_version_is_rebuilt(root: Path, clock: StillClo
         assert await cache.lookup(entry.key) == entry
 
 
-async def test_verification_is_noted_for_all_who_share_the_bytes(cache: AssetCache, clock: StillClock):
-    one, two, other = [await put(cache, draft(name), name[:1].encode()) for name in ("one", "other", "two")]
-    assert one.verified_at == NOW
-    clock.moment += timedelta(days=3)
-    assert await cache.note_verified([one.blob])
-    found = {entry.key: entry.verified_at for entry in await cache.entries()}
-    assert found == {one.key: clock.moment, two.key: clock.moment, other.key: NOW}
-
-
 async def test_handing_out_counts_as_verification(cache: AssetCache, clock: StillClock):
     entry = await put(cache, draft("one"), b"film")
     clock.moment += timedelta(days=2)
@@ -142,28 +133,6 @@ async def test_rebuilt_index_does_not_claim_a_verification(root: Path, clock: St
     index_of(root).unlink()
     async with AssetCache(root, clock=clock) as cache:
         assert [entry.verified_at for entry in await cache.entries()] == [None]
-
-
-@pytest.mark.parametrize("number", [28, 30])
-async def test_verification_on_a_disk_without_room_is_not_noted(root: Path, clock: StillClock, number: int):
-    def no_room(change: str, path: Path) -> None:
-        raise OSError(number, os.strerror(number), f"{change} {path}")
-
-    async with AssetCache(root, clock=clock) as cache:
-        entry = await put(cache, draft("one"), b"film")
-    async with AssetCache(root, clock=clock, step=no_room) as cache:
-        assert not await cache.note_verified([entry.blob])
-
-
-async def test_lying_totals_are_put_right_by_a_recount(cache: AssetCache, root: Path):
-    await put(cache, paid("one"), b"film")
-    with closing(sqlite3.connect(index_of(root))) as connection:
-        connection.execute("UPDATE sums SET entries = 99, size_bytes = 99")
-        connection.commit()
-    assert (await cache.totals()).count == 99
-    await cache.recount()
-    totals = await cache.totals()
-    assert (totals.count, totals.size_bytes, totals.logical_bytes, totals.paid_count) == (1, 4, 4, 1)
 
 
 async def test_totals_of_all_equal_those_of_a_filter_that_all_pass(cache: AssetCache):

@@ -177,10 +177,6 @@ class Blobs:
         if self._has_shard(entry):
             filesystem.remove(self._sidecar(entry), step=self.step)
 
-    def remove_blob(self, entry: CacheEntry) -> bool:
-        """Whether there were bytes of `entry`; there are none any more."""
-        return self._has_shard(entry) and filesystem.remove(self.path_of(entry), step=self.step)
-
     def quarantine(self, entry: CacheEntry) -> None:
         """What lies at the blob's name is out of the way and kept to be looked at.
 
@@ -207,7 +203,7 @@ class Blobs:
         """The newest entry of `key` whose bytes were lost, None when none was."""
         found = [
             entry
-            for name in _names(self.quarantined)
+            for name in names_in(self.quarantined)
             if name.startswith(key) and LOST_NAME.fullmatch(name)
             if (entry := self._read(self.quarantined, name)) is not None and entry.key == key
         ]
@@ -215,7 +211,7 @@ class Blobs:
 
     def forget_lost(self, key: str) -> None:
         """`lost` gives nothing for `key`: it has sound bytes again."""
-        for name in _names(self.quarantined):
+        for name in names_in(self.quarantined):
             if name.startswith(key) and LOST_NAME.fullmatch(name):
                 filesystem.remove(self.quarantined / name, step=self.step)
 
@@ -235,12 +231,12 @@ class Blobs:
 
     def quarantined_files(self) -> Iterator[Path]:
         """Everything that was put away, except what is remembered of lost entries."""
-        return (self.quarantined / name for name in _names(self.quarantined) if not LOST_NAME.fullmatch(name))
+        return (self.quarantined / name for name in names_in(self.quarantined) if not LOST_NAME.fullmatch(name))
 
     def _files(self) -> Iterator[tuple[str, str]]:
-        for shard in _names(self._blobs):
+        for shard in names_in(self._blobs):
             if SHARD_NAME.fullmatch(shard) and self.has_shard(shard):
-                for name in _names(self._blobs / shard):
+                for name in names_in(self._blobs / shard):
                     yield shard, name
 
     def _read(self, root: Path, *names: str) -> CacheEntry | None:
@@ -294,6 +290,11 @@ class Blobs:
             raise
 
 
-def _names(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
+    """What lies in `folder`, in order; nothing if there is no such folder.
+
+    Raises:
+        CacheError: it cannot be read.
+    """
     with filesystem.translated(folder):
         return sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names, no paths

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from assetctl import documents
+from assetctl.cache.batching import batches, marks
 from assetctl.cache.entries import FURTHEST_AHEAD, milliseconds
 from assetctl.cache.pruning import Ranked, Reason
 from assetctl.cache.queries import where
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _BLOB: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
 _PAGE: Final = 2000
-_BATCH: Final = 500
 _COLUMNS: Final = (
     "e.id, e.key, e.blob, e.size_bytes, e.paid, e.pinned, e.eviction_rank, e.asset_id, e.scene_id, e.choice_id"
 )
@@ -158,14 +158,3 @@ def _price_in(document: Any) -> tuple[Cost | None, int | None]:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None, None  # damaged: nobody knows
     return cost, time if isinstance(time, int) else None
-
-
-def batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """`values` in pieces that one statement can take."""
-    for start in range(0, len(values), _BATCH):
-        yield values[start : start + _BATCH]
-
-
-def marks(values: Sequence[str]) -> str:
-    """As many question marks as there are values."""
-    return ", ".join("?" * len(values))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
 from assetctl.cache import strays
-from assetctl.cache.candidates import NO_PRICE, Price, batches, marks
+from assetctl.cache.batching import batches, marks
+from assetctl.cache.candidates import NO_PRICE, Price
 from assetctl.cache.pruning import SIDECAR_BYTES
 from assetctl.cache.undoing import settle_batch
 from assetctl.errors import CacheError, StorageFull

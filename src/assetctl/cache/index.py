@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from assetctl.cache.batching import batches, marks
 from assetctl.cache.database import Database
 from assetctl.cache.entries import milliseconds
 from assetctl.cache.queries import PUT_DOCUMENT, PUT_ENTRY, SELECT, entry_of, listing, order_by, row_of, storable, where
-from assetctl.cache.schema import RECOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from assetctl.filesystem import Step
 
 _T = TypeVar("_T")
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +146,12 @@ class Index:
         """How many values of `dimension` there are."""
         return self._database.read("SELECT count(*) FROM sums WHERE dimension = ?", (dimension,))[0][0]
 
-    def recount(self) -> None:
-        """The running totals say what the rows say, whatever they said before."""
-
-        def work(run: Run) -> None:
-            for statement in RECOUNT:
-                run(statement)
-
-        self.exclusively(work)
-
     def uses(self, blobs: Sequence[str]) -> dict[str, int]:
         """How many entries have each of these blobs; those without any are left out."""
         counts: dict[str, int] = {}
-        for start in range(0, len(blobs), _BATCH):
-            batch = blobs[start : start + _BATCH]
-            marks = ", ".join("?" for _ in batch)
+        for batch in batches(blobs):
             counts |= self._database.read(
-                f"SELECT blob, count(*) FROM entries WHERE blob IN ({marks}) GROUP BY blob",  # noqa: S608 - question marks
+                f"SELECT blob, count(*) FROM entries WHERE blob IN ({marks(batch)}) GROUP BY blob",  # noqa: S608 - question marks
                 batch,
             )
         return counts
@@ -172,15 +160,6 @@ class Index:
         """The entry was handed out at `used_ms`, its bytes just hashed and found right."""
         sql = "UPDATE entries SET used_ms = ?, verified_ms = ? WHERE key = ? AND blob = ?"
         self.exclusively(lambda run: run(sql, (used_ms, used_ms, key, blob)))
-
-    def note_verified(self, blobs: Sequence[str], verified_ms: int) -> None:
-        """Every entry of these blobs was whole at `verified_ms`; one transaction."""
-
-        def work(run: Run) -> None:
-            for blob in blobs:
-                run("UPDATE entries SET verified_ms = ? WHERE blob = ?", (verified_ms, blob))
-
-        self.exclusively(work)
 
     def of_keys(self, run: Run, keys: Sequence[str]) -> list[CacheEntry]:
         """The sound entries of `keys` within a transaction; what has no row is left out."""

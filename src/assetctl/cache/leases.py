@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from assetctl import filesystem, locks
+from assetctl.cache.blobs import names_in
 from assetctl.errors import CacheError
 from assetctl.text import safe
 
@@ -87,7 +88,7 @@ class Leases:
         """
         found: dict[str, str] = {}
         mine = None if self._file is None else self._file[1].name
-        for name in _names(self._folder):
+        for name in names_in(self._folder):
             if name.endswith(_LEASE) and name != mine:
                 found |= self._read(self._folder / name)
             elif name.endswith(_UNMARKED) and not _may_live(name):
@@ -172,8 +173,3 @@ def _is_held(descriptor: int, name: str) -> bool:
 def _may_live(name: str) -> bool:
     writer = filesystem.writer_from_token(name.split(".", maxsplit=1)[0])
     return writer is None or filesystem.is_alive(writer) is not False
-
-
-def _names(folder: Path) -> list[str]:
-    with filesystem.translated(folder):
-        return sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names, no paths

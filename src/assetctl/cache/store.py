@@ -124,10 +124,8 @@ class AssetCache:
         return await self._in_thread(lambda: self._blobs.lost(key))
 
     async def find_by_asset_id(self, asset_id: str) -> CacheEntry | None:
-        """The newest current entry of this asset."""
-        found = await self._in_thread(lambda: self._index.by_asset_id(asset_id))
-        now = self._clock.now()
-        return next((entry for entry in found if entry.is_current(now)), None)
+        """The newest current entry of this asset whose blob is there."""
+        return await self._reading(bound(storing.find_asset, asset_id))
 
     async def find_by_prefix(self, text: str) -> list[CacheEntry]:
         """Every entry, by key, whose key or digest begins with `text`.
@@ -226,11 +224,6 @@ class AssetCache:
             lambda: storing.set_pinned(keys, pinned, self._blobs, self._index), writing=bool(keys)
         )
 
-    async def note_verified(self, blobs: Sequence[str]) -> bool:
-        """Whether it is noted that the blobs of these names were just hashed whole; not so in a read-only cache."""
-        now = self._clock.now()
-        return await self._in_thread(lambda: storing.note_verified(blobs, now, self._index))
-
     async def work(self, work: Callable[[Blobs, Index], _T], *, writing: bool = False) -> _T:
         """What `work` returned, in a worker thread: for what looks after the cache as a whole."""
         return await self._in_thread(lambda: work(self._blobs, self._index), writing=writing)
@@ -238,10 +231,6 @@ class AssetCache:
     def in_use(self) -> frozenset[str]:
         """The blobs that living processes use, this one too. For `work`: it reads files."""
         return self._leases.own.union(self._leases.of_others())
-
-    async def recount(self) -> None:
-        """The running totals say what the rows say, whatever damage had made of them."""
-        await self._in_thread(self._index.recount)
 
     async def groups(self, dimension: str, limit: int) -> tuple[list[tuple[str, int, int]], int]:
         """As `Index.sums`: the largest groups of entries that share a value; and how many groups there are."""

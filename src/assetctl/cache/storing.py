@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem, keys
 from assetctl.cache import strays
+from assetctl.cache.batching import BATCH, batches
 from assetctl.cache.blobs import Condition
 from assetctl.cache.entries import FURTHEST_AHEAD, complete, milliseconds, moment
 from assetctl.cache.index import blob_of, drop, is_used, put
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -35,7 +36,6 @@ TOUCH_AFTER: Final = timedelta(days=1)
 ORPHAN_AGE_S: Final = 86_400.0
 """How long a blob without a row stays: somebody may be handing it out, or about to list it."""
 QUARANTINE_AGE_S: Final = 30 * 86_400.0
-_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,32 @@ class SweepReport:
     freed_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """`entry` in place of `previous`, which is `kept` apart if it was paid for.
+
+    `sidecar` is that of `entry`, sealed.
+    """
+
+    entry: CacheEntry
+    previous: CacheEntry | None
+    kept: CacheEntry | None
+    sidecar: Path
+
+
 def find(key: str, blobs: Blobs, index: Index, now: datetime) -> CacheEntry | None:
     """The current entry of `key` whose blob is there."""
     entry = index.get(key)
-    if entry is None or not entry.is_current(now):
-        return None
-    if blobs.is_present(entry) or _was_set_right(entry, blobs, index):
-        return entry
-    return None
+    return entry if entry is not None and _is_there(entry, blobs, index, now) else None
+
+
+def find_asset(asset_id: str, blobs: Blobs, index: Index, now: datetime) -> CacheEntry | None:
+    """The newest current entry of this asset whose blob is there."""
+    return next((entry for entry in index.by_asset_id(asset_id) if _is_there(entry, blobs, index, now)), None)
+
+
+def _is_there(entry: CacheEntry, blobs: Blobs, index: Index, now: datetime) -> bool:
+    return entry.is_current(now) and (blobs.is_present(entry) or _was_set_right(entry, blobs, index))
 
 
 def verify(entry: CacheEntry, blobs: Blobs, index: Index, now: datetime) -> Path | None:
@@ -112,11 +130,39 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
     filesystem.seal(temporary, step=blobs.step)
     with filesystem.translated(temporary):
         size = temporary.stat().st_size
-    previous = index.get(draft.key)
+    bytes_ = filesystem.sha256_of(temporary), size
+    change = _prepared(draft, bytes_, index.get(draft.key), blobs, now)
+
+    def work(run: Run) -> _Change:
+        nonlocal change
+        found = next(iter(index.of_keys(run, [draft.key])), None)
+        if found not in (change.previous, change.entry):
+            # Somebody was faster while the bytes were hashed: what they stored may be paid for, and is replaced now.
+            filesystem.remove(change.sidecar, step=blobs.step)
+            change = _prepared(draft, bytes_, found, blobs, now)
+        # Looked at again: whoever removed the blob since we hashed it has finished.
+        is_there = is_whole and blobs.is_present(change.entry)
+        blobs.place(None if is_there else temporary, change.sidecar, change.entry)
+        _list(run, change)
+        return change
+
+    try:
+        is_whole = blobs.condition(change.entry) is Condition.WHOLE
+        done = index.exclusively(work)
+    except BaseException:
+        filesystem.remove(change.sidecar)
+        raise
+    _tidy(temporary, done.entry, done.previous, blobs)
+    return done.entry
+
+
+def _prepared(
+    draft: EntryDraft, bytes_: tuple[str, int], previous: CacheEntry | None, blobs: Blobs, now: datetime
+) -> _Change:
     entry = complete(
         draft,
-        sha256=filesystem.sha256_of(temporary),
-        size_bytes=size,
+        sha256=bytes_[0],
+        size_bytes=bytes_[1],
         created_at=_after(previous, now),
         # A pin is somebody's word about the key, whatever answers it.
         pinned=previous is not None and previous.pinned,
@@ -124,25 +170,15 @@ def store(temporary: Path, draft: EntryDraft, blobs: Blobs, index: Index, now: d
     kept = _kept_apart(previous, entry)
     if kept is not None:
         blobs.rewrite_sidecar(kept)
-    is_whole = blobs.condition(entry) is Condition.WHOLE
-    sidecar = blobs.sealed_sidecar(entry)
+    return _Change(entry, previous, kept, blobs.sealed_sidecar(entry))
 
-    def work(run: Run) -> None:
-        # Looked at again: whoever removed the blob since we hashed it has finished.
-        blobs.place(None if is_whole and blobs.is_present(entry) else temporary, sidecar, entry)
-        put(run, entry)
-        if kept is not None:
-            put(run, kept)
-        elif previous is not None and previous.blob != entry.blob:
-            strays.leave(run, previous)
 
-    try:
-        index.exclusively(work)
-    except BaseException:
-        filesystem.remove(sidecar)
-        raise
-    _tidy(temporary, entry, previous, blobs)
-    return entry
+def _list(run: Run, change: _Change) -> None:
+    put(run, change.entry)
+    if change.kept is not None:
+        put(run, change.kept)
+    elif change.previous is not None and change.previous.blob != change.entry.blob:
+        strays.leave(run, change.previous)
 
 
 def _kept_apart(previous: CacheEntry | None, entry: CacheEntry) -> CacheEntry | None:
@@ -199,36 +235,23 @@ def set_pinned(keys: Sequence[str], pinned: bool, blobs: Blobs, index: Index) ->
             put(run, wanted)
         return [entry.key for entry in changed]
 
-    distinct, count = list(dict.fromkeys(keys)), 0
-    for start in range(0, len(distinct), _BATCH):
-        batch = distinct[start : start + _BATCH]
-        count += len(index.exclusively(lambda run, batch=batch: work(run, batch)))
-    return count
+    distinct = list(dict.fromkeys(keys))
+    return sum(len(index.exclusively(lambda run, batch=batch: work(run, batch))) for batch in batches(distinct))
 
 
-def note_verified(blobs: Sequence[str], now: datetime, index: Index) -> bool:
-    """Whether the index says that the blobs of these names were hashed whole at `now`."""
-    try:
-        index.note_verified(blobs, milliseconds(now))
-    except (StorageFull, StorageUnusable) as error:
-        _log.info("the verification was not noted: %s", error)
-        return False
-    return True
-
-
-def sweep(blobs: Blobs, index: Index, now: datetime) -> SweepReport:
-    """What killed processes and replaced answers left is listed again or gone.
+def sweep(blobs: Blobs, index: Index, now: datetime, *, in_use: Collection[str] = ()) -> SweepReport:
+    """What killed processes and replaced answers left is listed again or gone; blobs `in_use` stay.
 
     Raises:
         CacheError: something could not be listed or removed.
     """
     known, adopted = blobs.entries(), 0
-    while batch := list(islice(known, _BATCH)):
+    while batch := list(islice(known, BATCH)):
         adopted += index.adopt(batch, blobs.is_on_disk)
         index.exclusively(lambda run, batch=batch: _forget_superseded(run, batch, blobs, index))
     files = {path.name: path for path in blobs.blob_files() if _is_older(path, now, ORPHAN_AGE_S)}
     used = index.uses(list(files))
-    orphans = [path for name, path in files.items() if name not in used]
+    orphans = [path for name, path in files.items() if name not in used and name not in in_use]
     freed = index.exclusively(lambda run: [_remove_orphan(run, path, blobs) for path in orphans])
     freed += [_remove(path, blobs) for path in blobs.quarantined_files() if _is_older(path, now, QUARANTINE_AGE_S)]
     sizes = [size for size in freed if size is not None]

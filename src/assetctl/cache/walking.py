@@ -11,9 +11,10 @@ import stat
 import sys
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from assetctl import filesystem
+from assetctl.cache.batching import BATCH, marks
 from assetctl.cache.blobs import BLOB_NAME, LOST_NAME, SHARD_NAME, SIDECAR_NAME
 from assetctl.cache.entries import milliseconds
 from assetctl.cache.findings import Problem
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from assetctl.cache.index import Index
 
 _T = TypeVar("_T")
-_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +139,13 @@ def _unwanted(path: Path, detail: str | None = None) -> Loose:
 
 
 def _rows(run: Run, keys: Sequence[str]) -> dict[str, tuple[str, int]]:
-    marks = ", ".join("?" for _ in keys)
-    found = run(f"SELECT key, blob, created_ms FROM entries WHERE key IN ({marks})", keys)  # noqa: S608 - question marks
+    found = run(f"SELECT key, blob, created_ms FROM entries WHERE key IN ({marks(keys)})", keys)  # noqa: S608 - question marks
     return {key: (str(blob), created_ms) for key, blob, created_ms in found}
 
 
 def _accounted(run: Run, blobs: Sequence[str]) -> set[str]:
-    marks = ", ".join("?" for _ in blobs)
-    used = run(f"SELECT DISTINCT blob FROM entries WHERE blob IN ({marks})", blobs)  # noqa: S608 - question marks
-    left = run(f"SELECT blob FROM strays WHERE blob IN ({marks})", blobs)  # noqa: S608 - as above
+    used = run(f"SELECT DISTINCT blob FROM entries WHERE blob IN ({marks(blobs)})", blobs)  # noqa: S608 - question marks
+    left = run(f"SELECT blob FROM strays WHERE blob IN ({marks(blobs)})", blobs)  # noqa: S608 - as above
     return {blob for (blob,) in (*used, *left)}
 
 
@@ -163,5 +161,5 @@ def _batches(folder: Path) -> Iterator[list[str]]:
     if not os.path.lexists(folder):
         return
     with filesystem.translated(folder), os.scandir(folder) as found:
-        while batch := [file.name for file in islice(found, _BATCH)]:
+        while batch := [file.name for file in islice(found, BATCH)]:
             yield batch

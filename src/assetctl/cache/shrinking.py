@@ -15,6 +15,7 @@ from assetctl.cache import candidates, pruning, strays, undoing
 from assetctl.cache.deletion import ClearPlan, Deletion, RemovalReport, plan_of
 from assetctl.cache.filters import MIN_PREFIX
 from assetctl.cache.index import blob_of, drop
+from assetctl.cache.sweeping import Sweeping
 from assetctl.cache.trash import Trash
 from assetctl.errors import CacheError
 from assetctl.units import human_size
@@ -87,6 +88,7 @@ class Shrinking:
         self._index = index
         self._trash = Trash(folder / "trash", inside=folder, step=blobs.step)
         self._leases = leases
+        self._sweeping = Sweeping(folder, blobs, index, leases)
         self._limits = limits
         self._free_bytes = free_bytes
         self._tell = tell
@@ -124,8 +126,12 @@ class Shrinking:
         )
 
     def prune(self, plan: PrunePlan, now: datetime, *, keep: bool) -> RemovalReport:
-        """What was done of `plan`."""
+        """What was done of `plan`, and of what killed processes and replaced answers left."""
         self.start(now)
+        report = self._carry_out(plan, now, keep=keep)
+        return replace(report, freed_bytes=report.freed_bytes + self._sweeping.sweep(now))
+
+    def _carry_out(self, plan: PrunePlan, now: datetime, *, keep: bool) -> RemovalReport:
         freed = sum(self._trash.empty(batch) for batch in plan.trash)
         freed += self._index.exclusively(lambda run: self._remove_strays(run, plan)) if plan.strays else 0
         freed += sum(size for path, size in plan.put_away if filesystem.remove(path, step=self._blobs.step))
@@ -160,6 +166,7 @@ class Shrinking:
             if pruning.is_too_large(entry.size_bytes, self._limits) and not (entry.paid or entry.pinned):
                 self._let_go(entry, self._limits)
             self._prune_by_itself(self._limits, now)
+            self._sweeping.sweep_daily(now)
         except CacheError as error:
             self._tell(f"the cache could not be pruned: {error.what}")
 
@@ -172,7 +179,8 @@ class Shrinking:
         slack = limits.max_size_bytes // _SLACK
         plan = self._planned(limits, now, in_use=dict.fromkeys(in_use, ""), slack=slack, at_most=_AT_MOST_BY_ITSELF)
         if not plan.is_empty:
-            self.prune(plan, now, keep=False)
+            self.start(now)
+            self._carry_out(plan, now, keep=False)
         self._tell_shortage(excess - plan.freed_bytes)
 
     def _planned(
@@ -214,7 +222,9 @@ class Shrinking:
 
     def _remove_strays(self, run: Run, plan: PrunePlan) -> int:
         freed = 0
-        still = dict(strays.listed(run))
+        # Planned a while ago: what was handed out since then stays, and stays listed.
+        in_use = self._leases.own.union(self._leases.of_others())
+        still = dict(strays.listed(run)).keys() - in_use
         for blob, size in plan.strays:
             if blob in still and self._blobs.has_shard(blob):
                 freed += size if filesystem.remove(self._blobs.home(blob), step=self._blobs.step) else 0

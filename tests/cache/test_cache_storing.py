@@ -133,3 +133,15 @@ async def test_a_store_sweeps_once_a_day(root: Path):
     assert orphan.exists()
     await stored("a day later", StillClock(clock.moment + timedelta(days=1)))
     assert not orphan.exists()
+
+
+async def test_an_index_with_damage_that_sqlite_cannot_spell_is_rebuilt(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        entry = await put(cache, draft("clip"), b"film")
+    index = root / "v1" / "index.sqlite3"
+    whole = index.read_bytes()
+    damaged = whole.replace(b"CREATE TABLE entries", b"CREATE T\xf3BLE entries")
+    assert damaged != whole
+    index.write_bytes(damaged)
+    async with AssetCache(root, clock=StillClock()) as cache:
+        assert await cache.lookup(entry.key) is not None

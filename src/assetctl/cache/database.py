@@ -139,7 +139,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         try:
             return self._checked()
-        except UnfitError as error:
+        except (UnfitError, UnicodeDecodeError) as error:  # SQLite quotes damaged bytes in what it complains of
             if _size(self._path):
                 _log.warning("the cache index is damaged and is rebuilt: %s", error)
             return self._repaired()
@@ -187,7 +187,7 @@ class Database:
             with locks.held(self._path.with_name("index.lock"), limit_s=REPAIR_LIMIT_S):
                 # Unless it is the very file that proved garbled, another process may have repaired it meanwhile.
                 if garbled is None or garbled != _identity(self._path):
-                    with suppress(UnfitError):
+                    with suppress(UnfitError, UnicodeDecodeError):
                         return self._checked()
                 self._move_aside()
                 return self._made()

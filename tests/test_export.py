@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assetctl.errors import CacheError, StorageUnusable
+from assetctl.errors import CacheError, InvalidRequest, StorageUnusable
 from assetctl.export import export, export_name
 from assetctl.models import Asset, AssetRequest, AssetType, Origin, Source
 from fakes import FILM, film
@@ -152,3 +152,12 @@ def test_name_never_leaves_its_folder(asset: Asset):
 async def test_name_too_long_for_the_file_system_is_our_error(asset: Asset, tmp_path: Path):
     with pytest.raises(StorageUnusable):
         await export(asset, str(tmp_path / ("x" * 300)))
+
+
+async def test_a_pipe_at_the_target_is_refused_and_left_alone(asset: Asset, tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidRequest, match="no file that could be replaced"):
+        await export(asset, str(pipe))
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["blob.mp4", "home", "pipe", "work"]

@@ -64,7 +64,15 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], run_in_loop: Callable[[Calla
     async def rest() -> T:
         return await _Rest(coroutine)
 
-    return run_in_loop(rest)
+    try:
+        return run_in_loop(rest)
+    finally:
+        # Interrupted before the loop took over, what is left tidies up by hand; a finished coroutine has nothing left.
+        token = _by_hand.set(True)
+        try:
+            coroutine.close()
+        finally:
+            _by_hand.reset(token)
 
 
 class _Request:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
+from assetctl.errors import InvalidRequest
 from assetctl.eventloop import in_thread
 from assetctl.text import file_name
 
@@ -23,10 +24,11 @@ _SEPARATORS = tuple({"/", os.sep})
 async def export(asset: Asset, target: str) -> Path:
     """The absolute path of a new copy of `asset`: at `target`, or inside it, named by `export_name`, if it is a folder.
 
-    A file that is there already is replaced in one step. Missing parent folders of `target` are made; a `target` that
-    ends in a separator is a folder.
+    A file or link that is there already is replaced in one step; a device, pipe or the like never is.
+    Missing parent folders of `target` are made; a `target` that ends in a separator is a folder.
 
     Raises:
+        InvalidRequest: something is there that is no file.
         CacheError: it could not be written; what was there before still is.
     """
     return await in_thread(_export, asset, target)
@@ -36,6 +38,7 @@ def _export(asset: Asset, target: str) -> Path:
     with filesystem.translated(Path(target)):
         path = Path(target).absolute()
         final = path / export_name(asset) if path.is_dir() or target.endswith(_SEPARATORS) else path
+        _check_replaceable(final)
     with filesystem.translated(final, needed_bytes=asset.size_bytes):
         final.parent.mkdir(parents=True, exist_ok=True)
     partial = filesystem.temporary_path(final.parent, final.suffix)
@@ -47,6 +50,15 @@ def _export(asset: Asset, target: str) -> Path:
     finally:
         filesystem.remove(partial)
     return final
+
+
+def _check_replaceable(final: Path) -> None:
+    if os.path.lexists(final) and not final.is_symlink() and not final.is_file():
+        raise InvalidRequest(
+            f"`{final}` is no file that could be replaced",
+            why="it is a device, a pipe or the like",
+            hint="`--output -` streams the bytes to stdout",
+        )
 
 
 def export_name(asset: Asset) -> str:

@@ -332,3 +332,10 @@ def test_a_player_that_stays_open_is_not_waited_for(tool: Tool, monkeypatch: pyt
         open_in_player(tool.work, refuses_within_s=0.1)
     finally:
         closed.touch()
+
+
+def test_a_dry_run_of_a_batch_is_refused_before_anything_is_ordered(tool: Tool) -> None:
+    ran = tool("request", "-", "--dry-run")
+    assert ran.code == 2
+    assert "`request -` has no `--dry-run`" in ran.err
+    assert tool.orders() == []

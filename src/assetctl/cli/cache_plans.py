@@ -50,7 +50,8 @@ def ask(state: CliState, what: str, *, yes: bool) -> None:
         raise SpendRefused(
             f"{what} needs a yes, and nobody is there to ask", hint="look with `--dry-run`, then add `--yes`"
         )
-    typer.confirm("Delete them?", abort=True, err=True)
+    if not typer.confirm("Delete them?", err=True):
+        raise SpendRefused(f"{what}: the answer was no, and nothing was done")
 
 
 def entries(count: int) -> str:

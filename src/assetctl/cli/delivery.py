@@ -64,6 +64,8 @@ def check_delivery(options: DeliveryOptions, *, as_json: bool) -> None:
     Raises:
         InvalidRequest: two of them want stdout for themselves.
     """
+    if options.output is not None and not options.output.strip():
+        raise InvalidRequest("`--output` is empty", hint="name a file or a folder, or `-` for stdout")
     if options.output == "-" and (as_json or options.preview):
         other = "--json" if as_json else "--preview"
         raise InvalidRequest(f"`--output -` and `{other}` both want stdout", hint="leave one of them out")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from assetctl.cli.labels import verify_label
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
-from assetctl.documents import asset_document, request_document
+from assetctl.documents import asset_document, estimate_document, request_document
 from assetctl.events import (
     AssetGenerated,
     CacheTroubled,
@@ -26,7 +26,7 @@ from assetctl.events import (
     VerifyProgressed,
     WaitingForLock,
 )
-from assetctl.models import Asset, AssetRequest
+from assetctl.models import Asset, AssetRequest, Estimate
 from assetctl.units import human_duration
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _jsonable(value: Any) -> Any:
         return asset_document(value)
     if isinstance(value, AssetRequest):
         return request_document(value)
+    if isinstance(value, Estimate):
+        return estimate_document(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

@@ -92,6 +92,9 @@ def _signals() -> Generator[list[int]]:
 
     def as_interrupt(number: int, _frame: Any) -> None:
         received.append(number)
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # So a shell starts what runs in the background: there is no SIGINT to pass it on as.
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     names = [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
@@ -108,7 +111,11 @@ def _signals() -> Generator[list[int]]:
 def _interrupted(number: signal.Signals, jobs: _OpenJobs) -> Interrupted:
     how = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
     if jobs.latest is None:
-        return Interrupted(f"{how}; no job is running", signal_number=number)
+        return Interrupted(
+            f"{how}; no job is known to run",
+            signal_number=number,
+            hint="`assetctl jobs ls` shows an order that was just being sent; asking again adopts it",
+        )
     return Interrupted(
         f"{how}; the job `{jobs.latest}` goes on and nothing is lost",
         signal_number=number,

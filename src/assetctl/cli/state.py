@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assetctl.cli.output import Printer
+from assetctl.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from assetctl.settings import Settings
@@ -101,7 +102,7 @@ def global_options(
         ),
     ] = None,
     data_dir: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--data-dir", metavar="DIR", help="Keep cache, jobs and journal here (or ASSETCTL_DATA_DIR)."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", envvar="ASSETCTL_DEBUG", help="Add tracebacks to errors.")] = False,
@@ -116,8 +117,11 @@ def global_options(
 ) -> None:
     """Ask for the media asset of a scene, get a verified file; never wait or pay for the same thing twice."""
     del version
+    if data_dir is not None and not data_dir.strip():
+        raise InvalidRequest("`--data-dir` is empty", hint="name a folder, or leave it out")
     state = ctx.ensure_object(CliState)
-    state.config, state.profile, state.data_dir, state.debug = config, profile, data_dir, debug
+    state.config, state.profile, state.debug = config, profile, debug
+    state.data_dir = None if data_dir is None else Path(data_dir)
     _merge(state, offline=offline, no_input=no_input, quiet=quiet, verbose=verbose, progress=progress)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

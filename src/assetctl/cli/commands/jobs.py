@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,7 +65,11 @@ def show_job(job: JobId, as_json: Json = False, *, state: CliState) -> int:
         document = _document(order)
         if order.job_id and order.state is OrderState.ACCEPTED:
             status = await stack.registry.get(order.generator).status(order.job_id)
-            document["generator_says"] = {"state": status.state, "fraction": status.fraction, "message": status.message}
+            document["generator_says"] = {
+                "state": status.state.value,
+                "fraction": status.fraction,
+                "message": status.message,
+            }
         return document
 
     document = with_stack(state, printer, work)
@@ -73,7 +78,7 @@ def show_job(job: JobId, as_json: Json = False, *, state: CliState) -> int:
     else:
         for name, value in document.items():
             if value is not None:
-                printer.line(f"{name}: {value}")
+                printer.line(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
     return 0
 
 

@@ -11,7 +11,7 @@ from assetctl.cli.explaining import plan_document, plan_sentence
 from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
-from assetctl.errors import InvalidRequest
+from assetctl.errors import AssetUnavailable, InvalidRequest
 from assetctl.models import AssetRequest
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def request(
     check_delivery(delivery, as_json=as_json)
     printer = printer_for(state, as_json=as_json)
     if source is not None:
-        _check_source(source, delivery)
+        _check_source(source, delivery, dry_run=dry_run)
         from assetctl.cli.batch import answer_lines  # noqa: PLC0415 - brings task groups, which one answer doesn't need
 
         return with_stack(state, printer, lambda stack: answer_lines(stack, request, printer), refresh=refresh)
@@ -56,11 +56,13 @@ def request(
     return with_stack(state, printer, work, may_be_quick=True, refresh=refresh)
 
 
-def _check_source(source: str, delivery: DeliveryOptions) -> None:
+def _check_source(source: str, delivery: DeliveryOptions, *, dry_run: bool) -> None:
     if source != "-":
         raise InvalidRequest(
             f"`{source}` is no way to ask", why="the only argument is `-`", hint=f"assetctl request --scene {source}"
         )
+    if dry_run:
+        raise InvalidRequest("`request -` has no `--dry-run`", hint="assetctl explain tells of one request")
     if delivery.output or delivery.open_player or delivery.preview:
         raise InvalidRequest("`request -` prints documents only", hint="leave `--output`, `--open` and `--preview` out")
 
@@ -71,4 +73,7 @@ async def _tell_plan(stack: Stack, request: AssetRequest, printer: Printer) -> i
         printer.document(plan_document(explanation))
     else:
         printer.line(plan_sentence(explanation))
-    return 0
+    decisive = explanation.decisive
+    if decisive is None:
+        return AssetUnavailable.exit_code
+    return 0 if decisive.error is None else decisive.error.exit_code

@@ -373,6 +373,7 @@ async def test_a_full_or_refusing_disk_is_a_miss_told_once(folder, clock, number
 LIMITED = """
 import sys, anyio, resource, signal
 sys.path[:0] = sys.argv[2:]
+sys.dont_write_bytecode = True
 from pathlib import Path
 from cache_samples import StillClock
 from assetctl.cache.lookups import Lookups

@@ -77,6 +77,8 @@ class Tool:
             "PYTHONPATH": str(PLUGIN),
             "ASSETCTL_DATA_DIR": str(self.data),
             "PYTHONWARNINGS": "error",
+            # Some of these may write a few bytes at most: a cut byte-code file would spoil every later process.
+            "PYTHONDONTWRITEBYTECODE": "1",
             **(extra or {}),
         }
         return {name: value for name, value in variables.items() if value is not None}

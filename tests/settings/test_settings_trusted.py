@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 
 import pytest
 
@@ -139,13 +140,15 @@ def test_trust_without_a_folder_to_store_it_in_is_an_error(dirs, write_project):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on file sizes")
-def test_trust_that_cannot_be_written_is_an_error_and_keeps_the_old_list(dirs, write_project):
+def test_trust_that_cannot_be_written_is_an_error_and_keeps_the_old_list(dirs, write_project, monkeypatch):
     import resource  # noqa: PLC0415 - exists on Unix alone
 
     file = write_project("data_dir = 'd'\n")
     trust(file, dirs=dirs)
     before = (dirs.config / "trusted.json").read_bytes()
     write_project("data_dir = 'e'\n")
+    # A cut byte-code file would spoil every later process.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
     try:

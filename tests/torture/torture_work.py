@@ -69,6 +69,8 @@ def store_within_file_size(root: Path, log: Path, limit: int) -> None:
     """Stores until it is refused, with no file larger than `limit`; reads all the same. Exits with CRASHED if so."""
     import resource  # noqa: PLC0415 - Windows has none
 
+    # A cut byte-code file would spoil every later process.
+    sys.dont_write_bytecode = True
     with Shelf(root, log=log) as shelf:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         try:

@@ -7,7 +7,6 @@ write the same file, and every sidecar is made by one rename without a lock. No 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import stat
@@ -15,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
-from assetctl.cache.entries import CacheEntry, entry_document, entry_from_document
+from assetctl.cache.entries import CacheEntry, entry_from_sidecar, sidecar_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +156,7 @@ class Blobs:
         Raises:
             CacheError: it could not be written.
         """
-        return self._sealed_bytes(json.dumps(entry_document(entry), indent=1).encode())
+        return self._sealed_bytes(sidecar_bytes(entry))
 
     def sidecar(self, digest: str, key: str) -> CacheEntry | None:
         """What the sidecar of that name says; None when there is none, or one that is damaged or a link."""
@@ -197,7 +196,7 @@ class Blobs:
         """
         filesystem.make_private_folder(self.quarantined, inside=self._folder, step=self.step)
         self.remove_sidecar(entry)
-        self._publish_bytes(json.dumps(entry_document(entry)).encode(), self._lost_file(entry))
+        self._publish_bytes(sidecar_bytes(entry), self._lost_file(entry))
 
     def lost(self, key: str) -> CacheEntry | None:
         """The newest entry of `key` whose bytes were lost, None when none was."""
@@ -250,7 +249,7 @@ class Blobs:
             with os.fdopen(descriptor, "rb") as file:
                 text = file.read(_MAX_SIDECAR)
         try:
-            return entry_from_document(json.loads(text))
+            return entry_from_sidecar(text)
         except (ValueError, RecursionError):
             return None
 

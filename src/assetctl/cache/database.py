@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from assetctl import filesystem
 from assetctl.cache.schema import INDEX_VERSION, SCHEMA
-from assetctl.cache.trouble import UnfitError, failure, primary_code
+from assetctl.cache.trouble import Connection, UnfitError, failure, primary_code
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
 
 if TYPE_CHECKING:
@@ -172,7 +172,9 @@ class Database:
     def _connected(self, path: Path, mode: str) -> sqlite3.Connection:
         uri = f"{path.absolute().as_uri()}?{mode}"
         try:
-            return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_LIMIT_S)
+            return sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_LIMIT_S, factory=Connection
+            )
         except sqlite3.Error as error:
             raise failure(error, self._path, BUSY_LIMIT_S) from error
 
@@ -258,10 +260,7 @@ class Database:
 
 
 def _runner(connection: sqlite3.Connection) -> Run:
-    def run(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return connection.execute(sql, parameters).fetchall()
-
-    return run
+    return lambda sql, parameters=(): connection.execute(sql, parameters).fetchall()
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -281,7 +280,7 @@ def _check_shape(connection: sqlite3.Connection, path: Path) -> None:
             hint="update assetctl",
         )
     found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    if version != INDEX_VERSION or sorted(row[0] for row in found) != sorted(SCHEMA):
+    if version != INDEX_VERSION or {row[0] for row in found} != set(SCHEMA):
         raise UnfitError("it has another shape")
 
 

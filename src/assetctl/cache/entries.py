@@ -6,6 +6,8 @@ damage, never a guess.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,7 @@ LONGEST_LIFE: Final = timedelta(days=400)
 FURTHEST_AHEAD: Final = timedelta(days=400)
 """How far ahead of us the clock that stamped an entry may have been: a clock that is off by a year loses nothing."""
 
+_SUM: Final = "document_sha256"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 _LARGEST: Final = 2**63
@@ -169,6 +172,32 @@ def entry_document(entry: CacheEntry) -> dict[str, Any]:
         "last_used_at": documents.timestamp(entry.last_used_at),
         "expires_at": documents.timestamp(entry.expires_at),
     }
+
+
+def sidecar_bytes(entry: CacheEntry) -> bytes:
+    """`entry` as JSON text that says its own check sum."""
+    document = entry_document(entry)
+    return json.dumps(document | {_SUM: _sum(document)}, indent=1).encode()
+
+
+def entry_from_sidecar(data: bytes) -> CacheEntry:
+    """The entry that `sidecar_bytes` wrote.
+
+    Raises:
+        ValueError: it wrote something else.
+        RecursionError: it is nested without end.
+    """
+    document = json.loads(data)
+    # A flipped bit may leave a document that can be read and is another one. Older ones have no sum.
+    if isinstance(document, dict) and _SUM in document:
+        stated = cast("dict[str, Any]", document).pop(_SUM)
+        if stated != _sum(cast("dict[str, Any]", document)):
+            raise ValueError("it is not as it was written")
+    return entry_from_document(cast("object", document))
+
+
+def _sum(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 class EntryTimes(NamedTuple):

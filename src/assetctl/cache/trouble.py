@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
 
@@ -17,6 +17,21 @@ _NO_ROOM: Final = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SH
 
 class UnfitError(Exception):
     """This file is no index of ours: it is moved aside and built anew. Never leaves the cache."""
+
+
+class Connection(sqlite3.Connection):
+    """One that says with an error of SQLite's own that what SQLite says is no text, as where names are damaged."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """As its parent.
+
+        Raises:
+            sqlite3.Error: anything went wrong.
+        """
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeDecodeError as error:
+            raise sqlite3.OperationalError("what is wrong with it is no text") from error
 
 
 def failure(error: sqlite3.Error, path: Path, busy_limit_s: float) -> Exception:

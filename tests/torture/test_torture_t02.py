@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
 from torture_powercut import ForgetfulDisk, after_cut
 from torture_promises import Losses, Promises
 from torture_report import Report, scaled
-from torture_shelf import SetClock, Shelf
+from torture_shelf import SetClock, Shelf, digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 _SIZE = 3_000
 
 
-def _live(shelf: Shelf, random: Random, changes: int) -> None:
+def _live(shelf: Shelf, clock: SetClock, random: Random, changes: int) -> None:
     """A short life of a cache: bought ones, copies, replacements, the same bytes under two names."""
     for serial in range(changes):
+        clock.moment += timedelta(seconds=1)
         kind, name = random.random(), f"{random.choice(['paid', 'free'])}{random.randrange(5)}"
         if kind < 0.75:
             shelf.put(name, serial, size=_SIZE, paid=name.startswith("paid"))
-        elif kind < 0.9:
-            shelf.read(name)
+        elif kind < 0.8:
+            shelf.pin(name)
         else:
-            shelf.clear(name)
+            before = digest_of(shelf.read(name))
+            if shelf.clear(name)[0].undoable and before is not None and random.random() < 0.7:
+                shelf.undo(name, before)
 
 
 def _check(moment: Moment, root: Path, log: Path, number: int) -> Losses:
@@ -47,8 +51,9 @@ def test_power_cut_loses_nothing_paid_for(quick_folder: Path, cuts: int):
     log.touch()
     disk = ForgetfulDisk(root, log)
     with Report("T2") as report:
-        with Shelf(root, log=log, clock=SetClock(), step=disk) as shelf:
-            _live(shelf, random, changes=15 + cuts // 20)
+        clock = SetClock()
+        with Shelf(root, log=log, clock=clock, step=disk) as shelf:
+            _live(shelf, clock, random, changes=25 + cuts // 20)
         disk.finish()
         losses = Losses()
         chosen = [disk.moments[-1], *random.choices(disk.moments, k=cuts - 1)]

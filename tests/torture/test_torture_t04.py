@@ -75,9 +75,9 @@ def _harm_blobs(root: Path, random: Random, count: int) -> set[str]:
     return set(names)
 
 
-def _harm_row(root: Path, name: str, random: Random) -> str:
+def _harm_row(root: Path, name: str, other: str, random: Random) -> str:
     kind = random.choice(sorted(ROW_HARMS))
-    harm_row(root / "v1" / "index.sqlite3", kind, key_of(name), key_of("n1"))
+    harm_row(root / "v1" / "index.sqlite3", kind, key_of(name), key_of(other))
     return kind
 
 
@@ -114,7 +114,8 @@ def test_damaged_sidecars_and_rows_serve_nothing_wrong_and_cost_nothing_whole(wh
             targets = [_sidecar(root, name) for name in _NAMES if name not in names]
             for name in names[:6]:
                 FILE_HARMS[random.choice(sorted(FILE_HARMS))](_sidecar(root, name), targets, random)
-            rowless = {name for name in names[6:] if _harm_row(root, name, random) == "no row"}
+            other = next(name for name in _NAMES if name not in names)
+            rowless = {name for name in names[6:] if _harm_row(root, name, other, random) == "no row"}
             done += len(names)
             # Only a row that is gone without a trace is found by a sweep and not before.
             _served(root, rowless, f"round {done}", found)

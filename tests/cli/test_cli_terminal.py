@@ -216,7 +216,7 @@ def test_a_preview_is_a_picture_above_the_prompt_and_not_data(see: Callable[...,
 
 def test_clear_asks_and_a_no_is_nothing_done(tool: Tool, see: Callable[..., Seen]) -> None:
     tool(*INSTANT)
-    for answer, code, left in (("n\r", 130, 1), ("\x03", 130, 1), ("\x04", 130, 1), ("y\r", 0, 0)):
+    for answer, code, left in (("n\r", 6, 1), ("\x03", 130, 1), ("\x04", 130, 1), ("y\r", 0, 0)):
         seen = see("cache", "clear", "--all")
         seen.wait_for(lambda text: "Delete them?" in text)
         seen.send(answer)

@@ -15,7 +15,7 @@ import typer
 import typer.core
 import typer.main
 
-from assetctl.cli.output import BrokenOutput, Printer
+from assetctl.cli.output import BrokenOutput, Printer, leave_stderr_clean
 from assetctl.cli.parsing import parse_when_given
 from assetctl.cli.state import CliState, global_options
 from assetctl.errors import AssetctlError, Interrupted, InvalidRequest, StorageFull
@@ -92,6 +92,7 @@ class LazyGroup(typer.core.TyperGroup):
             exit_code = _SIGPIPE_EXIT_CODE
         except StorageFull as error:
             exit_code = _report(error, words, state)
+        leave_stderr_clean()
         sys.exit(exit_code)
 
 

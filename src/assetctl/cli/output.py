@@ -151,11 +151,8 @@ class Printer:
             BrokenOutput: nobody reads any more.
             StorageFull: it was written to a file that has no room.
         """
-        # Python flushes stdout once more at exit and would complain again: give it somewhere to flush to.
         if self.stdout is sys.stdout:
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(devnull, sys.stdout.fileno())
-            os.close(devnull)
+            _lead_nowhere(sys.stdout)
         if error.errno in (errno.EPIPE, errno.EINVAL):
             raise BrokenOutput from error
         raise StorageFull("the result could not be printed", why=error.strerror or str(error)) from error
@@ -189,3 +186,20 @@ class Printer:
 
     def _painted(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+
+def leave_stderr_clean() -> None:
+    """What stderr refuses is given up, so that it costs nothing but the talk: not the exit code either."""
+    if sys.stderr is None or sys.stderr.closed:
+        return
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _lead_nowhere(sys.stderr)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    # Python flushes its streams once more at exit and would complain again: give this one somewhere to flush to.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)

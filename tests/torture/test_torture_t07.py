@@ -33,7 +33,7 @@ def _used(root: Path) -> int:
     return total
 
 
-@scaled("writes", quick=2_000, long=40_000)
+@scaled("writes", quick=2_000, long=10_000)
 def test_size_limit_holds_while_processes_write(quick_folder: Path, writes: int):
     root, peak, samples = quick_folder / "cache", 0, 0
     with Report("T7") as report:

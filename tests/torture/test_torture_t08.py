@@ -37,7 +37,7 @@ def _run(folder: Path, processes: int, rounds: int) -> tuple[list[float], list[s
 
 
 @pytest.mark.parametrize("processes", [8, 32])
-@scaled("rounds", quick=4, long=25)
+@scaled("rounds", quick=4, long=15)
 def test_a_crowd_of_processes_fails_nowhere(tmp_path: Path, quick_folder: Path, processes: int, rounds: int):
     # In memory when it is quick: what is tried is how they meet, not the disk.
     base = quick_folder if rounds < 10 else tmp_path

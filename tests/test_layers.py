@@ -28,7 +28,9 @@ BREACHES = {
     "kernel-locks": ("cache/store.py", "import filelock"),
     "canonical-json": ("documents.py", "import rfc8785"),
     "short-lived-answers": ("cache/store.py", "import diskcache"),
-    "not-yet": ("providers/generated.py", "import httpx"),
+    "http": ("providers/generated.py", "import httpx"),
+    "connections": ("providers/generated.py", "import httpcore"),
+    "not-yet": ("providers/generated.py", "import keyring"),
 }
 
 

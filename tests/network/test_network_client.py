@@ -14,7 +14,7 @@ import pytest
 from assetctl.errors import AddressRefused, ConfigError
 from assetctl.network import Origin, new_client
 from assetctl.network.client import _Transport
-from raw_server import always, plain, serving
+from byte_server import always, plain, serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ of theirs may hand in a transport of its own.
 """
 
 from assetctl.network.addresses import Resolver, is_loopback, is_public
-from assetctl.network.client import new_client
-from assetctl.network.origins import Origin
+from assetctl.network.client import new_client, ssl_context
+from assetctl.network.origins import Origin, accepted
 
-__all__ = ["Origin", "Resolver", "is_loopback", "is_public", "new_client"]
+__all__ = ["Origin", "Resolver", "accepted", "is_loopback", "is_public", "new_client", "ssl_context"]

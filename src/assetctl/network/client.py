@@ -15,7 +15,7 @@ import httpx
 
 from assetctl.errors import ConfigError
 from assetctl.network.addresses import CheckedBackend, Resolver, is_loopback, resolve
-from assetctl.network.origins import Origin
+from assetctl.network.origins import Origin, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,8 @@ _KEEP_IDLE_S: Final = 4.0
 
 def new_client(
     *,
-    home: Origin | None,
     timeout_s: float,
+    home: Origin | None = None,
     ca_file: Path | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     max_connections: int = 20,
@@ -58,6 +58,26 @@ def new_client(
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Certificates are checked against the known authorities, the system's own, and those in `ca_file`.
+
+    Raises:
+        ConfigError: `ca_file` cannot be read or holds no certificate.
+    """
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"`{ca_file}` cannot be used as the certificates to trust",
+                why=error.strerror or "it holds no certificate in PEM form",
+                hint="name a PEM file with `backend.ca_file`",
+            ) from error
+    return context
 
 
 def _be_silent() -> None:
@@ -90,7 +110,7 @@ class _Transport(httpx.AsyncBaseTransport):
         self._backend = CheckedBackend(home, resolver=resolver)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        origin = Origin.of(request.url)
+        origin = accepted(request.url)
         if origin.scheme == "http":
             return await self._plain.handle_async_request(request)
         if self._proxy is None or is_loopback(origin.host) or proxy_bypass(origin.host):
@@ -134,14 +154,4 @@ class _Transport(httpx.AsyncBaseTransport):
 
     @cached_property
     def _authorities(self) -> ssl.SSLContext:
-        context = httpx.create_ssl_context()
-        if self._ca_file is not None:
-            try:
-                context.load_verify_locations(self._ca_file)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigError(
-                    f"`{self._ca_file}` can't be used as a certificate authority",
-                    why=error.strerror or "it holds no certificate in PEM form",
-                    hint="check `backend.ca_file`",
-                ) from error
-        return context
+        return ssl_context(self._ca_file)

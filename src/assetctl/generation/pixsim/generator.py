@@ -51,6 +51,11 @@ class PixsimGenerator:
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
         self._ended_s: dict[int, float] = {}
 
+    @property
+    def missing(self) -> str | None:
+        """`backend.url`, as long as it is not set."""
+        return "`backend.url` is not set" if self._context.pixsim is None else None
+
     def parameters(self) -> Sequence[ParameterSpec]:
         """The knobs that the server passes on; which of them a provider has is `provider_parameters`'s to say."""
         return SPECS
@@ -176,7 +181,7 @@ class PixsimGenerator:
         if self._context.pixsim is None:
             raise ConfigError(
                 "the generator `pixsim` needs a backend",
-                why="`backend.url` is not set",
+                why=self.missing,
                 hint="set it in the settings or as ASSETCTL_BACKEND__URL, then: assetctl auth login",
             )
         return self._context.pixsim()

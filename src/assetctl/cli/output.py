@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
 
 
 class BrokenOutput(Exception):

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from assetctl.cache.entries import CacheEntry, complete, entry_document
 from assetctl.cache.entries import EntryDraft as Draft
-from assetctl.cache.queries import PUT_DOCUMENT, PUT_ENTRY, row_of
-from assetctl.cache.schema import INDEX_VERSION, RECOUNT, SCHEMA, TABLES
+from assetctl.cache.index.queries import PUT_DOCUMENT, PUT_ENTRY, row_of
+from assetctl.cache.index.schema import INDEX_VERSION, RECOUNT, SCHEMA, TABLES
 from assetctl.models import AssetRequest, AssetType, Cost, MediaInfo, Origin, Source
 
 if TYPE_CHECKING:

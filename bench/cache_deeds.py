@@ -20,8 +20,8 @@ import anyio
 import cache_data
 
 from assetctl import eventloop
-from assetctl.cache.pruning import Limits
-from assetctl.cache.queries import SELECT
+from assetctl.cache.index.queries import SELECT
+from assetctl.cache.removal.pruning import Limits
 from assetctl.cache.store import AssetCache
 from assetctl.clock import SystemClock
 

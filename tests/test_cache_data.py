@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.cache.filters import EntryFilter
-from assetctl.cache.schema import RECOUNT
+from assetctl.cache.index.filters import EntryFilter
+from assetctl.cache.index.schema import RECOUNT
 from assetctl.cache.store import AssetCache
 from assetctl.clock import SystemClock
 
 if TYPE_CHECKING:
-    from assetctl.cache.database import Run
+    from assetctl.cache.index.database import Run
 
 BENCH = Path(__file__).parents[1] / "bench" / "cache_data.py"
 

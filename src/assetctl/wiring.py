@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry
-    from assetctl.cache.filters import EntryFilter
+    from assetctl.cache.index.filters import EntryFilter
     from assetctl.cache.lookups import Lookups
-    from assetctl.cache.pruning import Limits
+    from assetctl.cache.removal.pruning import Limits
     from assetctl.cache.store import AssetCache
-    from assetctl.cache.usage import UsageLog
-    from assetctl.cache.verifying import Verification
+    from assetctl.cache.usage.usage_log import UsageLog
+    from assetctl.cache.verification.verifying import Verification
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus, Event
     from assetctl.generation.journal import Journal
@@ -111,7 +111,7 @@ class Stack:
         """Where answered requests are counted, each run under a name of its own."""
         from secrets import token_hex
 
-        from assetctl.cache.usage import UsageLog
+        from assetctl.cache.usage.usage_log import UsageLog
 
         return UsageLog(self.usage_folder, run_id=token_hex(6), clock=self.clock, tell=self._tell)
 
@@ -132,8 +132,8 @@ class Stack:
             from assetctl.cache.store import AssetCache
 
             return AssetCache(folder, clock=self.clock, limits=self.limits, tell=self._cache_troubled)
-        from assetctl.cache.shared import SharedFolder
-        from assetctl.cache.sharing import SharingCache
+        from assetctl.cache.sharing.cache import SharingCache
+        from assetctl.cache.sharing.folder import SharedFolder
 
         shared_folder = SharedFolder(shared)
         return SharingCache(
@@ -146,7 +146,7 @@ class Stack:
     @cached_property
     def limits(self) -> Limits:
         """What the cache may hold."""
-        from assetctl.cache.pruning import Limits
+        from assetctl.cache.removal.pruning import Limits
 
         wanted = self.settings.cache
         return Limits(wanted.max_size_bytes, wanted.min_free_bytes, wanted.max_unused_s)
@@ -248,7 +248,7 @@ class Stack:
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
-        from assetctl.cache.verifying import Verification
+        from assetctl.cache.verification.verifying import Verification
         from assetctl.providers.restoring import Originals
 
         originals = Originals(
@@ -278,7 +278,7 @@ class Stack:
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
             return None
-        from assetctl.cache.shared import SharedFolder
+        from assetctl.cache.sharing.folder import SharedFolder
 
         return SharedFolder(self.settings.cache.shared).take
 

@@ -17,6 +17,7 @@ import anyio.lowlevel
 
 from assetctl import filesystem
 from assetctl.cache.entries import CacheEntry, EntryDraft
+from assetctl.cache.removal.sweeping import SweepReport, sweep
 from assetctl.cache.store import AssetCache
 from assetctl.models import AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Source
 
@@ -38,6 +39,12 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
         await anyio.lowlevel.checkpoint()
+
+
+async def swept(cache: AssetCache) -> SweepReport:
+    """What killed processes and replaced answers left in `cache` is listed again or gone, whoever uses it."""
+    now = cache._clock.now()
+    return await cache.work(lambda blobs, index: sweep(blobs, index, now), writing=True)
 
 
 def key_of(name: str) -> str:

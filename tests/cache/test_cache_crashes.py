@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from cache_samples import StillClock, bytes_of, draft, key_of, put
+from cache_samples import StillClock, bytes_of, draft, key_of, put, swept
 
 from assetctl.cache.store import AssetCache
 
@@ -41,7 +41,7 @@ async def check_after_kill(root: Path, confirmed: list[str]) -> None:
                     path = await cache.verified(entry)
                     assert path is not None
                     assert path.read_bytes() == bytes_of(name)
-            await cache.sweep()
+            await swept(cache)
             assert list((root / "v1" / "partial").iterdir()) == []
 
 

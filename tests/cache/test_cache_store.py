@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cache_samples import NOW, StillClock, draft, key_of, paid, put
+from cache_samples import NOW, StillClock, draft, key_of, paid, put, swept
 
 from assetctl import filesystem
 from assetctl.cache.entries import complete
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cache.store import AssetCache
 from assetctl.errors import CacheError, InvalidRequest, StorageFull, StorageUnusable
 from assetctl.models import AssetRequest, Source
@@ -27,11 +27,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data" / "cache"
-
-
-@pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
 
 
 @pytest.fixture
@@ -117,10 +112,10 @@ async def test_new_answer_replaces_the_old_one(cache: AssetCache, clock: StillCl
 async def test_replaced_bytes_stay_until_a_sweep_a_day_later(cache: AssetCache, root: Path, clock: StillClock):
     await put(cache, draft("confess"), b"first")
     await put(cache, draft("confess"), b"second")
-    assert (await cache.sweep()).removed_files == 0
+    assert (await swept(cache)).removed_files == 0
     assert len(blob_files(root)) == 2
     clock.moment = _real_now(clock) + timedelta(days=2)
-    assert (await cache.sweep()).freed_bytes == 5
+    assert (await swept(cache)).freed_bytes == 5
     assert [path.read_bytes() for path in blob_files(root)] == [b"second"]
 
 
@@ -281,7 +276,7 @@ async def test_newer_format_is_left_alone(cache: AssetCache, root: Path):
     (newer / "x").write_text("theirs", encoding="ascii")
     await put(cache, draft("confess"), b"film")
     await cache.remove(await cache.plan_clear(EntryFilter(), include_paid=True))
-    await cache.sweep()
+    await swept(cache)
     assert (newer / "x").read_text(encoding="ascii") == "theirs"
 
 
@@ -375,10 +370,10 @@ async def test_dead_writers_leavings_go_at_the_next_start(cache: AssetCache, roo
     writer = filesystem.current_writer()
     dead = root / "v1" / "partial" / f"{writer.pid}-1-{writer.host}-{writer.boot}.abc.mp4"
     dead.write_bytes(b"half")
-    await cache.sweep()
+    await swept(cache)
     assert dead.exists()
     async with AssetCache(root, clock=StillClock()) as next_start:
-        await next_start.sweep()
+        await swept(next_start)
     assert not dead.exists()
 
 
@@ -391,7 +386,7 @@ async def test_paid_bytes_outlive_the_answer_that_replaces_them(cache: AssetCach
     bought = await put(cache, paid("confess"), b"bought film")
     await put(cache, draft("confess"), b"film from the library")
     clock.moment += timedelta(days=2)
-    await cache.sweep()
+    await swept(cache)
     (kept,) = await cache.entries(EntryFilter(paid=True))
     assert (kept.sha256, kept.asset_id, kept.cost) == (bought.sha256, bought.asset_id, bought.cost)
     path = await cache.verified(kept)

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 from cache_samples import StillClock
 
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cache.store import AssetCache
 
 

@@ -19,8 +19,8 @@ import pytest
 from cli_harness import write_sound
 
 from assetctl.cache.entries import EntryDraft
-from assetctl.cache.findings import Problem, VerifyReport
 from assetctl.cache.store import AssetCache
+from assetctl.cache.verification.findings import Problem, VerifyReport
 from assetctl.cli.bar import ProgressBar
 from assetctl.cli.commands.cache.verify import _print
 from assetctl.cli.labels import verify_label

@@ -17,7 +17,7 @@ from torture_report import Report
 from torture_shelf import SetClock, Shelf, content, digest_of
 from torture_work import CRASHED, store_within_file_size
 
-from assetctl.cache.pruning import Limits
+from assetctl.cache.removal.pruning import Limits
 from assetctl.errors import CacheError, StorageFull
 
 if TYPE_CHECKING:

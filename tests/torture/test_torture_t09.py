@@ -14,7 +14,7 @@ from torture_shelf import NOW, SetClock, Shelf, content
 
 from assetctl import locks
 from assetctl.cache.lookups import Lookups
-from assetctl.cache.pruning import Limits
+from assetctl.cache.removal.pruning import Limits
 from assetctl.errors import CacheError
 from assetctl.filesystem import no_step
 from assetctl.generation.journal import Journal

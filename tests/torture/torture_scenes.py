@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torture_shelf import SetClock, Shelf, content, digest_of
 
-from assetctl.cache.pruning import Limits
+from assetctl.cache.removal.pruning import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,8 @@ import anyio
 
 from assetctl import eventloop, filesystem
 from assetctl.cache.entries import CacheEntry, EntryDraft
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
+from assetctl.cache.removal.sweeping import sweep
 from assetctl.cache.store import AssetCache
 from assetctl.clock import SystemClock
 from assetctl.models import AssetRequest, AssetType, Cost, MediaInfo, Origin, Source
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from assetctl.cache.deletion import RemovalReport
-    from assetctl.cache.pruning import Limits
+    from assetctl.cache.removal.deletion import RemovalReport
+    from assetctl.cache.removal.pruning import Limits
     from assetctl.clock import Clock
     from assetctl.filesystem import Step
 
@@ -124,7 +125,8 @@ class Shelf:
         step: Step = filesystem.no_step,
     ) -> None:
         self.root = root
-        self.cache = AssetCache(root, clock=clock or SystemClock(), limits=limits, step=step)
+        self._clock = clock or SystemClock()
+        self.cache = AssetCache(root, clock=self._clock, limits=limits, step=step)
         self._step = step
         self._log = None if log is None else Log(log)
 
@@ -193,7 +195,8 @@ class Shelf:
         return at_once(lambda: self.cache.set_pinned([key_of(name) for name in names], pinned=True))
 
     def sweep(self) -> object:
-        return at_once(self.cache.sweep)
+        now = self._clock.now()
+        return at_once(lambda: self.cache.work(lambda blobs, index: sweep(blobs, index, now), writing=True))
 
     def partial_files(self) -> list[Path]:
         folder = self.root / "v1" / "partial"

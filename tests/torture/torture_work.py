@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from torture_scenes import SCENES
 from torture_shelf import Shelf, digest_of
 
-from assetctl.cache.pruning import Limits
+from assetctl.cache.removal.pruning import Limits
 from assetctl.errors import AssetctlError, StorageFull, StorageUnusable
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
-from assetctl.cache import storing
-from assetctl.cache.blobs import Blobs
-from assetctl.cache.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
-from assetctl.cache.index import Index, Totals, Whereabouts
-from assetctl.cache.leases import Leases
-from assetctl.cache.likeness import most_alike
+from assetctl.cache.answers import pinning, reading, storing
+from assetctl.cache.answers.likeness import most_alike
+from assetctl.cache.files.blobs import Blobs
+from assetctl.cache.files.leases import Leases
+from assetctl.cache.index.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
+from assetctl.cache.index.index import Index, Totals, Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from assetctl.cache.deletion import ClearPlan, RemovalReport
     from assetctl.cache.entries import CacheEntry, EntryDraft
-    from assetctl.cache.pruning import Limits
-    from assetctl.cache.shrinking import Shrinking
+    from assetctl.cache.removal.deletion import ClearPlan, RemovalReport
+    from assetctl.cache.removal.pruning import Limits
+    from assetctl.cache.removal.shrinking import Shrinking
     from assetctl.clock import Clock
     from assetctl.filesystem import FindKind, Step
     from assetctl.models import AssetRequest
@@ -100,7 +100,7 @@ class AssetCache:
 
     async def lookup(self, key: str) -> CacheEntry | None:
         """The entry that answers `key` now; None when there is none, it expired, or its blob is not there."""
-        return await self._reading(bound(storing.find, key))
+        return await self._reading(bound(reading.find, key))
 
     async def verified(self, entry: CacheEntry) -> Path | None:
         """The path of the entry's bytes, read-only, which hash to its digest at this moment.
@@ -112,7 +112,7 @@ class AssetCache:
         def work(blobs: Blobs, index: Index, now: datetime) -> Path | None:
             # Said first, looked at second: whoever removes it looks for our word once more after moving it away.
             self._leases.hand_out(entry.blob)
-            return storing.verify(entry, blobs, index, now)
+            return reading.verify(entry, blobs, index, now)
 
         return await self._reading(work)
 
@@ -125,7 +125,7 @@ class AssetCache:
 
     async def find_by_asset_id(self, asset_id: str) -> CacheEntry | None:
         """The newest current entry of this asset whose blob is there."""
-        return await self._reading(bound(storing.find_asset, asset_id))
+        return await self._reading(bound(reading.find_asset, asset_id))
 
     async def find_by_prefix(self, text: str) -> list[CacheEntry]:
         """Every entry, by key, whose key or digest begins with `text`.
@@ -175,7 +175,7 @@ class AssetCache:
 
     async def confirm_source(self, key: str, checked_at: datetime, fingerprint: str | None) -> bool:
         """Whether it is noted that the source of `key` stood behind it at `checked_at`; not so in a read-only cache."""
-        return await self._in_thread(lambda: storing.confirm(key, checked_at, fingerprint, self._blobs, self._index))
+        return await self._in_thread(lambda: reading.confirm(key, checked_at, fingerprint, self._blobs, self._index))
 
     async def entries(
         self, filter_: EntryFilter = _EVERYTHING, sort: str = _NEWEST_FIRST, limit: int | None = None
@@ -221,7 +221,7 @@ class AssetCache:
             StorageFull: no room to note it; what was noted before stays noted.
         """
         return await self._in_thread(
-            lambda: storing.set_pinned(keys, pinned, self._blobs, self._index), writing=bool(keys)
+            lambda: pinning.set_pinned(keys, pinned, self._blobs, self._index), writing=bool(keys)
         )
 
     async def work(self, work: Callable[[Blobs, Index], _T], *, writing: bool = False) -> _T:
@@ -248,13 +248,9 @@ class AssetCache:
         """What `work` returned, in a worker thread: clearing, pruning and undoing; it is handed the time too."""
         return await self._in_thread(lambda: work(self._shrinking, self._clock.now()))
 
-    async def sweep(self) -> storing.SweepReport:
-        """What killed processes and replaced answers left is listed again or gone."""
-        return await self._in_thread(lambda: storing.sweep(self._blobs, self._index, self._clock.now()), writing=True)
-
     @cached_property
     def _shrinking(self) -> Shrinking:
-        from assetctl.cache.shrinking import Shrinking  # noqa: PLC0415 - an answer from the cache shrinks nothing
+        from assetctl.cache.removal.shrinking import Shrinking  # noqa: PLC0415 - an answer from the cache shrinks nothing
 
         return Shrinking(
             self._root / _FORMAT,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from assetctl.cache.filters import EntryFilter, State, parse_filter
+from assetctl.cache.index.filters import EntryFilter, State, parse_filter
 from assetctl.cli.options import one_of, words_of
 from assetctl.errors import AssetUnavailable, InvalidRequest
 from assetctl.models import AssetType, Source

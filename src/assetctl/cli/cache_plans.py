@@ -16,8 +16,8 @@ from assetctl.units import counted, human_duration, human_size, parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from assetctl.cache.candidates import Candidate, Price
-    from assetctl.cache.deletion import ClearPlan
+    from assetctl.cache.removal.candidates import Candidate, Price
+    from assetctl.cache.removal.deletion import ClearPlan
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
 

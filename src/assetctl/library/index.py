@@ -16,7 +16,7 @@ from assetctl.library.naming import sidecar_of
 from assetctl.library.scan import Tree, scan_tree
 from assetctl.library.shelf import fill_shelf
 from assetctl.library.sidecar import Sidecar
-from assetctl.library.snapshot import load_snapshot, save_snapshot
+from assetctl.library.snapshot_file import load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 The only place that decides what may stand in one. A name we do not know or a value of the wrong kind is refused with
 file and line: a misspelt `chioce` must not quietly make an asset of the whole scene. Pydantic stops here; it is loaded
-with the first sidecar, so this module is imported late (`index.py`, `snapshot.py`).
+with the first sidecar, so this module is imported late (`index.py`, `snapshot_file.py`).
 """
 
 from __future__ import annotations

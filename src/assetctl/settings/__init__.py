@@ -5,10 +5,11 @@ project is a stranger's: it may not set where credentials go unless the user tru
 TOML and pydantic are loaded only when there is something to check (`loading.py`).
 """
 
+from assetctl.secret import Secret
 from assetctl.settings.known import KnownSetting, example_toml, known_settings
 from assetctl.settings.layers import PROCESS_VARIABLES, UserDirs, file_locations, user_dirs
 from assetctl.settings.loading import check, debug_wanted, load, trust
-from assetctl.settings.values import Secret, Settings, shown_value
+from assetctl.settings.values import Settings, shown_value
 
 __all__ = [
     "PROCESS_VARIABLES",

@@ -6,7 +6,7 @@ Standard library only: what a warm hit needs of settings is here. Nothing is val
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from assetctl.units import human_duration, human_size
 
@@ -14,32 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_MASK = "**********"
-
-
-class Secret:
-    """A text that no print, log, format, copy or pickle gives away; only `reveal` does."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return _MASK
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is neither pickled nor copied")
+    from assetctl.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

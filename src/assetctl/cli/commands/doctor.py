@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cli.options import Json
 from assetctl.cli.output import Printer
 from assetctl.cli.session import printer_for, with_stack

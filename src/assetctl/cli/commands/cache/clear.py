@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assetctl.cache.filters import EntryFilter
-from assetctl.cache.leases import when_released
+from assetctl.cache.files.leases import when_released
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cli.cache_options import SHOWN_KEY, filter_options
 from assetctl.cli.cache_plans import (
     WAIT_S,
@@ -28,7 +28,7 @@ from assetctl.errors import AssetUnavailable, CacheError, InvalidRequest
 from assetctl.units import human_size
 
 if TYPE_CHECKING:
-    from assetctl.cache.deletion import ClearPlan, RemovalReport
+    from assetctl.cache.removal.deletion import ClearPlan, RemovalReport
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

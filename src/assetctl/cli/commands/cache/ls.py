@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assetctl.cache.entries import entry_document
-from assetctl.cache.filters import EntryFilter, parse_sort
+from assetctl.cache.index.filters import EntryFilter, parse_sort
 from assetctl.cli.cache_options import SHOWN_KEY, filter_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from assetctl.cache.entries import CacheEntry
-    from assetctl.cache.index import Totals
+    from assetctl.cache.index.index import Totals
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cli.cache_options import filter_options, only_one
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack

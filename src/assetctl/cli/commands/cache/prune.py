@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assetctl.cache.leases import when_released
+from assetctl.cache.files.leases import when_released
 from assetctl.cli.cache_plans import (
     WAIT_S,
     DryRun,
@@ -27,9 +27,9 @@ from assetctl.errors import CacheError
 from assetctl.units import human_size, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
-    from assetctl.cache.deletion import RemovalReport
-    from assetctl.cache.pruning import Limits
-    from assetctl.cache.shrinking import PrunePlan
+    from assetctl.cache.removal.deletion import RemovalReport
+    from assetctl.cache.removal.pruning import Limits
+    from assetctl.cache.removal.shrinking import PrunePlan
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from assetctl.cache.entries import CacheEntry
-    from assetctl.cache.index import Whereabouts
+    from assetctl.cache.index.index import Whereabouts
     from assetctl.wiring import Stack
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cache.openmetrics import openmetrics, write_openmetrics
-from assetctl.cache.statistics import Statistics, collect, seconds, statistics_document
+from assetctl.cache.usage.openmetrics import openmetrics, write_openmetrics
+from assetctl.cache.usage.statistics import Statistics, collect, seconds, statistics_document
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, shared_options, takes
 from assetctl.units import counted, human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.cache.tallies import Usage
+    from assetctl.cache.usage.tallies import Usage
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

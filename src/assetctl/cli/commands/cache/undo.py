@@ -14,7 +14,7 @@ from assetctl.errors import AssetUnavailable
 from assetctl.units import counted, human_size
 
 if TYPE_CHECKING:
-    from assetctl.cache.undoing import UndoReport
+    from assetctl.cache.removal.undoing import UndoReport
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

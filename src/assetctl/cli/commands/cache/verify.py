@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assetctl.cache.filters import EntryFilter
+from assetctl.cache.index.filters import EntryFilter
 from assetctl.cli.cache_options import filter_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -15,8 +15,8 @@ from assetctl.errors import AssetctlError, IntegrityError
 from assetctl.units import counted, human_size, parse_duration_s
 
 if TYPE_CHECKING:
-    from assetctl.cache.findings import Finding, VerifyReport
-    from assetctl.cache.verifying import Verification
+    from assetctl.cache.verification.findings import Finding, VerifyReport
+    from assetctl.cache.verification.verifying import Verification
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 

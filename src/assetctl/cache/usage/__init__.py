@@ -1,0 +1,1 @@
+"""What requests came to and what the cache holds, in figures."""

@@ -1,0 +1,185 @@
+"""A call from its first try to its last: held, limited, sent, sent again where that is safe, logged in anew once.
+
+Orders are the exception to all comfort: one is sent again only when it certainly never arrived.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import anyio
+
+from assetctl import eventloop
+from assetctl.errors import ServiceUnreachable
+from assetctl.pixsim import trouble
+from assetctl.pixsim.exchange import Answer, Call, Exchange, Lost, NoAnswer, UnusableAnswer
+from assetctl.pixsim.pacing import Lane, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assetctl.clock import Clock
+    from assetctl.errors import AssetctlError
+    from assetctl.network import Origin
+    from assetctl.secret import Secret
+
+#: Longest time one call waits for its turn: a whole window of orders, and a little.
+PATIENCE_S: Final = 90.0
+#: Calls under way at once; the connection pool must hold more.
+MAX_CONCURRENT: Final = 16
+_GATEWAY_TROUBLE: Final = frozenset({502, 503, 504})
+_MAY_PASS: Final = frozenset({408, 425, 500}) | _GATEWAY_TROUBLE
+
+
+class Tokens(Protocol):
+    """Where the token comes from."""
+
+    async def token(self) -> Secret | None:
+        """The token to send; None when there is none."""
+        ...
+
+    async def renewed(self, rejected: Secret | None) -> Secret | None:
+        """Another token after the server rejected `rejected`; None when there is none to be had."""
+        ...
+
+
+class Caller:
+    """Makes calls to one server."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        origin: Origin,
+        tokens: Tokens,
+        pace: Pace,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """Wait at most `patience_s` for a turn; `pace` may be shared with others that talk to the same host."""
+        self.origin = origin
+        self._exchange = exchange
+        self._tokens = tokens
+        self._pace = pace
+        self._clock = clock
+        self._patience_s = patience_s
+        self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        upload: tuple[str, Any, str, int] | None = None,
+        is_repeatable: bool = False,
+        lane: Lane = Lane.READ,
+        with_token: bool = True,
+        token: Secret | None = None,
+    ) -> tuple[Answer, str]:
+        """The server's answer, any status, and the id it knows the request by.
+
+        A `token` handed in is sent instead of the session's and never replaced.
+
+        Raises:
+            ServiceUnreachable: there is no answer; an order certainly never arrived.
+            RateLimited: the turn would come too late; nothing was sent.
+            ServiceError: the answer is refused for its form; never of an order.
+            NotAllowed: there is no token; nothing was sent.
+            OutcomeUnknown: an order may have arrived.
+        """
+        await eventloop.started()
+        request_id = token_hex(16)
+        call = Call(method, path, request_id, body, query, upload, is_repeatable or method == "GET")
+        secret = token or (await self._tokens.token() if with_token else None)
+        if with_token and secret is None:
+            raise trouble.not_logged_in(self.origin, "no token is known for it", None)
+        answer = await self._tried(call, lane, secret)
+        if answer.status == 401 and with_token and token is None:  # noqa: PLR2004 - unauthorized: surely not done
+            secret = await self._tokens.renewed(secret)
+            if secret is not None:
+                answer = await self._tried(call, lane, secret)
+        return answer, request_id
+
+    async def _tried(self, call: Call, lane: Lane, secret: Secret | None) -> Answer:
+        self._pace.began()
+        deadline_s = self._clock.elapsed_s() + self._patience_s
+        tries = 0
+        while True:
+            await self._turn(call, lane, deadline_s)
+            tries += 1
+            try:
+                answer = await self._sent(call, lane, secret)
+            except NoAnswer as lost:
+                pause_s = self._pause_after(lost, call, tries)
+                if pause_s is None:
+                    raise self._without_answer(lost, call, lane) from lost
+            except UnusableAnswer as unusable:
+                raise self._unusable(unusable, call, lane) from unusable
+            else:
+                pause_s = self._pause_after_answer(answer, call, lane, tries)
+                if pause_s is None:
+                    return answer
+            await self._clock.sleep(pause_s)
+
+    async def _turn(self, call: Call, lane: Lane, deadline_s: float) -> None:
+        """The host may be asked now.
+
+        Raises:
+            RateLimited: it may not before `deadline_s`.
+            ServiceUnreachable: it was down a moment ago.
+        """
+        while (pause_s := self._pace.pause_before(lane)) > 0:
+            if self._clock.elapsed_s() + pause_s > deadline_s:
+                raise trouble.limited(self.origin, wait_s=pause_s, request_id=call.request_id)
+            await self._clock.sleep(pause_s)
+        if self._pace.is_broken():
+            raise ServiceUnreachable(
+                f"`{self.origin}` can't be reached",
+                why="it failed several times a moment ago and is left alone for some seconds",
+                hint="try again in half a minute",
+                request_id=call.request_id,
+            )
+
+    async def _sent(self, call: Call, lane: Lane, secret: Secret | None) -> Answer:
+        self._pace.sent(lane)
+        async with self._limiter:
+            try:
+                answer = await self._exchange.send(call, secret)
+            except NoAnswer:
+                self._pace.failed()
+                raise
+        if answer.status in _GATEWAY_TROUBLE:
+            self._pace.failed()
+        else:
+            self._pace.answered()
+        return answer
+
+    def _pause_after(self, lost: NoAnswer, call: Call, tries: int) -> float | None:
+        # A certificate or a proxy's refusal does not change within seconds.
+        if lost.reason in (Lost.TLS, Lost.PROXY) or (lost.was_sent and not call.is_repeatable):
+            return None
+        return self._pace.retry_pause(tries)
+
+    def _pause_after_answer(self, answer: Answer, call: Call, lane: Lane, tries: int) -> float | None:
+        if answer.status == 429:  # noqa: PLR2004 - too many requests: certainly not done
+            self._pace.hold(lane, answer)
+            # A password is typed again, not sent again; `_turn` waits for all else, or says how long it would be.
+            return None if lane is Lane.LOGIN or tries >= self._pace.limits.max_tries else 0.0
+        if answer.status == 503:  # noqa: PLR2004 - service unavailable
+            self._pace.hold(lane, answer)
+        if answer.status not in _MAY_PASS or not call.is_repeatable or trouble.is_settled_500(answer):
+            return None
+        return self._pace.retry_pause(tries)
+
+    def _without_answer(self, lost: NoAnswer, call: Call, lane: Lane) -> AssetctlError:
+        if lane is Lane.ORDER and lost.was_sent:
+            return trouble.unknown_order(self.origin, lost.detail, call.request_id)
+        return trouble.unreachable(lost, self.origin, call.request_id)
+
+    def _unusable(self, unusable: UnusableAnswer, call: Call, lane: Lane) -> AssetctlError:
+        if lane is Lane.ORDER and not 300 <= unusable.status < 400:  # noqa: PLR2004 - a redirected order went nowhere
+            return trouble.unknown_order(self.origin, unusable.why, call.request_id)
+        return trouble.unusable(unusable, self.origin, call.request_id)

@@ -1,0 +1,210 @@
+"""The calls to a PixSim7 server that assetctl makes, each with what it gives and what it raises.
+
+Unless a call says otherwise it raises `ServiceUnreachable`, `NotAllowed`, `RateLimited`, `InvalidRequest` or
+`ServiceError`, and each names the request's id. Only `create_generation` orders anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from assetctl.eventloop import in_thread
+from assetctl.pixsim import trouble, wire
+from assetctl.pixsim.calling import Caller
+from assetctl.pixsim.exchange import Exchange
+from assetctl.pixsim.pacing import Lane, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from random import Random
+
+    import httpx
+
+    from assetctl.clock import Clock
+    from assetctl.network import Origin
+    from assetctl.pixsim.calling import Tokens
+    from assetctl.pixsim.exchange import Answer
+    from assetctl.pixsim.records import (
+        AssetPage,
+        Generation,
+        GenerationPage,
+        Login,
+        ProviderInfo,
+        ServerVersion,
+        StoredAsset,
+        TokenFacts,
+    )
+    from assetctl.secret import Secret
+
+API: Final = "/api/v1"
+#: The server looks at the first 200 ids of a bulk read and silently leaves out the rest.
+_BULK: Final = 200
+#: An answer longer than this is parsed in a thread.
+_LONG_BYTES: Final = 256 << 10
+_CONFLICT: Final = 409
+
+T = TypeVar("T")
+
+
+class PixsimClient:
+    """Talks to the PixSim7 server at one origin; may be used by many tasks of one event loop."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        http: httpx.AsyncClient,
+        *,
+        tokens: Tokens,
+        clock: Clock,
+        random: Random,
+        timeout_s: float = 30.0,
+        pace: Pace | None = None,
+    ) -> None:
+        """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close."""
+        self._caller = Caller(
+            Exchange(http, origin, timeout_s=timeout_s),
+            origin=origin,
+            tokens=tokens,
+            pace=pace or Pace(clock=clock, random=random),
+            clock=clock,
+        )
+
+    @property
+    def origin(self) -> Origin:
+        """Whose server this is; credentials go nowhere else."""
+        return self._caller.origin
+
+    async def version(self) -> ServerVersion:
+        """What the server is, and its clock; needs no login."""
+        answer, request_id = await self._caller.call("GET", f"{API}/version", with_token=False)
+        return await self._parsed(wire.version, answer, request_id)
+
+    async def providers(self) -> tuple[ProviderInfo, ...]:
+        """The providers behind the server, with the knobs of their operations."""
+        answer, request_id = await self._caller.call("GET", f"{API}/providers")
+        return await self._parsed(wire.providers, answer, request_id)
+
+    async def create_generation(self, body: Mapping[str, Any]) -> Generation:
+        """The generation that the server answered with; it may be an old one, for other input or of another user.
+
+        Raises:
+            JobFailed: refused for good, nothing was ordered.
+            OutcomeUnknown: the order may have been accepted.
+            ServiceError: it certainly was not (never sent, not logged in, too many); it may be sent again.
+        """
+        answer, request_id = await self._caller.call("POST", f"{API}/generations", body=body, lane=Lane.ORDER)
+        if not answer.is_success:
+            raise trouble.refused_order(answer, self.origin, request_id)
+        try:
+            return wire.generation(answer.body)
+        except wire.Unreadable as error:
+            raise trouble.unknown_order(self.origin, f"its answer: {error}", request_id) from error
+
+    async def generation(self, generation_id: int) -> Generation | None:
+        """The generation as it is now; None when there is none of that id."""
+        return await self._by_id(f"{API}/generations/{generation_id:d}", wire.generation)
+
+    async def generations(self, *, limit: int = 50, offset: int = 0, status: str | None = None) -> GenerationPage:
+        """At most `limit` (1 to 200) generations of this user, most urgent first, then newest first."""
+        query: dict[str, str | int] = {"limit": limit, "offset": offset} | ({"status": status} if status else {})
+        answer, request_id = await self._caller.call("GET", f"{API}/generations", query=query)
+        return await self._parsed(wire.generation_page, answer, request_id)
+
+    async def cancel_generation(self, generation_id: int) -> Generation | None:
+        """The generation after asking to stop it; it may go on (`deferred_action`), or have ended before."""
+        answer, request_id = await self._caller.call(
+            "POST", f"{API}/generations/{generation_id:d}/cancel", is_repeatable=True
+        )
+        if answer.status == _CONFLICT:
+            return await self.generation(generation_id)
+        return None if trouble.is_missing(answer) else await self._parsed(wire.generation, answer, request_id)
+
+    async def asset(self, asset_id: int) -> StoredAsset | None:
+        """The asset as it is now; None when there is none of that id."""
+        return await self._by_id(f"{API}/assets/{asset_id:d}", wire.asset)
+
+    async def assets(self, asset_ids: Iterable[int]) -> tuple[StoredAsset, ...]:
+        """Those of the assets that exist, in no order; one of another user may fail the whole call."""
+        wanted = list(dict.fromkeys(asset_ids))
+        found: list[StoredAsset] = []
+        for start in range(0, len(wanted), _BULK):
+            answer, request_id = await self._caller.call(
+                "POST",
+                f"{API}/assets/bulk/get",
+                body={"asset_ids": wanted[start : start + _BULK]},
+                is_repeatable=True,
+            )
+            found += await self._parsed(wire.assets, answer, request_id)
+        return tuple(found)
+
+    async def search_assets(self, body: Mapping[str, Any]) -> AssetPage:
+        """A page of what the server finds for `body`; it ignores filters it does not know."""
+        answer, request_id = await self._caller.call("POST", f"{API}/assets/search", body=body, is_repeatable=True)
+        return await self._parsed(wire.asset_page, answer, request_id)
+
+    async def assign_tags(self, asset_id: int, add: Iterable[str]) -> StoredAsset | None:
+        """The asset with the slugs of `add` among its tags; None when there is none of that id."""
+        answer, request_id = await self._caller.call(
+            "POST", f"{API}/assets/{asset_id:d}/tags/assign", body={"add": list(add)}, is_repeatable=True
+        )
+        return None if trouble.is_missing(answer) else await self._parsed(wire.asset, answer, request_id)
+
+    async def upload(self, path: Path, mime_type: str) -> int:
+        """The id of the library asset with the bytes of `path`; a similar image may give that of an older one.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        size = (await in_thread(path.stat)).st_size
+        with await in_thread(path.open, "rb") as file:
+            answer, request_id = await self._caller.call(
+                "POST",
+                f"{API}/assets/upload",
+                body={"save_target": "library"},
+                upload=(path.name, file, mime_type, size),
+            )
+        return await self._parsed(wire.uploaded_id, answer, request_id)
+
+    async def introspect(self, token: Secret | None = None) -> TokenFacts:
+        """What the server says of `token`, or of the one in use; a bad one is no error but inactive."""
+        answer, request_id = await self._caller.call(
+            "POST", f"{API}/auth/introspect", body={}, is_repeatable=True, token=token
+        )
+        return await self._parsed(wire.token_facts, answer, request_id)
+
+    async def login(self, user: str, password: Secret) -> Login:
+        """A new token for `user`, a name or an e-mail address. Five tries a minute are allowed to one address.
+
+        Raises:
+            NotAllowed: the server does not know this name and password.
+        """
+        field = "email" if "@" in user else "username"
+        answer, request_id = await self._caller.call(
+            "POST",
+            f"{API}/auth/login",
+            body={field: user, "password": password.reveal(), "client_type": "cli", "client_name": "assetctl"},
+            lane=Lane.LOGIN,
+            with_token=False,
+        )
+        if not answer.is_success:
+            raise trouble.refused_login(answer, self.origin, request_id)
+        return await self._parsed(wire.login, answer, request_id)
+
+    async def logout(self, token: Secret | None = None) -> None:
+        """The server takes `token`, or the one in use, no more; one it did not take before is fine."""
+        answer, request_id = await self._caller.call("POST", f"{API}/auth/logout", is_repeatable=True, token=token)
+        if not answer.is_success and answer.status != 401:  # noqa: PLR2004 - unauthorized
+            raise trouble.refusal(answer, self.origin, request_id)
+
+    async def _by_id(self, path: str, parse: Callable[[bytes], T]) -> T | None:
+        answer, request_id = await self._caller.call("GET", path)
+        return None if trouble.is_missing(answer) else await self._parsed(parse, answer, request_id)
+
+    async def _parsed(self, parse: Callable[[bytes], T], answer: Answer, request_id: str) -> T:
+        if not answer.is_success:
+            raise trouble.refusal(answer, self.origin, request_id)
+        try:
+            return await in_thread(parse, answer.body) if len(answer.body) > _LONG_BYTES else parse(answer.body)
+        except wire.Unreadable as error:
+            raise trouble.unreadable(error, self.origin, request_id) from error

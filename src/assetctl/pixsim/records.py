@@ -1,0 +1,151 @@
+"""What a PixSim7 server tells, as frozen values: generations, stored assets, providers, logins.
+
+Plain data of the standard library. Texts are the server's own and untrusted, kept to the letter because they are
+compared; words of sets that may grow (`status`, `media_type` and such) stay text. None is "not stated".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from assetctl.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation job. `wait_reason` is stated by single reads and lists alone; times are UTC.
+
+    `error_code` and `error_message` may be left over from an earlier try: read them with `status` only.
+    """
+
+    id: int
+    status: str
+    operation_type: str
+    provider_id: str
+    canonical_params: Mapping[str, Any]
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    name: str | None = None
+    user_id: int | None = None
+    asset_id: int | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    wait_reason: str | None = None
+    deferred_action: str | None = None
+    final_prompt: str | None = None
+    retry_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationPage:
+    """Some generations, newest first within one priority, out of `total`."""
+
+    generations: tuple[Generation, ...]
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAsset:
+    """One asset of the server's library.
+
+    `sha256` is 64 lower-case hex digits. `file_url` may be relative to the server or lead to a vendor; `remote_url` may
+    be no address at all. `tags` are slugs such as `scene:romance_5`.
+    """
+
+    id: int
+    media_type: str
+    user_id: int | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    file_url: str | None = None
+    remote_url: str | None = None
+    stored_key: str | None = None
+    sync_status: str | None = None
+    tags: frozenset[str] = frozenset()
+    prompt: str | None = None
+    description: str | None = None
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    mime_type: str | None = None
+    is_archived: bool = False
+    provider_status: str | None = None
+    asset_kind: str | None = None
+    signal_override: str | None = None
+    source_generation_id: int | None = None
+    model: str | None = None
+    provider_id: str | None = None
+    created_at: datetime | None = None
+    operation_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPage:
+    """Some found assets, in the order asked for; `total` is a lower bound when no total was asked for.
+
+    `next_cursor` is right for the default order alone, and may lead to an empty page.
+    """
+
+    assets: tuple[StoredAsset, ...]
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderParameter:
+    """One knob of a provider's operation; `kind` is a word such as `string`, `integer`, `number`, `boolean`, `enum`."""
+
+    name: str
+    kind: str
+    is_required: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    description: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInfo:
+    """A provider behind the server. `parameters` maps an operation to its knobs; an operation may state none."""
+
+    provider_id: str
+    name: str
+    operations: frozenset[str]
+    parameters: Mapping[str, tuple[ProviderParameter, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVersion:
+    """What the server is; `server_time` is its clock when it answered, in UTC."""
+
+    api_version: str | None = None
+    build_sha: str | None = None
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What the server says of a token; the rest is None when `is_active` is false."""
+
+    is_active: bool
+    user: str | None = None
+    user_id: int | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A new token and whose it is."""
+
+    token: Secret
+    user: str
+    user_id: int | None = None

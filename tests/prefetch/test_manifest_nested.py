@@ -202,3 +202,9 @@ def test_a_list_without_scenes_is_empty(tmp_path: Path):
 def test_an_empty_field_name_points_at_its_table(tmp_path: Path):
     read = Read(tmp_path, "[[scenes]]\nid = 'a'\n\n[scenes.parameters]\nx = [1]", Format.TOML)
     assert read.problems == [(4, "parameters", "`parameters.x` must be text, a number, true or false")]
+
+
+def test_files_that_an_asset_is_made_from_are_relative_to_the_manifest(tmp_path: Path):
+    scene = {"id": "a", "inputs": [{"path": "art/lantern.png"}, {"asset_id": "12"}]}
+    (request,) = Read(tmp_path, json.dumps({"scenes": [scene]}), Format.JSON).requests
+    assert [given.path for given in request.inputs] == [tmp_path / "art" / "lantern.png", None]

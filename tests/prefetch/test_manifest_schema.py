@@ -52,9 +52,16 @@ def test_the_example_is_a_manifest_and_names_every_field(tmp_path: Path):
         assert info.help in example_manifest()
 
 
-@pytest.mark.parametrize("name", sorted(REQUEST_FIELDS - {"scene_id", "choice_id", "inputs"}))
+@pytest.mark.parametrize("name", sorted(REQUEST_FIELDS - {"scene_id", "choice_id"}))
 def test_every_described_value_is_accepted(tmp_path: Path, name: str):
-    samples = {"type": "image", "style": "anime", "reuse": "once", "strategy": "pre-made-only", "parameters": {"a": 1}}
+    samples = {
+        "type": "image",
+        "style": "anime",
+        "reuse": "once",
+        "strategy": "pre-made-only",
+        "parameters": {"a": 1},
+        "inputs": [{"asset_id": "12", "role": "character", "type": "image"}],
+    }
     shape = next(info.shape for info in field_infos() if SHORT_NAMES.get(info.name, info.name) == name)
     sample = samples.get(name, {"string": "a", "boolean": True, "number": 1.5, "integer": 3}.get(shape["type"]))
     chapter = {"scenes": [{"id": "a", name: sample}]}

@@ -34,7 +34,7 @@ PARAMETER_PREFIX: Final = "parameters."
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
-_FLAGS: Final = frozenset({"prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder"})
+_FLAGS: Final = frozenset({"prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag"})
 _NUMBERS: Final = frozenset({"duration_s", "max_wait_s"})
 
 
@@ -54,6 +54,14 @@ def _words(words: Iterable[str]) -> dict[str, Any]:
 _TEXT: Final = {"type": "string", "minLength": 1}
 _FLAG: Final = {"type": "boolean"}
 _PROMPT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_LENGTH}
+_INPUT: Final = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "type": _words((AssetType.IMAGE, AssetType.VIDEO)),
+        **dict.fromkeys(("role", "path", "sha256", "asset_id", "url"), _TEXT),
+    },
+}
 FIELDS: Final = (
     FieldInfo("character", "The character in it.", _TEXT),
     FieldInfo("location", "Where it happens.", _TEXT),
@@ -68,7 +76,7 @@ FIELDS: Final = (
     FieldInfo("model", "The provider's model.", _TEXT),
     FieldInfo("parameters", "Knobs of the generator (`assetctl generators show NAME`).",
               {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}),
-    FieldInfo("inputs", "What it is made from.", {"type": "array", "items": {"type": "object"}}),
+    FieldInfo("inputs", "What it is made from; a path is relative to the manifest.", {"type": "array", "items": _INPUT}),
     FieldInfo("reuse", "How far the result is shared.", _words(Reuse)),
     FieldInfo("player", "The player, for `per-player`.", _TEXT),
     FieldInfo("playthrough", "The playthrough, for `per-playthrough`.", _TEXT),
@@ -77,6 +85,7 @@ FIELDS: Final = (
     FieldInfo("allow_generation", "Whether it may be generated.", _FLAG),
     FieldInfo("generate_on_trouble", "Generate even if the library is in trouble.", _FLAG),
     FieldInfo("allow_placeholder", "Whether a marked card may stand in when nobody has it.", _FLAG),
+    FieldInfo("tag", "Whether the result is tagged at the backend.", _FLAG),
     FieldInfo("max_wait_s", "Longest wait for its job, in seconds.",
               {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S}),
 )  # fmt: skip

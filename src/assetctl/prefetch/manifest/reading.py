@@ -63,7 +63,7 @@ class ManifestReader:
             yield Problem(None, None, "the manifest is empty", hint="`assetctl manifest init` writes one to start from")
 
     def _found(self, row: Row, number: int, seen: SeenKeys) -> Iterable[Finding]:
-        item = resolved(row, number, self._effective)
+        item = resolved(row, number, self._effective, self.source.folder)
         if not isinstance(item, Item):
             return item
         first = seen.first(item.key, number)

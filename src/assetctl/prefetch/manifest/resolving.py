@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.documents import request_from_document
@@ -13,24 +14,35 @@ from assetctl.validation import check_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from assetctl.models import AssetRequest
+    from assetctl.models import AssetInput, AssetRequest
 
 SHOWN_NAMES: Final = {full: short for short, full in SHORT_NAMES.items()}
 #: Makes any other field a request of its own, so that its mistakes are told apart from those beside it.
 _CONTEXT: Final = "scene_id"
 
 
-def resolved(row: Row, number: int, effective: Callable[[AssetRequest], AssetRequest]) -> Item | list[Problem]:
+def resolved(
+    row: Row, number: int, effective: Callable[[AssetRequest], AssetRequest], folder: Path | None = None
+) -> Item | list[Problem]:
     """The item that `row` asks for, or all that is wrong with it.
 
-    `effective` gives a request with the settings in force, as `AssetService.effective` does.
+    `effective` gives a request with the settings in force, as `AssetService.effective` does. Files that it is made
+    from are relative to `folder`.
     """
     try:
-        request = effective(request_from_document(row.fields))
+        request = request_from_document(row.fields)
+        if request.inputs and folder is not None:
+            request = replace(request, inputs=tuple(_below(folder, given) for given in request.inputs))
+        request = effective(request)
     except AssetctlError as error:
         return list(_mistakes(row, error))
     return Item(number, row.place, request, request_key(request), row.label)
+
+
+def _below(folder: Path, given: AssetInput) -> AssetInput:
+    return given if given.path is None else replace(given, path=folder / given.path)
 
 
 def _mistakes(row: Row, first: AssetctlError) -> Iterator[Problem]:

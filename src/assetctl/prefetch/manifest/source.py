@@ -49,12 +49,13 @@ _BY_SUFFIX: Final = {
 class ManifestSource:
     """The bytes of one manifest, to be read from the start as often as needed; the file at `path` stays open.
 
-    `name` is what messages call it.
+    `name` is what messages call it, `folder` what paths in it are relative to; None is the working directory.
     """
 
-    def __init__(self, name: str, file: BinaryIO, format_: Format) -> None:
+    def __init__(self, name: str, file: BinaryIO, format_: Format, folder: Path | None = None) -> None:
         """Read `file`, which can be wound back and is closed with this."""
         self.name = name
+        self.folder = folder
         self.format = format_
         self._file = file
         self._stamp = _stamp(file)
@@ -111,7 +112,7 @@ def open_source(name: str, scratch: Path, format_: Format | None = None) -> Mani
     file = _opened(name)
     try:
         if _is_regular(file):
-            return ManifestSource(shown, file, known)
+            return ManifestSource(shown, file, known, Path(name).parent)
         with file:
             return ManifestSource(shown, _kept(file, scratch, shown), known)
     except BaseException:

@@ -333,17 +333,17 @@ async def test_nonsense_is_refused_before_anybody_is_asked(bench: Bench):
 
 
 async def test_defaults_fill_in_and_count_for_the_key():
-    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0))
+    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False))
     bench[C].gives = True
     await bench.service.request_asset(REQUEST)
     (asked,) = bench[C].asked
-    assert asked == replace(REQUEST, generator="storyboard", provider="pixverse", max_wait_s=7.0)
+    assert asked == replace(REQUEST, generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False)
     assert bench[C].keys == [request_key(asked)]
 
 
 async def test_demands_win_over_defaults():
-    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0))
-    demanded = replace(REQUEST, generator="mine", provider="other", max_wait_s=0.0)
+    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False))
+    demanded = replace(REQUEST, generator="mine", provider="other", max_wait_s=0.0, tag=True)
     assert bench.service.effective(demanded) == demanded
 
 
@@ -354,7 +354,7 @@ async def test_parameters_are_checked_in_effect():
         seen.append(request)
         return replace(request, parameters={"fps": 4})
 
-    bench = Bench(defaults=RequestDefaults(generator="storyboard"), check_parameters=check)
+    bench = Bench(defaults=RequestDefaults(generator="storyboard"), complete=check)
     bench[C].gives = True
     asset = await bench.service.request_asset(replace(REQUEST, parameters={"fps": "4"}))
     assert seen[0].generator == "storyboard"

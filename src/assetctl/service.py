@@ -17,6 +17,7 @@ from assetctl.errors import (
     JobCancelled,
     JobFailed,
 )
+from assetctl.eventloop import in_thread
 from assetctl.events import (
     AssetFetched,
     AssetGenerated,
@@ -48,6 +49,7 @@ class RequestDefaults:
     generator: str | None = None
     provider: str | None = None
     max_wait_s: float = 120.0
+    tag: bool = True
 
 
 def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
@@ -79,10 +81,10 @@ class AssetService:
         clock: Clock,
         events: AssetEventBus,
         defaults: RequestDefaults,
-        check_parameters: Callable[[AssetRequest], AssetRequest] | None = None,
+        complete: Callable[[AssetRequest], AssetRequest] | None = None,
         closed: Mapping[Step, str] | None = None,
     ) -> None:
-        """Ask `providers` in the order given; `check_parameters` types and checks the knobs of a request.
+        """Ask `providers` in the order given; `complete` reads a request's inputs and types and checks its knobs.
 
         `closed` maps each step that nobody may take now, whatever is asked for, to the reason.
         """
@@ -90,7 +92,7 @@ class AssetService:
         self._clock = clock
         self._events = events
         self._defaults = defaults
-        self._check_parameters = check_parameters
+        self._complete = complete
         self._closed = dict(closed or {})
         self._flights: Flights[Asset] = Flights()
 
@@ -103,7 +105,7 @@ class AssetService:
             AssetUnavailable: nobody could or was allowed to deliver.
             AssetctlError: trouble that must not be passed over; its `attempts` say who was asked.
         """
-        effective = self.effective(request)
+        effective = await self._effective(request)
         key = request_key(effective)
         return await self._flights.join((key, _policy(effective)), lambda: self._answer(effective, key))
 
@@ -152,17 +154,17 @@ class AssetService:
         Raises:
             InvalidRequest: the request makes no sense.
         """
-        effective = self.effective(request)
+        effective = await self._effective(request)
         key = request_key(effective)
         permitted = permitted_steps(effective) | self._closed
         verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
         return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
 
     def effective(self, request: AssetRequest) -> AssetRequest:
-        """`request` checked, with the settings in force where it demands nothing.
+        """`request` checked, with the settings in force where it demands nothing. Blocks while its inputs are read.
 
         Raises:
-            InvalidRequest: it makes no sense, or a parameter isn't one of its generator's.
+            InvalidRequest: it makes no sense, an input can't be used, or a parameter isn't one of its generator's.
         """
         check_request(request)
         filled = replace(
@@ -170,8 +172,13 @@ class AssetService:
             generator=request.generator or self._defaults.generator,
             provider=request.provider or self._defaults.provider,
             max_wait_s=self._defaults.max_wait_s if request.max_wait_s is None else request.max_wait_s,
+            tag=self._defaults.tag if request.tag is None else request.tag,
         )
-        return filled if self._check_parameters is None else self._check_parameters(filled)
+        return filled if self._complete is None else self._complete(filled)
+
+    async def _effective(self, request: AssetRequest) -> AssetRequest:
+        # Reading and hashing what goes in takes a while; without inputs nothing here waits.
+        return await in_thread(self.effective, request) if request.inputs else self.effective(request)
 
     async def _answer(self, request: AssetRequest, key: str) -> Asset:
         self._events.publish(AssetRequested(key, request))
@@ -275,6 +282,7 @@ def _policy(request: AssetRequest) -> tuple[object, ...]:
         request.generate_on_trouble,
         request.allow_placeholder,
         request.max_wait_s,
+        request.tag,
     )
 
 

@@ -236,8 +236,9 @@ class Stack:
                 generator=generation.generator,
                 provider=generation.default_provider if self.settings.backend.url else None,
                 max_wait_s=generation.max_wait_s,
+                tag=generation.tag,
             ),
-            check_parameters=self._with_checked_parameters,
+            complete=self._completed,
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
@@ -337,7 +338,11 @@ class Stack:
 
         return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
 
-    def _with_checked_parameters(self, request: AssetRequest) -> AssetRequest:
+    def _completed(self, request: AssetRequest) -> AssetRequest:
+        if request.inputs:
+            from assetctl.media.inputs import with_digests
+
+            request = with_digests(request)
         # Without knobs there is nothing to check, and no generator needs to be loaded to answer from the cache.
         if not request.parameters or request.generator is None:
             return request

@@ -13,7 +13,7 @@ from assetctl.errors import LibraryError
 from assetctl.keys import request_key
 from assetctl.library.matching import MAX_REFUSED_TOLD
 from assetctl.library.pixsim_matching import MAX_TAGS_KEPT, Reader, described, fingerprint_of, is_same, judged
-from assetctl.models import AssetRequest, AssetType, Reuse, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Style
 from assetctl.network import Origin
 from assetctl.pixsim.records import StoredAsset
 from assetctl.pixsim.tags import key_slug, slugs_for
@@ -181,7 +181,14 @@ def test_what_was_made_for_this_request_and_moved_to_another_moment_by_hand_is_n
 
 
 @pytest.mark.parametrize(
-    "demand", [{"seed": 7}, {"model": "v6"}, {"parameters": {"quality": "720p"}}, {"reuse": Reuse.PER_PLAYER}]
+    "demand",
+    [
+        {"seed": 7},
+        {"model": "v6"},
+        {"inputs": (AssetInput(asset_id="3"),)},
+        {"parameters": {"quality": "720p"}},
+        {"reuse": Reuse.PER_PLAYER},
+    ],
 )
 def test_what_was_generated_for_another_request_is_no_match_for_demands_that_would_not_show(
     demand: dict[str, object],

@@ -211,6 +211,7 @@ def _demands(request: AssetRequest) -> list[str]:
         "its seed": request.seed is not None,
         "its model": request.model is not None,
         "its parameters": bool(request.parameters),
+        "its inputs": bool(request.inputs),
         f"one for its {'player' if request.reuse is Reuse.PER_PLAYER else 'playthrough'}": (
             request.reuse is not Reuse.ONCE
         ),

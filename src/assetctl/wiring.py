@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
@@ -243,9 +243,9 @@ class Stack:
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
         """The asset as cells of colour, at most `columns` wide and `rows` high."""
-        from assetctl.media.thumbnail import preview_lines
+        from assetctl.media.preview import preview
 
-        return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
+        return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""

@@ -273,8 +273,10 @@ class Stack:
             return library
         from assetctl.library.remembered import RememberedLibrary
 
-        scope = (self.settings.backend.url or "",)
-        return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+        return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
+
+    async def _scope(self) -> tuple[str, ...]:
+        return (self.settings.backend.url or "",)
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:

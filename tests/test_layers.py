@@ -31,7 +31,7 @@ BREACHES = {
     "canonical-json": ("documents.py", "import rfc8785"),
     "short-lived-answers": ("cache/store.py", "import diskcache"),
     "http": ("providers/generated.py", "import httpx"),
-    "not-yet": ("providers/generated.py", "import keyring"),
+    "keyring": ("providers/generated.py", "import keyring"),
 }
 
 

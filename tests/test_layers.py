@@ -31,6 +31,7 @@ BREACHES = {
     "canonical-json": ("documents.py", "import rfc8785"),
     "short-lived-answers": ("cache/store.py", "import diskcache"),
     "http": ("providers/generated.py", "import httpx"),
+    "connections": ("providers/generated.py", "import httpcore"),
     "keyring": ("providers/generated.py", "import keyring"),
 }
 

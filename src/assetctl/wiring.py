@@ -217,7 +217,7 @@ class Stack:
             tokens = KeptSession(origin, self.logins)
         else:
             tokens = HandedIn(backend.token, hint=f"put a good one into {self.settings.origins['backend.token']}")
-        http = new_client(timeout_s=backend.timeout_s, ca_file=backend.ca_file)
+        http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
         self._closing.push_async_callback(http.aclose)
         return PixsimClient(
             origin,

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
+from service import faults
 from service.harness import LookAlike
 from service.orders import ended, order, stored
 
@@ -33,17 +41,47 @@ def test_each_started_job_is_one_charge_that_names_its_nonce(api: httpx.Client, 
     assert [charge["nonce"] for charge in server.charges() if charge["user_id"] == user.id] == ["nonce-1", "nonce-2"]
 
 
-def test_killed_server_comes_back_on_its_port_with_its_jobs_and_tokens():
+def test_killed_server_comes_back_on_its_port_with_all_it_knew():
     with LookAlike() as server:
         user = server.user()
-        server.script(duration_s=0.4)
+        server.script(match={"scene": "long"}, outcomes=["hang"])
+        server.fault("GET /ready", faults.answers(503))
         with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {user.token}"}) as api:
-            job = api.post("/api/v1/generations", json=order()).json()
-            ended(api, job["id"], "processing")
+            long = ended(api, api.post("/api/v1/generations", json=order(scene="long")).json()["id"], "processing")
+            short = api.post("/api/v1/generations", json=order(scene="short")).json()
             server.restart()
 
-            assert stored(api, job["id"])["source_generation_id"] == job["id"]
-            assert len(server.charges()) == 1
+            assert api.get(f"/api/v1/generations/{long['id']}").json() == long
+            assert stored(api, short["id"])["source_generation_id"] == short["id"]
+            assert api.post("/api/v1/generations", json=order(scene="short")).json()["id"] == short["id"]
+            assert [charge["nonce"] for charge in server.charges()] == ["long", "short"]
+            assert [api.get("/ready").status_code for _ in range(2)] == [503, 200]
+
+
+def test_server_ends_with_its_harness():
+    with LookAlike() as server:
+        pid = server.pid
+        url = server.url
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+def test_server_by_hand_says_where_it_is():
+    program = [sys.executable, "-m", "tests.service", "--user", "me:a secret word", "--until-stdin-ends"]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(program, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        said = json.loads(process.stdout.readline())
+        headers = {"authorization": f"Bearer {said['token']}"}
+        me = httpx.get(said["url"] + "/api/v1/users/me", headers=headers).json()
+        process.communicate(timeout=30)
+    shutil.rmtree(said["folder"])
+
+    assert me["username"] == "me"
+    assert process.returncode == 0
 
 
 def test_token_is_seen_where_it_should_not_be(api: httpx.Client, server: LookAlike, user: Account):

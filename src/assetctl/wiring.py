@@ -240,7 +240,8 @@ class Stack:
         """The generators."""
         from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 
-        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock))
+        backend = None if self.settings.backend.url is None else lambda: self.pixsim
+        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock, pixsim=backend))
 
     @cached_property
     def desk(self) -> OrderDesk:

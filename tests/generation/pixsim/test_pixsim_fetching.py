@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +43,8 @@ REMOTE = stored(file_url="https://cdn.example.net/a.mp4", stored_key=None, sync_
 
 
 def row(**fields: Any) -> Generation:
-    return Generation(1, "completed", "text_to_video", "pixverse", **{"canonical_params": {}, "asset_id": 9, **fields})
+    facts = {"status": "completed", "canonical_params": {}, "asset_id": 9, **fields}
+    return Generation(1, operation_type="text_to_video", provider_id="pixverse", **facts)
 
 
 async def test_stored_copy_is_given_with_what_is_stated_of_it():
@@ -80,9 +82,7 @@ async def test_wait_for_a_copy_is_short():
     assert clock.elapsed_s() - FakeClock().elapsed_s() <= 3.0
 
 
-@pytest.mark.parametrize(
-    "said", [stored(sync_status="error", stored_key=None, file_url="https://cdn.example.net/a.mp4"), REMOTE]
-)
+@pytest.mark.parametrize("said", [replace(REMOTE, sync_status="error"), REMOTE], ids=["error", "old"])
 async def test_copy_that_never_comes_is_not_awaited(said: StoredAsset):
     clock = FakeClock(NOW + timedelta(days=1))
     server = Server(said)

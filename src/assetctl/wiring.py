@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from assetctl.network import Origin
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
+    from assetctl.pixsim.socket import EventSocket
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -225,6 +226,27 @@ class Stack:
             tokens=tokens,
             clock=self.clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            timeout_s=backend.timeout_s,
+        )
+
+    @cached_property
+    def events_socket(self) -> EventSocket:
+        """The backend's events, which shorten waiting.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from random import Random
+
+        from assetctl.network import ssl_context
+        from assetctl.pixsim.socket import EventSocket
+
+        backend = self.settings.backend
+        return EventSocket(
+            self.origin,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            context=lambda: ssl_context(backend.ca_file),
             timeout_s=backend.timeout_s,
         )
 

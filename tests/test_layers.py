@@ -32,7 +32,7 @@ BREACHES = {
     "short-lived-answers": ("cache/store.py", "import diskcache"),
     "http": ("providers/generated.py", "import httpx"),
     "connections": ("providers/generated.py", "import httpcore"),
-    "not-yet": ("providers/generated.py", "import keyring"),
+    "keyring": ("providers/generated.py", "import keyring"),
 }
 
 

@@ -34,7 +34,7 @@ from assetctl.providers.base import Step
 from assetctl.validation import check_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
@@ -82,13 +82,18 @@ class AssetService:
         events: AssetEventBus,
         defaults: RequestDefaults,
         complete: Callable[[AssetRequest], AssetRequest] | None = None,
+        closed: Mapping[Step, str] | None = None,
     ) -> None:
-        """Ask `providers` in the order given; `complete` reads a request's inputs and types and checks its knobs."""
+        """Ask `providers` in the order given; `complete` reads a request's inputs and types and checks its knobs.
+
+        `closed` maps each step that nobody may take now, whatever is asked for, to the reason.
+        """
         self._providers = tuple(providers)
         self._clock = clock
         self._events = events
         self._defaults = defaults
         self._complete = complete
+        self._closed = dict(closed or {})
         self._flights: Flights[Asset] = Flights()
 
     async def request_asset(self, request: AssetRequest) -> Asset:
@@ -114,6 +119,9 @@ class AssetService:
         attempts: list[Attempt] = []
         troubles: list[AssetctlError] = []
         for provider in self._providers if prefer_cached else sorted(self._providers, key=_is_cache):
+            if (reason := self._closed.get(provider.step)) is not None:
+                attempts.append(Attempt(provider.name, AttemptOutcome.SKIPPED, 0.0, reason))
+                continue
             try:
                 asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
             except IntegrityError as error:
@@ -122,8 +130,7 @@ class AssetService:
                 continue
             if asset is not None:
                 return self._delivered(asset, attempts, troubles)
-        nobody = AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
-        raise _with_attempts(troubles[-1] if troubles else nobody, attempts)
+        raise _with_attempts(troubles[-1] if troubles else self._nobody_has(asset_id), attempts)
 
     async def is_asset_available(self, request_or_id: AssetRequest | str) -> Availability:
         """The best answer of all providers that would be asked; nothing is spent or downloaded.
@@ -149,7 +156,7 @@ class AssetService:
         """
         effective = await self._effective(request)
         key = request_key(effective)
-        permitted = permitted_steps(effective)
+        permitted = permitted_steps(effective) | self._closed
         verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
         return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
 
@@ -175,7 +182,7 @@ class AssetService:
 
     async def _answer(self, request: AssetRequest, key: str) -> Asset:
         self._events.publish(AssetRequested(key, request))
-        permitted = permitted_steps(request)
+        permitted = permitted_steps(request) | self._closed
         attempts: list[Attempt] = []
         troubles: list[AssetctlError] = []
         for provider in self._providers:
@@ -216,6 +223,14 @@ class AssetService:
             self._events.publish(ProviderMissed(key, provider.name, None))
         return asset
 
+    def _nobody_has(self, asset_id: str) -> AssetUnavailable:
+        reasons = "; ".join(self._closed.values())
+        if reasons:
+            return AssetUnavailable(
+                f"there is no asset `{asset_id}` here", why=reasons, hint="assetctl cache ls shows what is cached"
+            )
+        return AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
+
     def _delivered(self, asset: Asset, attempts: Sequence[Attempt], troubles: Sequence[AssetctlError] = ()) -> Asset:
         warnings = (*asset.warnings, *(_sentence(trouble) for trouble in troubles))
         told = replace(asset, attempts=tuple(attempts), warnings=warnings)
@@ -246,10 +261,12 @@ class AssetService:
 
     async def _availability_of(self, asset_id: str) -> Availability:
         for provider in self._providers:
+            if provider.step in self._closed:
+                continue
             availability = await provider.has_asset(asset_id)
             if availability.would is not None:
                 return availability
-        return Availability(None)
+        return Availability(None, reasons=tuple(self._closed.values()))
 
 
 def _is_cache(provider: AssetProvider) -> bool:

@@ -80,6 +80,14 @@ _ALL: Final = (
         is_restricted=True,
     ),
     KnownSetting(
+        "backend.ca_file",
+        wanted="the path of a file",
+        help="PEM file with the certificates to trust for the backend, instead of the system's.",
+        default_note="none, the system's certificates count",
+        example="/etc/ssl/studio-ca.pem",
+        is_restricted=True,
+    ),
+    KnownSetting(
         "library.kind",
         wanted="`folder` or `pixsim`",
         help="Where pre-made assets are looked for: a folder, or the backend's search.",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.network import Origin
     from assetctl.pixsim.client import PixsimClient
@@ -315,15 +315,16 @@ class Stack:
                 generator=generation.generator,
                 provider=generation.default_provider if self.settings.backend.url else None,
                 max_wait_s=generation.max_wait_s,
+                tag=generation.tag,
             ),
-            check_parameters=self._with_checked_parameters,
+            complete=self._completed,
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
         """The asset as cells of colour, at most `columns` wide and `rows` high."""
-        from assetctl.media.thumbnail import preview_lines
+        from assetctl.media.preview import preview
 
-        return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
+        return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
@@ -351,8 +352,10 @@ class Stack:
             return library
         from assetctl.library.remembered import RememberedLibrary
 
-        scope = (self.settings.backend.url or "",)
-        return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+        return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
+
+    async def _scope(self) -> tuple[str, ...]:
+        return (self.settings.backend.url or "",)
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
@@ -415,7 +418,11 @@ class Stack:
 
         return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
 
-    def _with_checked_parameters(self, request: AssetRequest) -> AssetRequest:
+    def _completed(self, request: AssetRequest) -> AssetRequest:
+        if request.inputs:
+            from assetctl.media.inputs import with_digests
+
+            request = with_digests(request)
         # Without knobs there is nothing to check, and no generator needs to be loaded to answer from the cache.
         if not request.parameters or request.generator is None:
             return request

@@ -20,12 +20,14 @@ _OPTIONAL: Final = (
     *("intent", "priority", "layer", "ref_name", "influence_type", "influence_region", "character_id", "location_id"),
     *("pose_id", "expression_id", "camera_view_id", "camera_framing_id", "surface_type", "prop_id"),
 )
-_DEFAULT_ROLES: Final = {
-    "image_to_video": "source_image",
-    "image_to_image": "source_image",
-    "video_extend": "source_video",
-    "video_modify": "source_video",
-    "video_transition": "transition_input",
+_META: Final = ("role", *(name for name in _OPTIONAL if name != "prop_id"), "tags", "prop_id")
+# What an input is when it does not say so. An operation that is missing here drops its inputs.
+_DEFAULTS: Final = {
+    "image_to_video": ("image", "source_image"),
+    "image_to_image": ("image", "composition_reference"),
+    "video_extend": ("video", "source_video"),
+    "video_transition": ("image", "transition_input"),
+    "fusion": ("image", "composition_reference"),
 }
 _CAMEL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -175,12 +177,18 @@ def canonical(body: dict[str, Any]) -> dict[str, Any]:
         params["pacing"] = pacing
     knobs = style.get(body["provider_id"]) or {}
     params |= {key: knobs[key] for key in _KNOBS if key in knobs}
-    for key in ("prompt", "prompts"):
-        if config.get(key) is not None:
-            params[key] = config[key]
+    if config.get("prompt"):
+        params["prompt"] = config["prompt"]
     operation = config["generation_type"]
-    if config.get("composition_assets") and operation != "video_modify":
+    if config.get("composition_assets") and operation in _DEFAULTS:
         params["composition_assets"] = [_composed(entry, operation) for entry in config["composition_assets"]]
+    if operation in {"image_to_image", "fusion"}:
+        params["composition_metadata"] = [
+            {"asset": entry["asset"] or entry["url"], "sequence_order": order, "role": entry["role"]}
+            for order, entry in enumerate(params["composition_assets"])
+        ]
+    if config.get("prompts") and operation == "video_transition":
+        params["prompts"] = config["prompts"]
     scenes = {key: _scene(body.get(key)) for key in ("from_scene", "to_scene")}
     params["scene_context"] = scenes if any(scenes.values()) else None
     params["player_context"] = body.get("player_context")
@@ -195,19 +203,20 @@ def inputs_of(params: dict[str, Any]) -> list[dict[str, Any]]:
             "role": entry["role"],
             "sequence_order": order,
             **({"asset": entry["asset"]} if entry["asset"] else {"url": entry["url"]}),
-            "meta": {"composition": {"role": entry["role"], "tags": entry["tags"]}},
+            "meta": {"composition": {key: entry[key] for key in _META if entry.get(key) is not None}},
         }
         for order, entry in enumerate(params.get("composition_assets", []))
     ]
 
 
 def _composed(entry: dict[str, Any], operation: str) -> dict[str, Any]:
-    role = entry.get("role") or _DEFAULT_ROLES.get(operation, "composition_reference")
+    media_type, default_role = _DEFAULTS[operation]
+    role = entry.get("role") or default_role
     # The one alias that was seen: a role of the real server's vocabulary comes back under its full name.
     is_alias = role == "main_character"
     role = f"entities:{role}" if is_alias else role
     return {
-        "media_type": entry.get("media_type"),
+        "media_type": entry.get("media_type") or media_type,
         "asset": _asset_ref(entry),
         "url": entry.get("url"),
         "role": role,
@@ -231,3 +240,21 @@ def _scene(given: dict[str, Any] | None) -> dict[str, Any] | None:
     if given is None:
         return None
     return {key: given.get(key) for key in ("id", "mood", "summary", "location", "emotionalState")}
+
+
+def parameter_fault(job: dict[str, Any], providers: list[dict[str, Any]]) -> str | None:
+    """The error code with which a vendor turns parameters down once the job runs; None: it takes them."""
+    provider = next(entry for entry in providers if entry["provider_id"] == job["provider"])
+    specs = (provider.get("capabilities") or {}).get("operation_specs") or {}
+    for spec in specs.get(job["operation"], {}).get("parameters", []):
+        value = job["params"].get(spec["name"])
+        if value is None:
+            continue
+        if isinstance(value, str) and len(value) > spec.get("max_length", len(value)):
+            return "param_too_long"
+        if spec.get("enum") is not None and value not in spec["enum"]:
+            return "param_invalid"
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and not spec.get("min", value) <= value <= spec.get("max", value):
+            return "param_invalid"
+    return None

@@ -69,6 +69,24 @@ def delete(world: World, request: Request, number: str) -> Response:
     return no_content()
 
 
+def archive(world: World, request: Request, number: str) -> Response:
+    asset = owned(world, request, number, "archive asset")
+    asset.is_archived = bool(json_object(request).get("archived", True))
+    keep_asset(world, asset)
+    return json_reply(asset_document(world, asset))
+
+
+def check_by_hash(world: World, request: Request) -> Response:
+    """Own assets alone, and the digest compared as it was sent."""
+    user = signed_in(world, request)
+    sha256 = json_object(request).get("sha256")
+    mine = (asset for asset in world.store.assets.values() if asset.user_id == user.id and asset.sha256 == sha256)
+    found = next(mine, None)
+    known = {"exists": found is not None, "asset_id": found.id if found else None}
+    known["provider_id"] = found.provider_id if found else None
+    return json_reply(known | {"uploaded_to_providers": [], "note": None})
+
+
 def search(world: World, request: Request) -> Response:
     user = signed_in(world, request)
     body = json_object(request)

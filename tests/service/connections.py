@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from service.delivery import deliver
 from service.faults import Fault
 from service.media import vendor
-from service.messages import MOST_HEAD_BYTES, BadRequest, Request, Response, read_request
+from service.messages import MOST_HEAD_BYTES, BadRequest, FileBody, Request, Response, read_request
 from service.replies import Refused, dressed, identifiers, json_reply, refusal
 from service.routes import answer
 from service.sockets import is_handshake
@@ -64,13 +64,18 @@ class Host:
             fault = _NO_FAULT
         else:
             self._world.keep_faults()
+        if fault.when == "before":
             await asyncio.sleep(fault.delay_s)
-        if fault.when == "before" and fault.gives_no_answer:
+        if fault.when != "after" and fault.gives_no_answer:
             self._note(request, 0)
+            if fault.when == "later":
+                asyncio.get_running_loop().call_later(fault.delay_s, self._respond, request, _NO_FAULT)
             await self._fail(fault, reader, writer)
             return False
         response, headers = self._respond(request, fault)
         self._note(request, response.status if not fault.gives_no_answer else 0)
+        if fault.when == "after":
+            await asyncio.sleep(fault.delay_s)
         if fault.gives_no_answer:
             await self._fail(fault, reader, writer)
             return False
@@ -103,7 +108,7 @@ class Host:
         if fault.when == "after" or not fault.replaces_answer:
             response = self._served(request, ids)
         if fault.replaces_answer:
-            response = _replacement(fault)
+            response = _replacement(self._world, fault)
         assert response is not None
         for name, value in fault.headers.items():
             response.replace(name, value)
@@ -149,13 +154,15 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _replacement(fault: Fault) -> Response:
+def _replacement(world: World, fault: Fault) -> Response:
     if fault.json_depth:
         body = b'{"assets":' + b"[" * fault.json_depth + b"]" * fault.json_depth + b"}"
         return Response(200, body, [("content-type", "application/json")])
     if fault.json_bytes:
-        body = b'{"assets":["' + b"x" * (fault.json_bytes - 15) + b'"]}'
-        return Response(200, body, [("content-type", "application/json")])
+        path = world.folder / f"{fault.json_bytes}.json"
+        if not path.exists():
+            path.write_bytes(b'{"assets":["' + b"x" * (fault.json_bytes - 15) + b'"]}')
+        return Response(200, FileBody(path, 0, fault.json_bytes), [("content-type", "application/json")])
     status = fault.status or 200
     if fault.body is None:
         return json_reply({"code": f"http_{status}", "message": "trouble"}, status)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from service.accounts import json_object, new_token, new_user, revoke
@@ -41,7 +42,7 @@ class Control:
             writer.close()
 
     def pull_user(self, username: str, password: str, **facts: Any) -> dict[str, Any]:
-        user = new_user(self._world, username, password, **facts)
+        user = new_user(self._world, username, password, **_moments(facts))
         return {"id": user.id, "token": new_token(self._world, user)}
 
     def pull_token(self, user_id: int, life_s: float | None = None) -> str:
@@ -49,7 +50,7 @@ class Control:
 
     def pull_change_user(self, user_id: int, **changes: Any) -> None:
         user = self._world.store.users[user_id]
-        for name, value in changes.items():
+        for name, value in _moments(changes).items():
             setattr(user, name, value)
         self._world.store.save(user)
 
@@ -92,13 +93,14 @@ class Control:
     def pull_asset(self, user_id: int, media_type: str, file: dict[str, Any], count: int = 1, **facts: Any) -> Any:
         """The ids; of a single one, its whole document."""
         made = [
-            put_asset(self._world, user_id=user_id, media_type=media_type, file=file, **facts) for _ in range(count)
+            put_asset(self._world, user_id=user_id, media_type=media_type, file=file, **_moments(facts))
+            for _ in range(count)
         ]
         return asset_document(self._world, made[0]) if count == 1 else [asset.id for asset in made]
 
     def pull_change_asset(self, asset_id: int, **changes: Any) -> dict[str, Any]:
         asset = self._world.store.assets[asset_id]
-        for name, value in changes.items():
+        for name, value in _moments(changes).items():
             setattr(asset, name, value)
         keep_asset(self._world, asset)
         return asset_document(self._world, asset)
@@ -111,7 +113,7 @@ class Control:
 
     def pull_change_job(self, job_id: int, **changes: Any) -> dict[str, Any]:
         job = self._world.store.generations[job_id]
-        for name, value in changes.items():
+        for name, value in _moments(changes).items():
             setattr(job, name, value)
         self._world.store.save(job)
         return job_document(job, in_full=True)
@@ -122,6 +124,18 @@ class Control:
         job.steps = steps
         self._world.course.go_on(job)
         return job_document(job, in_full=True)
+
+    def pull_remove_job(self, job_id: int) -> None:
+        job = self._world.store.generations[job_id]
+        self._world.course.stop(job)
+        self._world.store.remove(job)
+
+    def pull_remove_asset(self, asset_id: int) -> None:
+        self._world.store.remove(self._world.store.assets[asset_id])
+
+    def pull_replace_file(self, asset_id: int, content: str) -> None:
+        name = self._world.store.assets[asset_id].file
+        (self._world.store.files / name).write_bytes(base64.b64decode(content))
 
     def pull_scenes(self, scenes: list[dict[str, Any]]) -> None:
         self._world.store.keep("scenes", scenes)
@@ -136,3 +150,11 @@ class Control:
 
     def pull_drop_sockets(self) -> int:
         return self._world.sockets.drop()
+
+
+def _moments(facts: dict[str, Any]) -> dict[str, Any]:
+    """Times come as texts and are times in the rows."""
+    return {
+        name: datetime.fromisoformat(value) if name.endswith("_at") and isinstance(value, str) else value
+        for name, value in facts.items()
+    }

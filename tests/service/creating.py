@@ -9,10 +9,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from service.accounts import hold_creation, jobs_today, json_object, signed_in
-from service.asking import canonical, check_inputs, check_provider, check_shape, inputs_of, snake
+from service.asking import canonical, check_inputs, check_provider, check_shape, inputs_of, parameter_fault, snake
 from service.jobs import job_document
 from service.replies import Refused, json_reply
 from service.rows import Generation
+from service.scripts import Script
 
 if TYPE_CHECKING:
     from service.messages import Request, Response
@@ -51,8 +52,9 @@ def _new_job(world: World, user: User, body: dict[str, Any], params: dict[str, A
         "provider": body["provider_id"],
         "user": user.username,
         "scene": nonce,
+        "params": params,
     }
-    script = world.script_for(about)
+    script = _script(world, user, about)
     now = world.now()
     seedless = {key: value for key, value in params.items() if key != "seed"}
     job = Generation(
@@ -80,6 +82,19 @@ def _new_job(world: World, user: User, body: dict[str, Any], params: dict[str, A
     return job
 
 
+def _script(world: World, user: User, about: dict[str, Any]) -> Script:
+    """What was scripted; with nothing scripted, a vendor still fails what it cannot do."""
+    script = world.script_for(about)
+    if script is not None:
+        return script
+    code = parameter_fault(about, world.options.providers)
+    for entry in about["params"].get("composition_assets", []):
+        asset = world.store.assets.get(int((entry["asset"] or "asset:0").partition(":")[2]))
+        if entry["asset"] and (asset is None or asset.user_id != user.id):
+            code = "param_asset_unresolvable"
+    return Script(outcomes=(f"failed:{code}",), error_message=f"provider refused: {code}") if code else Script()
+
+
 def _hash_key(params: dict[str, Any]) -> str:
     """Over the parameters and inputs alone: neither user nor provider nor operation is in it."""
     return "hash:" + _digest({"canonical_params": params, "inputs": inputs_of(params)})
@@ -100,20 +115,24 @@ def _reused(world: World, keys: list[str]) -> Generation | None:
     """The old row that the real server would hand out, cancelled, paused and other users' rows among them."""
     if world.options.dedup == "silent":
         return None
+    now = time.time()
     for key in keys:
-        entry = world.store.values.get(key)
-        if entry is None or entry["seen_at"] > time.time():
-            continue
-        job = world.store.generations.get(entry["id"])
+        seen = [entry["id"] for entry in world.store.values.get(key, []) if entry["seen_at"] <= now]
+        job = world.store.generations.get(seen[-1]) if seen else None
         if job is not None and job.status != "failed":
             return job
     return None
 
 
 def _remember(world: World, keys: list[str], job: Generation) -> None:
-    delay_s = world.options.settle_s if world.options.dedup == "racy" else 0.0
+    """Each key leads to the job once the server has settled; until then to the one before it, if it had one."""
+    now = time.time()
+    seen_at = now + (world.options.settle_s if world.options.dedup == "racy" else 0.0)
     for key in keys:
-        world.store.keep(key, {"id": job.id, "seen_at": time.time() + delay_s})
+        entries = world.store.values.get(key, [])
+        settled = [entry for entry in entries if entry["seen_at"] <= now][-1:]
+        unsettled = [entry for entry in entries if entry["seen_at"] > now]
+        world.store.keep(key, [*settled, *unsettled, {"id": job.id, "seen_at": seen_at}])
 
 
 def _digest(document: dict[str, Any]) -> str:

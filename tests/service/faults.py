@@ -15,7 +15,8 @@ from typing import Any
 class Fault:
     """One fault. Alone, `end` leaves the request without an answer; with the fields of an answer it ends that one.
 
-    `when`: `before` the request is handled (nothing happened) or `after` (the deed is done, the answer is lost).
+    `when`: `before` the request is handled (nothing happened), `after` (the deed is done, the answer is lost), or
+    `later`: it is lost at once, and the deed is done `delay_s` after that.
     `end`: `close`, `reset` (TCP RST), `hang`, or None to go on. `status`, `body`, `headers`: another answer instead.
     `after_bytes` of the body are sent before `end`; `head_bytes` of the head, if the head is to be cut.
     `drip`: so many bytes, then so many seconds, again and again. `framing`: `length`, `close` or `chunked`.
@@ -85,6 +86,11 @@ def lost_after() -> dict[str, Any]:
     return {"when": "after", "end": "close"}
 
 
+def lost_while(delay_s: float) -> dict[str, Any]:
+    """Closed without a word, and done only `delay_s` later: who looks at once sees nothing."""
+    return {"when": "later", "end": "close", "delay_s": delay_s}
+
+
 def reset(when: str = "before") -> dict[str, Any]:
     return {"when": when, "end": "reset"}
 
@@ -94,8 +100,9 @@ def silence(when: str = "before") -> dict[str, Any]:
     return {"when": when, "end": "hang"}
 
 
-def slow(delay_s: float) -> dict[str, Any]:
-    return {"delay_s": delay_s}
+def slow(delay_s: float, when: str = "before") -> dict[str, Any]:
+    """The pause stands before the deed or between the deed and its answer."""
+    return {"delay_s": delay_s, "when": when}
 
 
 def answers(status: int, message: str = "trouble", *, code: str | None = None, when: str = "before") -> dict[str, Any]:
@@ -121,6 +128,21 @@ def cut_off(after_bytes: int, end: str = "close", framing: str = "length") -> di
     return {"when": "after", "after_bytes": after_bytes, "end": end, "framing": framing}
 
 
+def cut_head(head_bytes: int = 20, end: str = "close") -> dict[str, Any]:
+    """Not even the head arrives whole."""
+    return {"when": "after", "head_bytes": head_bytes, "end": end}
+
+
+def with_headers(headers: dict[str, str | None]) -> dict[str, Any]:
+    """The true answer with these headers; None takes one away."""
+    return {"when": "after", "headers": headers}
+
+
+def without_ranges() -> dict[str, Any]:
+    """A Range is not looked at: 200 and everything."""
+    return {"when": "after", "forgets_ranges": True}
+
+
 def wrong_length(off_by: int) -> dict[str, Any]:
     """`Content-Length` tells of more bytes (or, negative, fewer) than are sent; then the connection is closed."""
     return {"when": "after", "length_off_by": off_by}
@@ -131,8 +153,13 @@ def wrong_type(content_type: str) -> dict[str, Any]:
 
 
 def zipped(times: int = 1) -> dict[str, Any]:
-    """Compressed though nobody asked; twice makes a small bomb of any body."""
+    """Compressed though nobody asked."""
     return {"when": "after", "encoding": times}
+
+
+def bomb(size_bytes: int = 100_000_000, times: int = 2) -> dict[str, Any]:
+    """A small body that unpacks to a big one."""
+    return {"json_bytes": size_bytes, "encoding": times}
 
 
 def damaged() -> dict[str, Any]:

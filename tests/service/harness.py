@@ -7,7 +7,8 @@
         …
         assert len(server.charges()) == 1
 
-Everything it is told outlives `restart()`. What it saw is read from its ledger, dead or alive.
+Everything it is told outlives `restart()`. What it saw is read from its ledger, dead or alive. One thread pulls its
+levers; any number of processes may speak to `url`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from bisect import bisect_right
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -197,6 +198,17 @@ class LookAlike:
         """These steps happen to the job instead of its own; each has `after_s` and `to`, see `scripts.steps_of`."""
         return self._pull("move_job", job_id=job_id, steps=list(steps))
 
+    def remove_job(self, job_id: int) -> None:
+        """The server has forgotten this job."""
+        self._pull("remove_job", job_id=job_id)
+
+    def remove_asset(self, asset_id: int) -> None:
+        self._pull("remove_asset", asset_id=asset_id)
+
+    def replace_file(self, asset_id: int, content: bytes) -> None:
+        """The same address gives other bytes from now on, under another ETag; the asset still tells of the old ones."""
+        self._pull("replace_file", asset_id=asset_id, content=base64.b64encode(content).decode())
+
     def scenes(self, scenes: list[dict[str, Any]]) -> None:
         self._pull("scenes", scenes=scenes)
 
@@ -235,9 +247,9 @@ class LookAlike:
         ]
 
     def peak_per_100ms(self, route: str = "*", *, host: str = "api") -> int:
-        """The most requests that came within any tenth of a second, by the clock's tenths."""
-        tenths = Counter(int(record["at"] * 10) for record in self.requests(route, host=host))
-        return max(tenths.values(), default=0)
+        """The most requests that came within any tenth of a second."""
+        moments = sorted(record["at"] for record in self.requests(route, host=host))
+        return max((bisect_right(moments, at + 0.1) - index for index, at in enumerate(moments)), default=0)
 
     def sightings(self, secret: str | None = None) -> list[dict[str, Any]]:
         """Where a secret was seen that should not be there: in an address, a body, a header, at another host.

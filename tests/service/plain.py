@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from service.accounts import json_object, signed_in
 from service.providers import OPERATIONS
@@ -12,6 +12,26 @@ from service.shelf import asset_document, slugs_of
 if TYPE_CHECKING:
     from service.messages import Request, Response
     from service.world import World
+
+_ERROR_CODES: Final = {
+    ("moderation", False): ("content_prompt_rejected", "content_text_rejected", "external_partner_refused"),
+    ("moderation", True): (
+        "content_output_rejected",
+        "content_image_rejected",
+        "content_filtered",
+        "content_render_moderated",
+    ),
+    ("param", False): ("param_too_long", "param_invalid", "param_missing", "param_asset_unresolvable"),
+    ("provider", True): (
+        "provider_quota",
+        "provider_rate_limit",
+        "provider_concurrent_limit",
+        "provider_timeout",
+        "provider_unavailable",
+        "provider_generic",
+    ),
+    ("provider", False): ("provider_auth",),
+}
 
 
 def root(_world: World, _request: Request) -> Response:
@@ -44,6 +64,26 @@ def operations(_world: World, _request: Request) -> Response:
             for name in OPERATIONS
         ]
     )
+
+
+def error_catalog(world: World, request: Request) -> Response:
+    signed_in(world, request)
+    codes = [
+        {
+            "code": code,
+            "description": code.replace("_", " "),
+            "category": category,
+            "default_retryable": is_retried,
+            "effective_retryable": is_retried,
+            "tweakable": category == "moderation" and is_retried,
+            "override": None,
+            "count_24h": 0,
+            "count_7d": 0,
+        }
+        for (category, is_retried), named in _ERROR_CODES.items()
+        for code in named
+    ]
+    return json_reply({"codes": codes, "global_max_attempts": world.options.retry_cap})
 
 
 def scenes(world: World, request: Request) -> Response:

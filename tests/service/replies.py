@@ -19,7 +19,9 @@ _CODES: Final = {
     403: "forbidden",
     404: "not_found",
     409: "conflict",
+    422: "validation_error",
     500: "internal_error",
+    503: "service_unavailable",
 }
 
 

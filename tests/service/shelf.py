@@ -14,8 +14,8 @@ from service.samples import HEIGHT, SUFFIXES, WIDTH, sample
 if TYPE_CHECKING:
     from service.world import World
 
-#: Where an asset's bytes are said to be. `stored`: under a key of ours; `local`: in a file without a key; `remote`: with
-#: the vendor alone; `none`: nowhere; `archived`: in an object store the media route redirects to; `away`: in one that
+#: Where an asset's bytes are said to be. `stored`: under a key; `local`: in a file without a key; `remote`: with the
+#: vendor alone; `none`: nowhere; `archived`: in an object store the media route redirects to; `away`: in one that
 #: cannot be reached; `lost`: under a key that opens nothing; `opaque`: at an address that is none of the web.
 PLACES: Final = ("stored", "local", "remote", "none", "archived", "away", "lost", "opaque")
 _KEYED: Final = frozenset({"stored", "archived", "away", "lost"})

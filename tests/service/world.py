@@ -105,8 +105,8 @@ class World:
         self.windows[key] = (began, count + 1)
         return None if count < limit else window_s - (now - began)
 
-    def script_for(self, job: dict[str, Any]) -> Script:
-        """The youngest script that fits a new job, used up by one; the plain course if none does."""
+    def script_for(self, job: dict[str, Any]) -> Script | None:
+        """The youngest script that fits a new job, used up by one; None if none does."""
         scripts: list[dict[str, Any]] = self.store.values.get("scripts", [])
         for index in reversed(range(len(scripts))):
             entry = scripts[index]
@@ -116,4 +116,4 @@ class World:
                     scripts = [*scripts[:index], *([left] if left["times"] else []), *scripts[index + 1 :]]
                     self.store.keep("scripts", scripts)
                 return Script.of(entry["script"])
-        return Script()
+        return None

@@ -131,6 +131,13 @@ _ALL: Final = (
         option="--max-wait",
     ),
     KnownSetting(
+        "generation.tag",
+        wanted="true or false",
+        help="Whether a generated asset is tagged at the backend, so that others find it there.",
+        default=True,
+        option="--no-tag",
+    ),
+    KnownSetting(
         "cache.max_size",
         wanted="a size such as `20GB`",
         help="How much the cache may hold.",

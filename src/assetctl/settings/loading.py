@@ -148,6 +148,7 @@ def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
             generator=values["generation.generator"],
             default_provider=values["generation.default_provider"],
             max_wait_s=values["generation.max_wait_s"],
+            tag=values["generation.tag"],
         ),
         cache=CacheSettings(
             values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"], values["cache.shared"]

@@ -133,6 +133,7 @@ class GenerationTable(_Table):
     generator: Name | None = None
     default_provider: Name | None = None
     max_wait_s: Annotated[Seconds, Field(le=604_800)] | None = None
+    tag: bool | None = None
 
 
 class CacheTable(_Table):

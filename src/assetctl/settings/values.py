@@ -40,12 +40,13 @@ class LibrarySettings:
 
 @dataclass(frozen=True, slots=True)
 class GenerationSettings:
-    """Whether, by whom and how long assets are made."""
+    """Whether, by whom and how long assets are made, and whether they are tagged at the backend."""
 
     enabled: bool
     generator: str
     default_provider: str
     max_wait_s: float
+    tag: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,10 @@ _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 _LARGEST: Final = 2**63
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _T = TypeVar("_T")
+# By what is written: a listing reads thousands of these words, and an enumeration is slow to ask.
+_TYPES: Final = {member.value: member for member in AssetType}
+_SOURCES: Final = {member.value: member for member in Source}
+_REUSES: Final = {member.value: member for member in Reuse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,12 +247,12 @@ def _entry(found: Mapping[str, Any], times: EntryTimes | None) -> CacheEntry:
         size_bytes=size,
         suffix=_is(found["suffix"], str),
         asset_id=_is(found["asset_id"], str),
-        asset_type=AssetType(found["type"]),
-        source=Source(found["source"]),
+        asset_type=_TYPES[found["type"]],
+        source=_SOURCES[found["source"]],
         origin=_origin(found["origin"]),
         request=documents.request_from_document(found["request"]),
         media=_media(found["media"]),
-        reuse=Reuse(found["reuse"]),
+        reuse=_REUSES[found["reuse"]],
         library=_optional(found["library"], str),
         fingerprint=_optional(found["fingerprint"], str),
         stand_in=_is(found["stand_in"], bool),
@@ -281,7 +285,8 @@ def _media(found: Mapping[str, Any]) -> MediaInfo:
 
 
 def _is(value: object, kind: type[_T]) -> _T:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+    # A bool is an int to `isinstance`.
+    if type(value) is not kind:
         raise ValueError(f"`{value!r:.40}` is not what belongs there")
     return value
 

@@ -49,6 +49,7 @@ class Blobs:
         self._root = root
         self._folder = folder
         self._blobs = folder / "blobs"
+        self._top = f"{self._blobs}{os.sep}"
         self.partial = folder / "partial"
         self.quarantined = folder / "quarantine"
         self.step = step
@@ -91,10 +92,7 @@ class Blobs:
 
     def has_shard(self, name: str) -> bool:
         """Whether the folder of `home` is there, no link on the way: nothing behind one is ours to move or remove."""
-        try:
-            return all(stat.S_ISDIR(folder.lstat().st_mode) for folder in (self._blobs, self._shard(name)))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        return self._is_shard(name[:2])
 
     def entry_at(self, folder: Path, name: str) -> CacheEntry | None:
         """What the sidecar `name` in `folder` says, None when it is missing, damaged or of another key or digest."""
@@ -103,8 +101,10 @@ class Blobs:
 
     def is_present(self, entry: CacheEntry) -> bool:
         """Whether there is a file of that name; says nothing of its bytes."""
+        # Each answer of the cache is looked for here: as texts, because making paths takes longer than looking.
+        shard = entry.sha256[:2]
         try:
-            return self._has_shard(entry) and stat.S_ISREG(self.path_of(entry).lstat().st_mode)
+            return self._is_shard(shard) and stat.S_ISREG(os.lstat(f"{self._top}{shard}{os.sep}{entry.blob}").st_mode)
         except FileNotFoundError:
             return False
 
@@ -278,6 +278,12 @@ class Blobs:
     def _has_shard(self, entry: CacheEntry) -> bool:
         # A folder that was swapped for a link leads out of the cache: nothing behind it is ours to read or remove.
         return self.has_shard(entry.sha256)
+
+    def _is_shard(self, name: str) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(self._blobs).st_mode) and stat.S_ISDIR(os.lstat(self._top + name).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _shard(self, digest: str) -> Path:
         return self._blobs / digest[:2]

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import uuid
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +26,10 @@ from fakes import REQUEST, House, attempts_of, film
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
-    from assetctl.generation.base import GenerationOrder
+    from assetctl.generation.base import GenerationOrder, Hints
     from assetctl.generation.orders import Order, OrderState
 
 PRICE = Cost(Decimal("0.40"), "USD")
@@ -35,8 +38,9 @@ PRICE = Cost(Decimal("0.40"), "USD")
 class Shop:
     """Makes films for money. What it does is set by its fields, and may be changed between two calls.
 
-    `submits`: accept, lose (charges, then gives no answer), refuse, unreachable. `finds`: tell, silent, unreachable.
-    `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between the charge and the answer.
+    `checks` is what a check raises. `submits`: accept, lose (charges, then gives no answer), refuse, unreachable.
+    `finds`: tell, silent, unreachable. `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between
+    the charge and the answer.
     """
 
     asset_types = frozenset({AssetType.VIDEO, AssetType.IMAGE})
@@ -51,6 +55,9 @@ class Shop:
         self.ends = JobState.SUCCEEDED
         self.looks = 1
         self.forgets = False
+        self.checks: AssetctlError | None = None
+        self.asked_about: list[datetime | None] = []
+        self.hints: Hints | None = None
         self.after_charge: Callable[[], None] = lambda: None
         self._folder = folder
         self._jobs = folder / "jobs"
@@ -89,7 +96,13 @@ class Shop:
             raise OutcomeUnknown("the shop's answer got lost")
         return job_id
 
-    async def find(self, idempotency_key: str) -> str | None:
+    async def check(self, order: GenerationOrder) -> None:
+        if self.checks is not None:
+            raise self.checks
+        del order
+
+    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        self.asked_about.append(sent_at)
         if self.finds == "silent":
             raise OutcomeUnknown("the shop keeps no list")
         if self.finds == "unreachable":
@@ -116,6 +129,12 @@ class Shop:
         if not path.exists():
             path.write_bytes(film(job_id))
         return GeneratedFile(f"shop:{job_id}", path=path, model="m1", cost=PRICE, generation_time_ms=1500)
+
+    def watch(self) -> AbstractAsyncContextManager[Hints | None]:
+        return nullcontext(self.hints)
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        self._note("announced", f"{job_id} {order.key}")
 
     async def discard(self, job_id: str) -> None:
         self._note("discarded", job_id)

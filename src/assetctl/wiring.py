@@ -7,7 +7,7 @@ the cache never pays for the generator, the media libraries or a backend.
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
+    from assetctl.network import Origin
+    from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.logins import LoginStore
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -105,6 +108,7 @@ class Stack:
         self._offline = offline
         self._refresh = refresh
         self._tell = tell or _tell_nobody
+        self._closing = AsyncExitStack()
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -172,6 +176,59 @@ class Stack:
         )
 
     @cached_property
+    def origin(self) -> Origin:
+        """Whose server the backend is.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from assetctl.network import Origin
+
+        url = self.settings.backend.url
+        if url is None:
+            raise ConfigError(
+                "no backend is set",
+                hint="set `backend.url` in your settings (assetctl config path) or ASSETCTL_BACKEND__URL",
+            )
+        return Origin.of(url)
+
+    @cached_property
+    def logins(self) -> LoginStore:
+        """Logins kept between runs."""
+        from assetctl.pixsim.logins import LoginStore
+
+        return LoginStore(self.settings.data_dir / "logins.json")
+
+    @cached_property
+    def pixsim(self) -> PixsimClient:
+        """The backend, with whatever login there is.
+
+        Raises:
+            ConfigError: the settings name no backend, or certificates that can't be used.
+        """
+        from random import Random
+
+        from assetctl.network import new_client
+        from assetctl.pixsim.client import PixsimClient
+        from assetctl.pixsim.session import HandedIn, KeptSession
+
+        backend, origin = self.settings.backend, self.origin
+        if backend.token is None:
+            tokens = KeptSession(origin, self.logins)
+        else:
+            tokens = HandedIn(backend.token, hint=f"put a good one into {self.settings.origins['backend.token']}")
+        http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
+        self._closing.push_async_callback(http.aclose)
+        return PixsimClient(
+            origin,
+            http,
+            tokens=tokens,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            timeout_s=backend.timeout_s,
+        )
+
+    @cached_property
     def journal(self) -> Journal:
         """The durable list of jobs."""
         from assetctl.generation.journal import Journal
@@ -236,15 +293,16 @@ class Stack:
                 generator=generation.generator,
                 provider=generation.default_provider if self.settings.backend.url else None,
                 max_wait_s=generation.max_wait_s,
+                tag=generation.tag,
             ),
-            check_parameters=self._with_checked_parameters,
+            complete=self._completed,
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
         """The asset as cells of colour, at most `columns` wide and `rows` high."""
-        from assetctl.media.thumbnail import preview_lines
+        from assetctl.media.preview import preview
 
-        return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
+        return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
@@ -272,8 +330,10 @@ class Stack:
             return library
         from assetctl.library.remembered import RememberedLibrary
 
-        scope = (self.settings.backend.url or "",)
-        return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+        return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
+
+    async def _scope(self) -> tuple[str, ...]:
+        return (self.settings.backend.url or "",)
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
@@ -292,8 +352,9 @@ class Stack:
 
     async def close(self) -> None:
         """What was opened is closed."""
-        if "cache" in self.__dict__:
-            await self.cache.aclose()
+        async with self._closing:
+            if "cache" in self.__dict__:
+                await self.cache.aclose()
 
     def _providers(self) -> list[AssetProvider]:
         """The stack, in asking order. A new provider is a line here."""
@@ -335,7 +396,11 @@ class Stack:
 
         return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
 
-    def _with_checked_parameters(self, request: AssetRequest) -> AssetRequest:
+    def _completed(self, request: AssetRequest) -> AssetRequest:
+        if request.inputs:
+            from assetctl.media.inputs import with_digests
+
+            request = with_digests(request)
         # Without knobs there is nothing to check, and no generator needs to be loaded to answer from the cache.
         if not request.parameters or request.generator is None:
             return request

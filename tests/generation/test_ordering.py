@@ -9,7 +9,15 @@ import anyio
 import pytest
 
 from assetctl.clock import SystemClock
-from assetctl.errors import CacheError, JobFailed, JournalError, OutcomeUnknown, ServiceUnreachable, SpendRefused
+from assetctl.errors import (
+    CacheError,
+    InvalidRequest,
+    JobFailed,
+    JournalError,
+    OutcomeUnknown,
+    ServiceUnreachable,
+    SpendRefused,
+)
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.ordering import LOCK_LIMIT_S
 from assetctl.generation.orders import OrderState
@@ -86,7 +94,7 @@ async def test_order_is_in_the_journal_before_it_leaves(house: House, shop: Shop
 
 async def test_idempotency_key_is_the_orders_id(house: House, shop: Shop):
     order = await place(house, shop)
-    assert await shop.find(order.order_id) == order.job_id
+    assert await shop.find(order.order_id, None) == order.job_id
 
 
 @pytest.mark.parametrize("state", [OrderState.ACCEPTED, OrderState.READY, OrderState.DOWNLOADED, OrderState.PUBLISHED])
@@ -279,3 +287,17 @@ async def test_job_whose_id_cannot_be_written_down_is_named_and_adopted_later(ho
     assert "jobs reconcile" in (caught.value.hint or "")
     assert (await place(house, shop)).job_id == caught.value.job_id
     assert shop.charges == 1
+
+
+async def test_order_that_its_service_would_not_take_is_neither_written_down_nor_sent(house: House, shop: Shop):
+    shop.checks = InvalidRequest("the provider makes no such thing")
+    with pytest.raises(InvalidRequest):
+        await place(house, shop)
+    assert await house.journal.orders(open_only=False) == []
+    assert shop.submissions == 0
+
+
+async def test_adopted_job_is_not_checked_again(house: House, shop: Shop):
+    order = await place(house, shop)
+    shop.checks = InvalidRequest("it makes no such thing any more")
+    assert await place(house, shop) == order

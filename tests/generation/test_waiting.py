@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from assetctl.errors import ServiceUnreachable
 from assetctl.generation.base import JobState, JobStatus
-from assetctl.generation.waiting import REMOTE_PACE, Pace, pauses, wait_for_job
+from assetctl.generation.waiting import HINTED_PACE, REMOTE_PACE, Pace, pauses, wait_for_job
 from fakes import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -111,8 +112,8 @@ async def wait(job: Job, clock: FakeClock, max_wait_s: float, heard: list[JobSta
     return await wait_for_job(job, clock=clock, random=Random(1), max_wait_s=max_wait_s, on_status=told.append)
 
 
-@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
-async def test_final_status_ends_the_wait_at_once(state: JobState):
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.PAUSED])
+async def test_final_or_paused_status_ends_the_wait_at_once(state: JobState):
     clock = FakeClock()
     status = await wait(Job(1, state), clock, 100)
     assert status == JobStatus(state)
@@ -180,3 +181,86 @@ async def test_few_looks_in_a_long_wait():
     job, clock = Job(10**9), FakeClock()
     await wait(job, clock, 120)
     assert job.seen <= 20
+
+
+# Hints
+
+
+@dataclass
+class Line:
+    """Each wait is told by `news`: after how many seconds something is heard, None for never; then never."""
+
+    clock: FakeClock
+    news: list[float | None]
+    is_live: bool = True
+    breaks: bool = False
+
+    async def wait(self, job_id: str, timeout_s: float) -> bool:
+        assert job_id == "j1"
+        heard_s = self.news.pop(0) if self.news else None
+        if heard_s is not None and heard_s <= timeout_s:
+            self.clock.advance(seconds=heard_s)
+            return True
+        if not self.breaks:
+            self.clock.advance(seconds=timeout_s)
+        return False
+
+
+async def hinted(job: Job, line: Line, max_wait_s: float = 1000) -> list[float]:
+    """When the job was looked at, in seconds from the start."""
+    start_s = line.clock.elapsed_s()
+    looks: list[float] = []
+    await wait_for_job(
+        job,
+        clock=line.clock,
+        random=Random(1),
+        max_wait_s=max_wait_s,
+        on_status=lambda _: looks.append(round(line.clock.elapsed_s() - start_s, 3)),
+        hints=line,
+        job_id="j1",
+    )
+    return looks
+
+
+async def test_hint_causes_a_look_at_once():
+    assert await hinted(Job(3), Line(FakeClock(), [1.0, 0.5])) == [0, 1.0, 1.5]
+
+
+async def test_hint_that_came_during_the_look_causes_the_next_one_at_once():
+    assert await hinted(Job(2), Line(FakeClock(), [0.0])) == [0, 0]
+
+
+async def test_chatter_does_not_make_us_spin():
+    looks = await hinted(Job(10), Line(FakeClock(), [0.0] * 20))
+    assert looks == [0, 0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6]
+
+
+async def test_no_news_leaves_the_plain_pauses_of_a_quiet_line():
+    steady = taken(HINTED_PACE, 1, [None] * 4)[1:]
+    looks = await hinted(Job(5), Line(FakeClock(), []))
+    assert [later - earlier for earlier, later in pairwise(looks)] == pytest.approx(steady, abs=0.01)
+
+
+async def test_dead_line_leaves_the_pauses_as_they_are_without_one():
+    looks = await hinted(Job(5), Line(FakeClock(), [], is_live=False))
+    steady = taken(REMOTE_PACE, 1, [None] * 4)[1:]
+    assert [later - earlier for earlier, later in pairwise(looks)] == pytest.approx(steady, abs=0.01)
+
+
+async def test_line_that_gives_up_early_does_not_make_us_spin():
+    clock = FakeClock()
+    await hinted(Job(10**9), Line(clock, [], breaks=True), max_wait_s=120)
+    assert sum(clock.slept) == pytest.approx(120, abs=0.01)
+    assert len(clock.slept) <= 20
+
+
+@pytest.mark.parametrize("news", [[], [0.5, 0.5, 0.5], [29.9]], ids=len)
+async def test_deadline_is_kept_whatever_is_heard(news: list[float | None]):
+    clock = FakeClock()
+    start_s = clock.elapsed_s()
+    await hinted(Job(10**9), Line(clock, news), max_wait_s=30)
+    assert clock.elapsed_s() - start_s == pytest.approx(30, abs=0.01)
+
+
+async def test_quiet_line_costs_few_looks():
+    assert len(await hinted(Job(10**9), Line(FakeClock(), []), max_wait_s=60)) <= 6

@@ -11,7 +11,7 @@ import pytest
 from assetctl.clock import SystemClock
 from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceUnreachable
 from assetctl.events import JobEnded, JobProgressed
-from assetctl.generation.base import GeneratedFile, JobState
+from assetctl.generation.base import GeneratedFile, JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.models import Source
 from fakes import REQUEST, House
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from assetctl.errors import AssetctlError
+    from assetctl.generation.base import GenerationOrder
     from assetctl.generation.orders import Order
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +60,7 @@ def shop(tmp_path: Path) -> Wrapped:
 
 async def test_order_is_brought_home_and_closed(house: House, shop: Shop):
     order = await ordered(house, shop)
-    entry = await house.follower.bring_home(shop, order, 60)
+    entry = (await house.follower.bring_home(shop, order, 60)).entry
     assert entry.key == KEY
     assert await house.cache.lookup(KEY) == entry
     assert await state_of(house, order) is OrderState.CLOSED
@@ -130,9 +132,9 @@ async def test_job_that_nobody_knows_is_an_error_and_stays_open(house: House, sh
 async def test_job_that_somebody_else_collected_is_served_from_the_cache(build: Callable[..., House], shop: Shop):
     ours, other = build(), build()
     order = await ordered(ours, shop)
-    theirs = await other.follower.bring_home(shop, order, 60)
+    theirs = (await other.follower.bring_home(shop, order, 60)).entry
     shop.forgets = True  # a local generator lets go of what was collected
-    entry = await ours.follower.bring_home(shop, order, 60)
+    entry = (await ours.follower.bring_home(shop, order, 60)).entry
     assert entry == theirs
     assert shop.charges == 1
 
@@ -157,7 +159,7 @@ async def test_published_order_is_only_closed(house: House, shop: Wrapped):
     await house.follower.bring_home(shop, order, 60)
     published = await house.journal.advance(order, OrderState.PUBLISHED)
     shop.trouble = AssertionError("asked for the file again")
-    entry = await house.follower.bring_home(shop, published, 60)
+    entry = (await house.follower.bring_home(shop, published, 60)).entry
     assert entry.key == KEY
     assert await state_of(house, order) is OrderState.CLOSED
 
@@ -170,7 +172,7 @@ async def test_published_order_whose_file_is_gone_is_fetched_again(house: House,
     assert path is not None
     path.unlink()
     published = await house.journal.advance(order, OrderState.PUBLISHED)
-    again = await house.follower.bring_home(shop, published, 60)
+    again = (await house.follower.bring_home(shop, published, 60)).entry
     assert again.sha256 == entry.sha256
     assert shop.charges == 1
 
@@ -225,7 +227,7 @@ async def test_date_of_the_generator_wins_over_ours(house: House, shop: Wrapped)
     honest = await shop.result(order.job_id or "")
     made = house.clock.now().replace(year=2025)
     shop.instead = replace(honest, created_at=made)
-    entry = await house.follower.bring_home(shop, order, 60)
+    entry = (await house.follower.bring_home(shop, order, 60)).entry
     assert entry.origin.created_at == made
 
 
@@ -258,7 +260,7 @@ async def test_cancelled_order_ends_only_when_its_job_did(house: House, shop: Sh
 
 async def test_paid_file_is_fetched_again_without_an_order(house: House, shop: Shop):
     order = await ordered(house, shop)
-    first = await house.follower.bring_home(shop, order, 60)
+    first = (await house.follower.bring_home(shop, order, 60)).entry
     closed = await house.journal.last_closed(KEY)
     assert closed is not None
     async with house.desk.exclusively(KEY):
@@ -278,14 +280,14 @@ async def test_file_is_stored_whatever_it_is_called(
     file = tmp_path / name
     file.write_bytes(b"film:odd")
     shop.instead = GeneratedFile("x", path=file)
-    entry = await house.follower.bring_home(shop, order, 60)
+    entry = (await house.follower.bring_home(shop, order, 60)).entry
     assert entry.suffix == suffix
 
 
 async def test_resuming_an_order_that_somebody_closed_gives_its_file_and_orders_nothing(house: House, shop: Shop):
     order = await ordered(house, shop)
-    first = await house.follower.bring_home(shop, order, 60)
-    assert await house.follower.resume(shop, order, 60) == first
+    first = (await house.follower.bring_home(shop, order, 60)).entry
+    assert (await house.follower.resume(shop, order, 60)).entry == first
     assert (shop.submissions, len(await house.journal.orders(open_only=False))) == (1, 1)
 
 
@@ -319,10 +321,10 @@ async def test_free_job_that_the_generator_forgot_is_given_up_at_once(house: Hou
 
 async def test_file_that_was_stored_before_a_kill_is_not_fetched_again(house: House, shop: Wrapped):
     order = await ordered(house, shop)
-    entry = await house.follower.bring_home(shop, order, 60)
+    entry = (await house.follower.bring_home(shop, order, 60)).entry
     downloaded = await house.journal.advance(order, OrderState.DOWNLOADED, digest=entry.sha256)
     shop.trouble = JobError("the link has expired")
-    assert await house.follower.bring_home(shop, downloaded, 60) == entry
+    assert (await house.follower.bring_home(shop, downloaded, 60)).entry == entry
     assert await state_of(house, order) is OrderState.CLOSED
 
 
@@ -333,7 +335,7 @@ async def test_trouble_in_tidying_up_does_not_cost_the_asset(house: House, shop:
 
     shop.discard = untidy  # type: ignore[method-assign]
     order = await ordered(house, shop)
-    assert (await house.follower.bring_home(shop, order, 60)).key == KEY
+    assert (await house.follower.bring_home(shop, order, 60)).entry.key == KEY
     assert await state_of(house, order) is OrderState.CLOSED
 
 
@@ -343,3 +345,115 @@ async def test_cancelling_what_was_collected_meanwhile_changes_nothing(house: Ho
     shop.ends = JobState.CANCELLED
     await house.follower.cancel(shop, order)
     assert await state_of(house, order) is OrderState.CLOSED
+
+
+# What the service is told once the file is stored
+
+
+class Announcing(Shop):
+    """A shop that says what lies in the house's journal and cache when it is told."""
+
+    heard: tuple[str, bool] | None = None
+    trouble: Exception | None = None
+    hangs = False
+    house: House
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        (row,) = await self.house.journal.orders(open_only=False)
+        self.heard = row.state, await self.house.cache.lookup(order.key) is not None
+        await super().announce(job_id, order)
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.trouble is not None:
+            raise self.trouble
+
+
+@pytest.fixture
+def teller(tmp_path: Path) -> Announcing:
+    return Announcing(tmp_path / "shop")
+
+
+@pytest.fixture
+def told(build: Callable[..., House], teller: Announcing) -> House:
+    teller.house = build(generator=teller)
+    return teller.house
+
+
+async def test_service_is_told_once_the_file_is_stored_and_its_order_published(told: House, teller: Announcing):
+    order = await ordered(told, teller)
+    arrival = await told.follower.bring_home(teller, order, 60)
+    assert arrival.warnings == ()
+    assert teller.heard == (OrderState.PUBLISHED, True)
+    assert teller._lines("announced") == [f"{order.job_id} {KEY}"]
+
+
+@pytest.mark.parametrize("trouble", [ServiceUnreachable("no answer", why="refused"), JobError("no such job")])
+async def test_service_that_cannot_be_told_is_a_warning_on_the_asset(
+    told: House, teller: Announcing, trouble: AssetctlError
+):
+    teller.trouble = trouble
+    asset = await told.service.request_asset(REQUEST)
+    (warning,) = asset.warnings
+    assert trouble.what in warning
+    assert asset.path.exists()
+    (order,) = await told.journal.orders(open_only=False)
+    assert order.state is OrderState.CLOSED
+
+
+async def test_service_that_never_answers_what_it_is_told_keeps_nobody_waiting(
+    told: House, teller: Announcing, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("assetctl.providers.following._ANNOUNCE_LIMIT_S", 0.05)
+    teller.hangs = True
+    arrival = await told.follower.bring_home(teller, await ordered(told, teller), 60)
+    assert "took longer" in arrival.warnings[0]
+
+
+async def test_service_is_told_again_after_a_crash_in_between(told: House, teller: Announcing):
+    order = await ordered(told, teller)
+    await told.follower.bring_home(teller, order, 60)
+    await told.journal.advance(order, OrderState.PUBLISHED)
+    await told.follower.resume(teller, order, 60)
+    assert teller._lines("announced") == [f"{order.job_id} {KEY}"] * 2
+    assert teller.charges == 1
+
+
+# Paused jobs, and hints
+
+
+async def test_paused_job_is_an_outcome_and_stays_open(house: House, shop: Shop):
+    order = await ordered(house, shop)
+
+    async def look(_job_id: str) -> JobStatus:
+        return JobStatus(JobState.PAUSED, message="quarantined")
+
+    shop.status = look  # type: ignore[method-assign]
+    with pytest.raises(JobPending, match="is paused") as caught:
+        await house.follower.bring_home(shop, order, 60)
+    assert (caught.value.exit_code, caught.value.why, caught.value.job_id) == (4, "quarantined", order.job_id)
+    assert f"jobs cancel {order.job_id}" in (caught.value.hint or "")
+    assert await state_of(house, order) is OrderState.ACCEPTED
+    assert not any(isinstance(event, JobEnded) for event in house.events)
+
+
+class Heard:
+    """News of every job, at once."""
+
+    is_live = True
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def wait(self, job_id: str, timeout_s: float) -> bool:
+        del timeout_s
+        self.asked.append(job_id)
+        return True
+
+
+async def test_hints_of_the_generator_cut_the_pauses_of_its_jobs_short(house: House, shop: Shop):
+    shop.looks, shop.hints = 3, Heard()
+    order = await ordered(house, shop)
+    start_s = house.clock.elapsed_s()
+    await house.follower.bring_home(shop, order, 60)
+    assert shop.hints.asked == [order.job_id] * 2
+    assert house.clock.elapsed_s() - start_s < 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
 
 
 class BrokenOutput(Exception):
@@ -35,7 +35,10 @@ class BrokenOutput(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Prints for one command. `as_json` and `quiet` say how; the streams are where."""
+    """Prints for one command. `as_json` and `quiet` say how; the streams are where.
+
+    `indent` None puts each document on one line, for commands that print several.
+    """
 
     as_json: bool = False
     quiet: bool = False
@@ -43,6 +46,7 @@ class Printer:
     stdout: TextIO | None = None
     stderr: TextIO | None = None
     colour: bool = False
+    indent: int | None = 2
 
     @classmethod
     def for_process(
@@ -66,14 +70,14 @@ class Printer:
         """`text`, made safe, stands on a line of stdout."""
         self._write(safe(text).encode(errors="backslashreplace") + b"\n")
 
-    def document(self, document: Any, *, indent: int | None = 2) -> None:
-        """`document` stands on stdout as JSON in ASCII; `indent` None puts it on one line."""
-        if indent is None:
+    def document(self, document: Any) -> None:
+        """`document` stands on stdout as JSON in ASCII."""
+        if self.indent is None:
             self._write(json.dumps(document, ensure_ascii=True).encode() + b"\n")
             return
         waiting: list[str] = []
         # In pieces: a plan may list a hundred thousand keys.
-        for text in json.JSONEncoder(indent=indent, ensure_ascii=True).iterencode(document):
+        for text in json.JSONEncoder(indent=self.indent, ensure_ascii=True).iterencode(document):
             waiting.append(text)
             if len(waiting) >= _PIECES_AT_ONCE:
                 self._write("".join(waiting).encode())

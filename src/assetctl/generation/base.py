@@ -15,6 +15,7 @@ from assetctl.models import AssetType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -58,10 +59,15 @@ class GenerationOrder:
 
 
 class JobState(StrEnum):
-    """What a generator says of a job."""
+    """What a generator says of a job.
+
+    `PAUSED` moves only when somebody lets it; `FAILED` and `CANCELLED` are said only of what stays so: a service that
+    tries again by itself is queued or running meanwhile.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -71,8 +77,8 @@ class JobState(StrEnum):
 class JobStatus:
     """One look at a job.
 
-    `fraction` is 0 to 1, None when the generator does not say. `message` is for a person and untrusted.
-    `poll_after_s` is the generator's wish for the next look.
+    `fraction` is 0 to 1, None when the generator does not say. `message` is for a person and untrusted: why a job
+    waits, what it does, how it failed. `poll_after_s` is the generator's wish for the next look.
     """
 
     state: JobState
@@ -84,6 +90,11 @@ class JobStatus:
     def is_final(self) -> bool:
         """Whether the job will not change any more."""
         return self.state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+    @property
+    def ends_wait(self) -> bool:
+        """Whether waiting on is of no use: it is final, or paused and moves only when somebody lets it."""
+        return self.is_final or self.state is JobState.PAUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,23 @@ class GeneratedFile:
     model: str | None = None
     cost: Cost | None = None
     generation_time_ms: int | None = None
+
+
+class Hints(Protocol):
+    """Hears that a job may have changed. A hint only shortens a pause; what is true is what a look says."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether news would be heard at this moment; looks are rarer while it would."""
+        ...
+
+    async def wait(self, job_id: str, timeout_s: float) -> bool:
+        """Whether there was news of the job within `timeout_s`; returns as soon as there is.
+
+        News since the watch began, or since the last wait for this job, counts: nothing is lost between two waits. A
+        line that was cut is news too, as nobody knows what was missed. Raises nothing.
+        """
+        ...
 
 
 class Generator(Protocol):
@@ -141,6 +169,17 @@ class Generator(Protocol):
         """What `order` may cost and take; unknown stays unknown. Spends nothing."""
         ...
 
+    async def check(self, order: GenerationOrder) -> None:
+        """Return when its service would take `order`, as far as it can tell; nothing is ordered.
+
+        Asked before anything is written down. For what only the service knows: the parameters themselves were checked.
+
+        Raises:
+            InvalidRequest: it would not be taken; says what would.
+            ServiceError: it could not be asked.
+        """
+        ...
+
     async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
         """The id of the job that now makes `order`.
 
@@ -153,11 +192,14 @@ class Generator(Protocol):
         """
         ...
 
-    async def find(self, idempotency_key: str) -> str | None:
+    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
         """The id of the job that an earlier `submit` with this key made; None when there certainly is none.
 
+        `sent_at` is when it was sent last, by our clock; None is unknown. After None the order is sent again, so a
+        service that shows its jobs only after a while is believed only once that while is over.
+
         Raises:
-            OutcomeUnknown: this generator cannot tell (yet).
+            OutcomeUnknown: this generator cannot tell (yet); says when it can, if it ever can.
             ServiceError: it could not be asked.
         """
         ...
@@ -172,7 +214,7 @@ class Generator(Protocol):
         ...
 
     async def cancel(self, job_id: str) -> JobStatus:
-        """What became of the job after asking to stop it; it may have ended before.
+        """What became of the job after asking to stop it; it may have ended before, or go on for a while.
 
         Raises:
             ServiceError: it could not be asked.
@@ -185,6 +227,23 @@ class Generator(Protocol):
         Raises:
             JobError: the job has no file.
             ServiceError: it could not be asked.
+        """
+        ...
+
+    def watch(self) -> AbstractAsyncContextManager[Hints | None]:
+        """Within the block, hints of its jobs; None when it has none to give. Entering it waits for nothing.
+
+        Many tasks watch at once and share what is behind it. What is raised in the block leaves it unchanged.
+        """
+        ...
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        """Others can find what the job made, such as by its tags at the service; called once its file is stored.
+
+        May be called again for the same job, after a crash. Its trouble becomes a warning on the asset.
+
+        Raises:
+            ServiceError, JobError: it could not be done.
         """
         ...
 

@@ -81,12 +81,14 @@ class OrderDesk:
 
         Raises:
             SpendRefused: the limit of new orders is reached; nothing was sent.
+            InvalidRequest: the generator's service would not take it; nothing was written down.
             OutcomeUnknown: an order was sent and cannot be settled yet.
             JobError, ServiceError: the generator refused or could not be asked; nothing was ordered.
             JournalError: the journal can't be read or written; nothing was ordered.
         """
         order = await self._journal.open_order(key)
         if order is None:
+            await generator.check(GenerationOrder(key, request))
             self._reserve()
             order, _ = await self._journal.intend(key, generator.name, request)
             return await self._send(generator, order)
@@ -139,7 +141,7 @@ class OrderDesk:
 
     async def _found(self, generator: Generator, order: Order) -> Order | None:
         try:
-            job_id = await generator.find(order.order_id)
+            job_id = await generator.find(order.order_id, order.created_at)
         except (OutcomeUnknown, ServiceError) as error:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from assetctl import documents, filesystem, locks
@@ -23,9 +23,11 @@ from assetctl.generation.storyboard_order import ASSET_TYPES, SPECS, estimate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from pathlib import Path
 
-    from assetctl.generation.base import GenerationOrder, ParameterSpec
+    from assetctl.generation.base import GenerationOrder, Hints, ParameterSpec
     from assetctl.generation.registry import GeneratorContext
     from assetctl.models import AssetType, Estimate
 
@@ -68,6 +70,14 @@ class StoryboardGenerator:
         """
         return estimate_of(order.request)
 
+    async def check(self, order: GenerationOrder) -> None:
+        """Return when a storyboard can be made of `order`.
+
+        Raises:
+            InvalidRequest: none can.
+        """
+        estimate_of(order.request)
+
     async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
         """The id of the job that renders `order`; the same key always means the same one job.
 
@@ -79,7 +89,7 @@ class StoryboardGenerator:
         plan_of(order.request)
         return await in_thread(self._submitted, order, idempotency_key)
 
-    async def find(self, idempotency_key: str) -> str | None:
+    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:  # noqa: ARG002 - a folder is there at once
         """The id of the job that an earlier `submit` with this key made; None when there is none."""
         job_id = _id_for(idempotency_key)
         exists = await in_thread(lambda: Job(self._root / job_id).exists)
@@ -118,6 +128,13 @@ class StoryboardGenerator:
             JobPending: not yet.
         """
         return await in_thread(lambda: self._result(self._job(job_id), job_id))
+
+    def watch(self) -> AbstractAsyncContextManager[Hints | None]:
+        """No hints: its jobs are asked often, which costs nothing here."""
+        return nullcontext()
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        """Nobody else asks this machine for its storyboards."""
 
     async def discard(self, job_id: str) -> None:
         """The job's folder is gone; one that still renders is stopped first. Harmless when called twice.

@@ -1,7 +1,7 @@
 """How often a job is looked at, and when we stop waiting for it.
 
 The pauses are a pure generator: growing, jittered, capped, and bent by the server's own wish. One loop sleeps through
-them under a deadline. Clock, sleep and random source are handed in.
+them under a deadline, and a hint only wakes it early. Clock, sleep and random source are handed in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from assetctl.clock import Clock
-    from assetctl.generation.base import JobStatus
+    from assetctl.generation.base import Hints, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,12 @@ class Pace:
 
 #: For a queue at a remote service, which is asked by many.
 REMOTE_PACE = Pace()
+#: While hints are heard, looks are only there for those that got lost.
+HINTED_PACE = Pace(first_s=10.0, factor=2.0, cap_s=30.0)
 _SHORTEST_S = 0.05
 _WISH_JITTER = 0.1
+#: Two looks that hints asked for lie this far apart, so that a chatty service is not asked all the time.
+_HINT_GAP_S = 0.2
 
 
 def pauses(pace: Pace, random: Random) -> Generator[float, float | None, None]:
@@ -58,20 +62,49 @@ async def wait_for_job(
     max_wait_s: float,
     on_status: Callable[[JobStatus], None],
     pace: Pace = REMOTE_PACE,
+    hints: Hints | None = None,
+    job_id: str = "",
 ) -> JobStatus | None:
-    """The final status of the job that `look` looks at; None when `max_wait_s` passed first and the job goes on.
+    """The status that ended the wait for the job that `look` looks at; None when `max_wait_s` passed and it goes on.
 
-    Looks at least once, also with `max_wait_s` 0. `on_status` hears of each look. What `look` raises passes through.
+    Looks at least once, also with `max_wait_s` 0. `on_status` hears of each look. With `hints`, news of `job_id` ends a
+    pause at once. What `look` raises passes through.
     """
     deadline_s = clock.elapsed_s() + max_wait_s
-    rhythm = pauses(pace, random)
+    rhythm, hinted_rhythm = pauses(pace, random), pauses(HINTED_PACE, random)
     next(rhythm)
+    next(hinted_rhythm)
+    rest = _Rest(clock, hints, job_id)
     while True:
         status = await look()
         on_status(status)
-        if status.is_final:
+        if status.ends_wait:
             return status
         left_s = deadline_s - clock.elapsed_s()
         if left_s <= 0:
             return None
-        await clock.sleep(min(rhythm.send(status.poll_after_s), left_s))
+        steps = hinted_rhythm if hints is not None and hints.is_live else rhythm
+        await rest.take(min(steps.send(status.poll_after_s), left_s))
+
+
+class _Rest:
+    """The pause between two looks, which news of the job cuts short."""
+
+    def __init__(self, clock: Clock, hints: Hints | None, job_id: str) -> None:
+        self._clock = clock
+        self._hints = hints
+        self._job_id = job_id
+        self._next_hinted_s = clock.elapsed_s()
+
+    async def take(self, pause_s: float) -> None:
+        """`pause_s` have passed, or there was news."""
+        start_s = self._clock.elapsed_s()
+        if self._hints is not None and await self._hints.wait(self._job_id, pause_s):
+            now_s = self._clock.elapsed_s()
+            if now_s < self._next_hinted_s:
+                await self._clock.sleep(self._next_hinted_s - now_s)
+            self._next_hinted_s = self._clock.elapsed_s() + _HINT_GAP_S
+            return
+        left_s = pause_s - (self._clock.elapsed_s() - start_s)
+        if left_s > 0:
+            await self._clock.sleep(left_s)

@@ -7,11 +7,14 @@ follower that dies leaves the rest to the next one.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from assetctl.errors import AssetctlError, IntegrityError, JobCancelled, JobError, JobFailed, JobPending
+import anyio
+
+from assetctl.errors import AssetctlError, IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceError
 from assetctl.events import JobEnded, JobProgressed
-from assetctl.generation.base import JobState, JobStatus
+from assetctl.generation.base import GenerationOrder, JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import wait_for_job
 from assetctl.models import Origin, Source
@@ -34,6 +37,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SUCCEEDED = JobStatus(JobState.SUCCEEDED)
+#: An asset that is stored is not kept waiting longer than this by a service that is told what it is for.
+_ANNOUNCE_LIMIT_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job's file in the cache, and what went wrong beside it: sentences for the asset's warnings."""
+
+    entry: CacheEntry
+    warnings: tuple[str, ...] = ()
 
 
 class JobFollower:
@@ -59,11 +72,11 @@ class JobFollower:
         self._random = random
         self._events = events
 
-    async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> CacheEntry:
-        """The cache entry with the job's verified file, the order closed; stored by us or by somebody else meanwhile.
+    async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
+        """The job's verified file in the cache, the order closed; stored by us or by somebody else meanwhile.
 
         Raises:
-            JobPending: `max_wait_s` passed and the job goes on.
+            JobPending: `max_wait_s` passed and the job goes on, or it is paused.
             JobFailed, JobCancelled: it ended without a file.
             IntegrityError: its file is not what it should be.
             ServiceError: the generator could not be asked; the job may go on.
@@ -73,7 +86,7 @@ class JobFollower:
         async with self._desk.exclusively(order.key):
             return await self._collect(generator, order)
 
-    async def resume(self, generator: Generator, order: Order, max_wait_s: float) -> CacheEntry:
+    async def resume(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
         """As `bring_home` for an order that may be at any state; nothing is ever ordered.
 
         Raises:
@@ -123,13 +136,16 @@ class JobFollower:
                     JobProgressed(order.key, generator.name, job_id, status.state, status.fraction, status.message)
                 )
 
-        status = await wait_for_job(
-            lambda: self._look(generator, order, job_id),
-            clock=self._clock,
-            random=self._random,
-            max_wait_s=max_wait_s,
-            on_status=tell,
-        )
+        async with generator.watch() as hints:
+            status = await wait_for_job(
+                lambda: self._look(generator, order, job_id),
+                clock=self._clock,
+                random=self._random,
+                max_wait_s=max_wait_s,
+                on_status=tell,
+                hints=hints,
+                job_id=job_id,
+            )
         if status is None:
             raise JobPending(
                 f"the job `{job_id}` at `{generator.name}` is not finished yet",
@@ -137,6 +153,8 @@ class JobFollower:
                 hint="ask again with the same options: the job is adopted, nothing is ordered twice",
                 job_id=job_id,
             )
+        if status.state is JobState.PAUSED:
+            raise _paused(generator, job_id, status)
         self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
         if status.state is not JobState.SUCCEEDED:
             await self._end(generator, order, status)
@@ -175,22 +193,20 @@ class JobFollower:
             if not generator.is_paid:
                 await self._discard(generator, current)
 
-    async def _collect(self, generator: Generator, order: Order) -> CacheEntry:
-        """The entry, with the order's lock held."""
+    async def _collect(self, generator: Generator, order: Order) -> Arrival:
+        """The file, with the order's lock held."""
         current = await self._journal.get(order.order_id) or order
         if current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
             entry = await self._cache.lookup(order.key)
             if entry is not None:
-                await self.close(generator, current)
-                return entry
+                return Arrival(entry, await self.close(generator, current))
         if not current.is_open:
             raise _ended_meanwhile(current)
         entry = await self._stored_already(current)
         if entry is None:
             entry = await self._fetched(generator, current)
         current = await self._journal.advance(current, OrderState.PUBLISHED, digest=entry.sha256)
-        await self.close(generator, current)
-        return entry
+        return Arrival(entry, await self.close(generator, current))
 
     async def _stored_already(self, order: Order) -> CacheEntry | None:
         """What a follower that was killed before it could say so has stored for `order`."""
@@ -247,14 +263,30 @@ class JobFollower:
 
         return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
 
-    async def close(self, generator: Generator, order: Order) -> None:
-        """What the generator kept of a published job is gone, and its key is free for another order.
+    async def close(self, generator: Generator, order: Order) -> tuple[str, ...]:
+        """What went wrong while others were told of a published job; its key is free for another order.
 
-        The caller holds the desk's lock of the order's key.
+        What the generator kept of it is gone. The caller holds the desk's lock of the order's key.
         """
-        if order.state is not OrderState.CLOSED:
-            await self._discard(generator, order)
-            await self._journal.advance(order, OrderState.CLOSED)
+        if order.state is OrderState.CLOSED:
+            return ()
+        warnings = await self._announced(generator, order)
+        await self._discard(generator, order)
+        await self._journal.advance(order, OrderState.CLOSED)
+        return warnings
+
+    async def _announced(self, generator: Generator, order: Order) -> tuple[str, ...]:
+        why: str | None = f"it took longer than {_ANNOUNCE_LIMIT_S:g} s"
+        with anyio.move_on_after(_ANNOUNCE_LIMIT_S):
+            try:
+                await generator.announce(order.job_id or "", GenerationOrder(order.key, order.request))
+            except (ServiceError, JobError) as error:
+                why = error.what if error.why is None else f"{error.what}: {error.why}"
+            else:
+                why = None
+        if why is None:
+            return ()
+        return (f"the asset is stored, but `{generator.name}` could not be told what it is for: {why}",)
 
     async def _discard(self, generator: Generator, order: Order) -> None:
         try:
@@ -273,6 +305,15 @@ def _ended_meanwhile(order: Order) -> JobError:
         case _:
             what = f"the job `{order.job_id}` ended meanwhile without an asset"
     return JobFailed(what, why=order.detail, hint="ask again", job_id=order.job_id)
+
+
+def _paused(generator: Generator, job_id: str, status: JobStatus) -> JobPending:
+    return JobPending(
+        f"the job `{job_id}` at `{generator.name}` is paused",
+        why=status.message or "it moves only when somebody lets it go on",
+        hint=f"let it go on at its service and ask again, or stop it: assetctl jobs cancel {job_id}",
+        job_id=job_id,
+    )
 
 
 def _ended_badly(generator: Generator, job_id: str, status: JobStatus) -> JobError:

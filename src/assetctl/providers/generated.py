@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl import eventloop
-from assetctl.errors import AssetUnavailable, IntegrityError, JobError
+from assetctl.errors import AssetUnavailable, IntegrityError, InvalidRequest, JobError
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Step
+from assetctl.providers.following import Arrival
 from assetctl.providers.intake import TIME_TO_LIVE, asset_of, path_of
 
 if TYPE_CHECKING:
@@ -65,26 +66,33 @@ class GeneratedAssetProvider:
         """The generated asset, verified and cached, from a new job or a running one; None when nobody may make it.
 
         Raises:
+            InvalidRequest: the generator makes nothing of that type, or would not take this order.
             JobPending, JobFailed, JobCancelled, OutcomeUnknown, SpendRefused, ServiceError: as the errors say.
         """
         generator = self._usable(request)
-        if generator is None or request.asset_type not in generator.asset_types:
+        if generator is None:
+            return None
+        if not _makes(generator, request):
             return None
         await eventloop.started()
-        entry = await self._made(generator, request, key)
-        return asset_of(entry, await path_of(self._cache, entry), Source.GENERATED, request=request)
+        made = await self._made(generator, request, key)
+        path = await path_of(self._cache, made.entry)
+        return asset_of(made.entry, path, Source.GENERATED, request=request, warnings=made.warnings)
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:
         """What an order would cost and take, or the job that makes it already."""
         generator = self._usable(request)
         if generator is None:
             return Availability(None, reasons=(f"`{request.generator}` can't be used offline",))
-        if request.asset_type not in generator.asset_types:
+        if not _makes(generator, request):
             return Availability(None, reasons=(f"`{generator.name}` makes no {request.asset_type.value}",))
         order = await self._journal.open_order(key)
         job = "a new job" if order is None else f"the job `{order.job_id}`, which is {order.state} already"
         await eventloop.started()
-        estimate = await generator.estimate(GenerationOrder(key, request))
+        wanted = GenerationOrder(key, request)
+        if order is None:
+            await generator.check(wanted)
+        estimate = await generator.estimate(wanted)
         return Availability(
             Would.GENERATE, source=Source.GENERATED, estimate=estimate, reasons=(f"`{generator.name}` makes it: {job}",)
         )
@@ -99,20 +107,21 @@ class GeneratedAssetProvider:
         generator = self._registry.get(request.generator)
         return None if self._offline and generator.needs_network else generator
 
-    async def _made(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry:
+    async def _made(self, generator: Generator, request: AssetRequest, key: str) -> Arrival:
         async with self._desk.exclusively(key):
-            await self._finish_published(generator, key)
+            warnings = await self._finish_published(generator, key)
             entry = await self._made_before(generator, request, key)
             if entry is not None:
-                return entry
+                return Arrival(entry, warnings)
             order = await self._desk.place(generator, key, request)
         return await self._follower.bring_home(generator, order, request.max_wait_s or 0.0)
 
-    async def _finish_published(self, generator: Generator, key: str) -> None:
+    async def _finish_published(self, generator: Generator, key: str) -> tuple[str, ...]:
         """An order whose file is stored already, left by somebody who was killed then, no longer holds its key."""
         order = await self._journal.open_order(key)
         if order is not None and order.state is OrderState.PUBLISHED:
-            await self._follower.close(generator, order)
+            return await self._follower.close(generator, order)
+        return ()
 
     async def _made_before(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry | None:
         """What answers `request` although the cache had nothing a moment ago, with the lock of `key` held.
@@ -145,6 +154,22 @@ class GeneratedAssetProvider:
                 hint="`--strategy generate-always` with the same options buys a new one",
                 job_id=order.job_id,
             ) from error
+
+
+def _makes(generator: Generator, request: AssetRequest) -> bool:
+    """Whether `generator` makes what `request` asks for; a stand-in may leave that to a placeholder.
+
+    Raises:
+        InvalidRequest: a generator for real assets doesn't; a placeholder would hide that none will ever come.
+    """
+    wanted = request.asset_type
+    if wanted not in generator.asset_types and not generator.is_stand_in:
+        raise InvalidRequest(
+            f"nothing at `{generator.name}` makes {wanted}",
+            why=f"it makes {', '.join(sorted(generator.asset_types))}, and the library has no {wanted} for this",
+            hint=f"put the {wanted} file into the library, or ask without generating: --no-generate",
+        )
+    return wanted in generator.asset_types
 
 
 def _may_answer_again(request: AssetRequest) -> bool:

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 import wave
+from contextlib import nullcontext
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,9 +21,11 @@ from assetctl.generation.base import GeneratedFile, JobState, JobStatus, Paramet
 from assetctl.models import AssetType, Cost, Estimate
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from pathlib import Path
 
-    from assetctl.generation.base import GenerationOrder
+    from assetctl.generation.base import GenerationOrder, Hints
     from assetctl.generation.registry import GeneratorContext
 
 HOSTILE = "\x1b[31mred\x1b[0m \x9b2J [red]markup[/] \u202eevil [/] \x07"
@@ -64,7 +67,11 @@ class ScriptedGenerator:
         self._called("submitted", order.key)
         return job_id
 
-    async def find(self, idempotency_key: str) -> str | None:
+    async def check(self, order: GenerationOrder) -> None:
+        self._called("check", order.key)
+
+    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        del sent_at
         self._called("find", idempotency_key)
         job_id = self._job_id(idempotency_key)
         if self.name == "silent" and not (self.folder / "release").exists():
@@ -103,6 +110,13 @@ class ScriptedGenerator:
             raise JobFailed("the file is gone", job_id=job_id)
         digest = "0" * 64 if self.name == "liar" else hashlib.sha256(path.read_bytes()).hexdigest()
         return GeneratedFile(job_id, path=path, sha256=digest, cost=PRICE if self.is_paid else None)
+
+    def watch(self) -> AbstractAsyncContextManager[Hints | None]:
+        return nullcontext()
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        del order
+        self._called("announce", job_id)
 
     async def discard(self, job_id: str) -> None:
         self._called("discard", job_id)

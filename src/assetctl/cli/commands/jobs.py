@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -173,13 +174,17 @@ async def _collected(stack: Stack, order: Order, printer: Printer) -> int:
     """0 after one order was brought home and told, else the exit code of the error that was told."""
     try:
         generator = stack.registry.get(order.generator)
-        entry = await stack.follower.resume(generator, order, stack.settings.generation.max_wait_s)
+        arrival = await stack.follower.resume(generator, order, stack.settings.generation.max_wait_s)
+        entry = arrival.entry
         path = await path_of(stack.cache, entry)
     except AssetctlError as error:
         printer.error(error)
         return error.exit_code
+    for warning in arrival.warnings:
+        printer.warning(warning)
     if printer.as_json:
-        printer.document({"job_id": entry.origin.job_id, "key": entry.key, "path": str(path)}, indent=None)
+        document = {"job_id": entry.origin.job_id, "key": entry.key, "path": str(path)}
+        replace(printer, indent=None).document(document)
     else:
         printer.path(path)
     return 0

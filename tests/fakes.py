@@ -100,6 +100,7 @@ class FakeLibrary:
         self.recheck_after_s = recheck_after_s
         self.trouble: AssetctlError | None = None
         self.calls: list[str] = []
+        self.told: tuple[str, ...] = ()
         self.while_open: Callable[[], None] = lambda: None
         self._folder = folder
         self._assets: dict[str, LibraryAsset] = {}
@@ -133,6 +134,10 @@ class FakeLibrary:
         self._called("search")
         candidates = [self._judged(asset, request) for asset in self._assets.values()]
         return sorted(candidates, key=lambda candidate: not candidate.matches)
+
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:
+        del request
+        return self.told
 
     def _judged(self, asset: LibraryAsset, request: AssetRequest) -> Candidate:
         if asset.asset_id in self._broken:

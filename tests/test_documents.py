@@ -16,6 +16,7 @@ from assetctl import documents
 from assetctl.errors import AssetUnavailable, InvalidRequest, JobPending
 from assetctl.models import (
     Asset,
+    AssetInput,
     AssetRequest,
     AssetType,
     Attempt,
@@ -33,6 +34,15 @@ from assetctl.models import (
 words = st.none() | st.text(max_size=20)
 seconds = st.none() | st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 values = st.text(max_size=10) | st.integers() | st.floats(allow_nan=False) | st.booleans()
+inputs = st.builds(
+    AssetInput,
+    asset_type=st.none() | st.sampled_from(AssetType),
+    role=words,
+    path=st.none() | st.text("abc/. é", min_size=1, max_size=10).map(Path),
+    sha256=words,
+    asset_id=words,
+    url=words,
+)
 requests = st.builds(
     AssetRequest,
     scene_id=words,
@@ -48,6 +58,7 @@ requests = st.builds(
     provider=words,
     model=words,
     parameters=st.dictionaries(st.text(max_size=10), values, max_size=4),
+    inputs=st.lists(inputs, max_size=3).map(tuple),
     reuse=st.sampled_from(Reuse),
     player_id=words,
     playthrough_id=words,
@@ -57,6 +68,7 @@ requests = st.builds(
     generate_on_trouble=st.booleans(),
     allow_placeholder=st.booleans(),
     max_wait_s=seconds,
+    tag=st.none() | st.booleans(),
 )
 moments = st.datetimes(
     min_value=datetime(1971, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
@@ -72,6 +84,21 @@ def through_json(document: object) -> object:
 @given(requests)
 def test_request_comes_back_as_it_went(request: AssetRequest):
     assert documents.request_from_document(through_json(documents.request_document(request))) == request
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("lantern.png", "must be a list"),
+        (["lantern.png"], "must be a list of objects"),
+        ([{"file": "lantern.png"}], "no field `file`"),
+        ([{"path": 3}], "`inputs.path` must be text"),
+        ([{"path": "a.png", "type": "picture"}], "is no type"),
+    ],
+)
+def test_input_that_is_none_is_refused(given: object, what: str):
+    with pytest.raises(InvalidRequest, match=what):
+        documents.request_from_document({"inputs": given})
 
 
 def test_request_document_has_every_field_there_is():

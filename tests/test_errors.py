@@ -39,6 +39,7 @@ CODES = {
     "ServiceUnreachable": "service_unreachable",
     "NotAllowed": "not_allowed",
     "RateLimited": "rate_limited",
+    "AddressRefused": "address_refused",
     "JobError": "job_failed",
     "GeneratorUnknown": "generator_unknown",
     "JobFailed": "job_failed",

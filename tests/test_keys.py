@@ -8,13 +8,14 @@ import subprocess
 import sys
 import unicodedata
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from assetctl.keys import RECIPE, asset_key, canonical_form, request_key
-from assetctl.models import AssetRequest, AssetType, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style
 
 TEXTS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model")
 POLICY = {
@@ -24,6 +25,7 @@ POLICY = {
     "generate_on_trouble": True,
     "allow_placeholder": False,
     "max_wait_s": 3.0,
+    "tag": False,
 }
 texts = st.text(min_size=1, max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -96,7 +98,18 @@ def test_policy_is_not_in_the_key(given_demands: dict[str, object], names: list[
 
 
 def test_every_field_is_either_demand_or_policy():
-    demand = {*TEXTS, "asset_type", "style", "duration_s", "seed", "parameters", "reuse", "player_id", "playthrough_id"}
+    demand = {
+        *TEXTS,
+        "asset_type",
+        "style",
+        "duration_s",
+        "seed",
+        "parameters",
+        "inputs",
+        "reuse",
+        "player_id",
+        "playthrough_id",
+    }
     assert {field.name for field in fields(AssetRequest)} == demand | set(POLICY)
 
 
@@ -184,6 +197,35 @@ FULL = AssetRequest(
 )
 
 
+PICTURE = AssetInput(AssetType.IMAGE, path=Path("/a/lantern.png"), sha256="ab" * 32)
+
+
+def test_where_an_input_lies_is_not_in_the_key():
+    moved = replace(PICTURE, path=Path("/b/other.png"))
+    assert request_key(replace(FULL, inputs=(moved,))) == request_key(replace(FULL, inputs=(PICTURE,)))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        (PICTURE, PICTURE),
+        (replace(PICTURE, sha256="cd" * 32),),
+        (replace(PICTURE, role="character"),),
+        (replace(PICTURE, asset_type=AssetType.VIDEO),),
+        (AssetInput(asset_id="ab" * 32),),
+        (AssetInput(url="ab" * 32),),
+    ],
+)
+def test_other_inputs_give_another_key(others: tuple[AssetInput, ...]):
+    assert request_key(replace(FULL, inputs=others)) != request_key(replace(FULL, inputs=(PICTURE,)))
+
+
+def test_order_of_inputs_counts():
+    other = AssetInput(asset_id="12")
+    assert request_key(AssetRequest(inputs=(PICTURE, other))) != request_key(AssetRequest(inputs=(other, PICTURE)))
+
+
 @pytest.mark.parametrize(
     ("request_", "key"),
     [
@@ -192,6 +234,10 @@ FULL = AssetRequest(
             "329e6eddf11b0b83f3be67fade55e8055d05649d6b61170e34c705cf651efcb2",
         ),
         (FULL, "8c788974b58bf41e9022f8cbc75fb560f9164d61d58d48562f5e2bba00663f36"),
+        (
+            replace(FULL, inputs=(PICTURE, AssetInput(role="hero", asset_id="12"))),
+            "05c375e5ffb934f24131fabff0eb9e0d94044f4c23a947d33d4e24cdacff2722",
+        ),
     ],
 )
 def test_recipe_never_changes_unnoticed(request_: AssetRequest, key: str):

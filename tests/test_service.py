@@ -333,17 +333,17 @@ async def test_nonsense_is_refused_before_anybody_is_asked(bench: Bench):
 
 
 async def test_defaults_fill_in_and_count_for_the_key():
-    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0))
+    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False))
     bench[C].gives = True
     await bench.service.request_asset(REQUEST)
     (asked,) = bench[C].asked
-    assert asked == replace(REQUEST, generator="storyboard", provider="pixverse", max_wait_s=7.0)
+    assert asked == replace(REQUEST, generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False)
     assert bench[C].keys == [request_key(asked)]
 
 
 async def test_demands_win_over_defaults():
-    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0))
-    demanded = replace(REQUEST, generator="mine", provider="other", max_wait_s=0.0)
+    bench = Bench(defaults=RequestDefaults(generator="storyboard", provider="pixverse", max_wait_s=7.0, tag=False))
+    demanded = replace(REQUEST, generator="mine", provider="other", max_wait_s=0.0, tag=True)
     assert bench.service.effective(demanded) == demanded
 
 
@@ -354,7 +354,7 @@ async def test_parameters_are_checked_in_effect():
         seen.append(request)
         return replace(request, parameters={"fps": 4})
 
-    bench = Bench(defaults=RequestDefaults(generator="storyboard"), check_parameters=check)
+    bench = Bench(defaults=RequestDefaults(generator="storyboard"), complete=check)
     bench[C].gives = True
     asset = await bench.service.request_asset(replace(REQUEST, parameters={"fps": "4"}))
     assert seen[0].generator == "storyboard"
@@ -555,3 +555,30 @@ async def test_explanation_tells_every_verdict(bench: Bench):
 
 async def test_nobody_decides_when_nobody_can(bench: Bench):
     assert (await bench.service.explain(REQUEST)).decisive is None
+
+
+OFFLINE = {Step.LIBRARY: "the library is on the network"}
+
+
+async def test_a_closed_step_is_skipped_with_its_reason_and_stops_nothing():
+    bench = Bench(closed=OFFLINE)
+    bench[Step.LIBRARY].trouble = LibraryError("was asked")
+    bench[Step.PLACEHOLDER].gives = True
+    asset = await bench.service.request_asset(REQUEST)
+    assert ("library", "skipped") in attempts_of(asset)
+    skipped = next(attempt for attempt in asset.attempts if attempt.provider == "library")
+    assert skipped.detail == "the library is on the network"
+    verdicts = (await bench.service.explain(REQUEST)).verdicts
+    assert next(verdict for verdict in verdicts if verdict.provider == "library").skipped == skipped.detail
+    assert not bench[Step.LIBRARY].asked
+
+
+async def test_a_closed_step_is_not_asked_for_an_id_and_that_is_told():
+    bench = Bench(closed=OFFLINE)
+    with pytest.raises(AssetUnavailable, match="here") as caught:
+        await bench.service.get_asset("confess")
+    assert caught.value.why == "the library is on the network"
+    assert ("library", "skipped") in attempts_of(caught.value)
+    available = await bench.service.is_asset_available("confess")
+    assert (available.would, available.reasons) == (None, ("the library is on the network",))
+    assert not bench[Step.LIBRARY].asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from assetctl.errors import InvalidRequest
 from assetctl.keys import request_key
-from assetctl.models import AssetRequest, Reuse
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse
 from assetctl.text import safe
 from assetctl.validation import check_id, check_request
 
@@ -221,3 +222,54 @@ def test_reuse_that_nobody_can_be_told_by_is_refused(reuse: Reuse, missing: str)
 @pytest.mark.parametrize("reuse", [Reuse.ONCE, Reuse.ALWAYS])
 def test_reuse_by_everybody_or_nobody_needs_no_player(reuse: Reuse):
     check_request(replace(GOOD, reuse=reuse))
+
+
+PICTURE = AssetInput(AssetType.IMAGE, path=Path("lantern.png"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        PICTURE,
+        replace(PICTURE, sha256="ab" * 32),
+        AssetInput(role="main_character", asset_id="12"),
+        AssetInput(AssetType.VIDEO, url="https://example.com:8443/a.mp4?x=1"),
+    ],
+)
+def test_input_that_makes_sense_is_taken(given: AssetInput):
+    check_request(replace(GOOD, inputs=(given,) * 16))
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (AssetInput(), "exactly one"),
+        (AssetInput(path=Path("a.png"), url="https://example.com/a.png"), "exactly one"),
+        (replace(PICTURE, asset_type=AssetType.AUDIO), "can't be of the type `audio`"),
+        (replace(PICTURE, role=" "), "name of a role"),
+        (replace(PICTURE, sha256="AB" * 32), "64 lower-case hex digits"),
+        (AssetInput(asset_id="12", sha256="ab" * 32), "64 lower-case hex digits"),
+        (AssetInput(asset_id=""), "name of a backend's asset"),
+        (AssetInput(url="ftp://example.com/a.png"), "no address of an input"),
+        (AssetInput(url="https:///a.png"), "no address of an input"),
+        (AssetInput(url="https://[::1"), "can't be read"),
+        (AssetInput(url="https://example.com/a b"), "a character that no address may have"),
+        (AssetInput(url="https://example.com/\u202e"), "a character that no address may have"),
+        (AssetInput(url="https://example.com/" + "x" * 2_000), "or too many"),
+    ],
+)
+def test_input_that_makes_no_sense_is_refused(given: AssetInput, what: str):
+    with pytest.raises(InvalidRequest, match=what) as caught:
+        check_request(replace(GOOD, inputs=(given,)))
+    assert caught.value.exit_code == 2
+
+
+def test_too_many_inputs_are_refused():
+    with pytest.raises(InvalidRequest, match="too many inputs"):
+        check_request(replace(GOOD, inputs=(PICTURE,) * 17))
+
+
+def test_password_in_an_address_is_refused_and_not_repeated():
+    with pytest.raises(InvalidRequest, match="a password") as caught:
+        check_request(replace(GOOD, inputs=(AssetInput(url="https://ann:hunter2@example.com/a.png"),)))
+    assert "hunter2" not in f"{caught.value.what}{caught.value.why}{caught.value.hint}"

@@ -11,11 +11,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +69,7 @@ def request_document(request: AssetRequest) -> dict[str, Any]:
         "provider": request.provider,
         "model": request.model,
         "parameters": dict(request.parameters),
+        "inputs": [input_document(given) for given in request.inputs],
         "reuse": request.reuse.value,
         "player_id": request.player_id,
         "playthrough_id": request.playthrough_id,
@@ -77,14 +79,28 @@ def request_document(request: AssetRequest) -> dict[str, Any]:
         "generate_on_trouble": request.generate_on_trouble,
         "allow_placeholder": request.allow_placeholder,
         "max_wait_s": request.max_wait_s,
+        "tag": request.tag,
+    }
+
+
+def input_document(given: AssetInput) -> dict[str, Any]:
+    """One piece of media that an asset is made from."""
+    return {
+        "type": given.asset_type.value if given.asset_type else None,
+        "role": given.role,
+        "path": None if given.path is None else str(given.path),
+        "sha256": given.sha256,
+        "asset_id": given.asset_id,
+        "url": given.url,
     }
 
 
 _TEXT_FIELDS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model",
                 "player_id", "playthrough_id")  # fmt: skip
-_FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder")
+_FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag")
 _NUMBER_FIELDS = ("duration_s", "max_wait_s")
-_OTHER_FIELDS = ("type", "style", "seed", "parameters", "reuse", "strategy")
+_OTHER_FIELDS = ("type", "style", "seed", "parameters", "inputs", "reuse", "strategy")
+_INPUT_FIELDS: Final = frozenset(("type", "role", "path", "sha256", "asset_id", "url"))
 REQUEST_FIELDS: Final = frozenset((*_TEXT_FIELDS, *_FLAG_FIELDS, *_NUMBER_FIELDS, *_OTHER_FIELDS))
 
 
@@ -113,6 +129,8 @@ def request_from_document(document: Mapping[str, Any]) -> AssetRequest:
         fields["seed"] = _integer("seed", given["seed"])
     if "parameters" in given:
         fields["parameters"] = _parameters(given["parameters"])
+    if "inputs" in given:
+        fields["inputs"] = _inputs(given["inputs"])
     return AssetRequest(**fields)
 
 
@@ -182,6 +200,29 @@ def _parameters(value: object) -> Mapping[str, ParameterValue]:
         if not isinstance(entry, str | int | float | bool):
             raise _wrong(f"parameters.{name}", entry, "text, a number, true or false")
     return MappingProxyType(cast("dict[str, ParameterValue]", dict(pairs)))
+
+
+def _inputs(value: object) -> tuple[AssetInput, ...]:
+    if not isinstance(value, list):
+        raise _wrong("inputs", value, "a list of objects")
+    return tuple(_input(entry) for entry in cast("list[object]", value))
+
+
+def _input(value: object) -> AssetInput:
+    if not isinstance(value, dict):
+        raise _wrong("inputs", value, 'a list of objects such as {"path": "lantern.png"}')
+    document = cast("dict[str, object]", value)
+    for name in document:
+        if name not in _INPUT_FIELDS:
+            raise InvalidRequest(f"an input has no field `{name}`", hint=nearest_hint(name, _INPUT_FIELDS))
+    given = {name: entry for name, entry in document.items() if entry is not None}
+    texts = {name: _text(f"inputs.{name}", given[name]) for name in _INPUT_FIELDS - {"type"} if name in given}
+    path = texts.pop("path", None)
+    return AssetInput(
+        asset_type=word("type", given["type"], AssetType) if "type" in given else None,
+        path=None if path is None else Path(path),
+        **texts,
+    )
 
 
 def origin_document(origin: Origin) -> dict[str, Any]:

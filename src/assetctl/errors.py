@@ -13,7 +13,8 @@
     ├── ServiceError              a service answered badly                          1
     │   ├── ServiceUnreachable                                                      9
     │   ├── NotAllowed            no login, or not permitted                        3
-    │   └── RateLimited                                                             1
+    │   ├── RateLimited                                                             1
+    │   └── AddressRefused        a web address we do not go to                     1
     ├── JobError                  a generation job                                  1
     │   ├── GeneratorUnknown      no such generator, or it does not load            2
     │   ├── JobFailed                                                               1
@@ -145,6 +146,12 @@ class RateLimited(ServiceError):
     """A service asked us to slow down for longer than we may wait."""
 
     code = "rate_limited"
+
+
+class AddressRefused(ServiceError):
+    """A web address that assetctl does not go to; nothing was sent there."""
+
+    code = "address_refused"
 
 
 class JobError(AssetctlError):

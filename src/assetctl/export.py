@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _SEPARATORS = tuple({"/", os.sep})
 
 
+def is_folder(target: str) -> bool:
+    """Whether what is exported to `target` is put inside it."""
+    return target.endswith(_SEPARATORS) or Path(target).is_dir()
+
+
 async def export(asset: Asset, target: str) -> Path:
     """The absolute path of a new copy of `asset`: at `target`, or inside it, named by `export_name`, if it is a folder.
 
@@ -37,7 +42,7 @@ async def export(asset: Asset, target: str) -> Path:
 def _export(asset: Asset, target: str) -> Path:
     with filesystem.translated(Path(target)):
         path = Path(target).absolute()
-        final = path / export_name(asset) if path.is_dir() or target.endswith(_SEPARATORS) else path
+        final = path / export_name(asset) if is_folder(target) else path
         _check_replaceable(final)
     with filesystem.translated(final, needed_bytes=asset.size_bytes):
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import rfc8785
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
-    from assetctl.models import AssetRequest
+    from assetctl.models import AssetInput, AssetRequest
 
 RECIPE: Final = "assetctl.key/1"
 
@@ -42,9 +42,22 @@ def canonical_form(request: AssetRequest) -> dict[str, Any]:
         "provider": _text(request.provider),
         "model": _text(request.model),
         "parameters": {_text(name): _value(value) for name, value in request.parameters.items()} or None,
+        "inputs": [_input(given) for given in request.inputs] or None,
         "reuse": request.reuse.value,
         "player_id": _text(request.player_id) if request.reuse is Reuse.PER_PLAYER else None,
         "playthrough_id": _text(request.playthrough_id) if request.reuse is Reuse.PER_PLAYTHROUGH else None,
+    }
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _input(given: AssetInput) -> dict[str, str]:
+    # The bytes of a local file make the key: the same picture in another folder is the same demand.
+    parts = {
+        "type": given.asset_type.value if given.asset_type else None,
+        "role": _text(given.role),
+        "sha256": given.sha256,
+        "asset_id": _text(given.asset_id),
+        "url": given.url,
     }
     return {name: part for name, part in parts.items() if part is not None}
 

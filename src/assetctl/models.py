@@ -76,6 +76,23 @@ class AttemptOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AssetInput:
+    """Media that an asset is made from. Exactly one of `path`, `asset_id` (at the backend) and `url` is set.
+
+    `asset_type` is None where only the backend can tell; `role` says what it is for, None leaves that to the
+    operation. `sha256` is the digest of the bytes that are meant by `path`: they count, wherever they lie. It is None
+    until the file was read (`media/inputs.py`), and from then on `path` is absolute.
+    """
+
+    asset_type: AssetType | None = None
+    role: str | None = None
+    path: Path | None = None
+    sha256: str | None = None
+    asset_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AssetRequest:
     """What a game asks for: the context of a moment, what the asset must be, and how far we may go to get it.
 
@@ -96,6 +113,8 @@ class AssetRequest:
     provider: str | None = None
     model: str | None = None
     parameters: Mapping[str, ParameterValue] = field(default_factory=lambda: _NO_PARAMETERS)
+    inputs: tuple[AssetInput, ...] = ()
+    """What it is made from, in the order that matters to the generator."""
     reuse: Reuse = Reuse.ONCE
     player_id: str | None = None
     playthrough_id: str | None = None
@@ -106,6 +125,8 @@ class AssetRequest:
     allow_placeholder: bool = True
     max_wait_s: float | None = None
     """Longest time to wait for a job, in seconds; 0 submits and returns at once. None means the configured default."""
+    tag: bool | None = None
+    """Whether a generated asset is tagged at the backend, so that the next person finds it there. None as above."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from assetctl.errors import (
     JobCancelled,
     JobFailed,
 )
+from assetctl.eventloop import in_thread
 from assetctl.events import (
     AssetFetched,
     AssetGenerated,
@@ -33,7 +34,7 @@ from assetctl.providers.base import Step
 from assetctl.validation import check_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
@@ -48,6 +49,7 @@ class RequestDefaults:
     generator: str | None = None
     provider: str | None = None
     max_wait_s: float = 120.0
+    tag: bool = True
 
 
 def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
@@ -79,14 +81,19 @@ class AssetService:
         clock: Clock,
         events: AssetEventBus,
         defaults: RequestDefaults,
-        check_parameters: Callable[[AssetRequest], AssetRequest] | None = None,
+        complete: Callable[[AssetRequest], AssetRequest] | None = None,
+        closed: Mapping[Step, str] | None = None,
     ) -> None:
-        """Ask `providers` in the order given; `check_parameters` types and checks the knobs of a request."""
+        """Ask `providers` in the order given; `complete` reads a request's inputs and types and checks its knobs.
+
+        `closed` maps each step that nobody may take now, whatever is asked for, to the reason.
+        """
         self._providers = tuple(providers)
         self._clock = clock
         self._events = events
         self._defaults = defaults
-        self._check_parameters = check_parameters
+        self._complete = complete
+        self._closed = dict(closed or {})
         self._flights: Flights[Asset] = Flights()
 
     async def request_asset(self, request: AssetRequest) -> Asset:
@@ -98,7 +105,7 @@ class AssetService:
             AssetUnavailable: nobody could or was allowed to deliver.
             AssetctlError: trouble that must not be passed over; its `attempts` say who was asked.
         """
-        effective = self.effective(request)
+        effective = await self._effective(request)
         key = request_key(effective)
         return await self._flights.join((key, _policy(effective)), lambda: self._answer(effective, key))
 
@@ -112,6 +119,9 @@ class AssetService:
         attempts: list[Attempt] = []
         troubles: list[AssetctlError] = []
         for provider in self._providers if prefer_cached else sorted(self._providers, key=_is_cache):
+            if (reason := self._closed.get(provider.step)) is not None:
+                attempts.append(Attempt(provider.name, AttemptOutcome.SKIPPED, 0.0, reason))
+                continue
             try:
                 asset = await self._ask(provider, attempts, key=None, call=lambda p=provider: p.get_asset(asset_id))
             except IntegrityError as error:
@@ -120,8 +130,7 @@ class AssetService:
                 continue
             if asset is not None:
                 return self._delivered(asset, attempts, troubles)
-        nobody = AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
-        raise _with_attempts(troubles[-1] if troubles else nobody, attempts)
+        raise _with_attempts(troubles[-1] if troubles else self._nobody_has(asset_id), attempts)
 
     async def is_asset_available(self, request_or_id: AssetRequest | str) -> Availability:
         """The best answer of all providers that would be asked; nothing is spent or downloaded.
@@ -145,17 +154,17 @@ class AssetService:
         Raises:
             InvalidRequest: the request makes no sense.
         """
-        effective = self.effective(request)
+        effective = await self._effective(request)
         key = request_key(effective)
-        permitted = permitted_steps(effective)
+        permitted = permitted_steps(effective) | self._closed
         verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
         return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
 
     def effective(self, request: AssetRequest) -> AssetRequest:
-        """`request` checked, with the settings in force where it demands nothing.
+        """`request` checked, with the settings in force where it demands nothing. Blocks while its inputs are read.
 
         Raises:
-            InvalidRequest: it makes no sense, or a parameter isn't one of its generator's.
+            InvalidRequest: it makes no sense, an input can't be used, or a parameter isn't one of its generator's.
         """
         check_request(request)
         filled = replace(
@@ -163,12 +172,17 @@ class AssetService:
             generator=request.generator or self._defaults.generator,
             provider=request.provider or self._defaults.provider,
             max_wait_s=self._defaults.max_wait_s if request.max_wait_s is None else request.max_wait_s,
+            tag=self._defaults.tag if request.tag is None else request.tag,
         )
-        return filled if self._check_parameters is None else self._check_parameters(filled)
+        return filled if self._complete is None else self._complete(filled)
+
+    async def _effective(self, request: AssetRequest) -> AssetRequest:
+        # Reading and hashing what goes in takes a while; without inputs nothing here waits.
+        return await in_thread(self.effective, request) if request.inputs else self.effective(request)
 
     async def _answer(self, request: AssetRequest, key: str) -> Asset:
         self._events.publish(AssetRequested(key, request))
-        permitted = permitted_steps(request)
+        permitted = permitted_steps(request) | self._closed
         attempts: list[Attempt] = []
         troubles: list[AssetctlError] = []
         for provider in self._providers:
@@ -209,6 +223,14 @@ class AssetService:
             self._events.publish(ProviderMissed(key, provider.name, None))
         return asset
 
+    def _nobody_has(self, asset_id: str) -> AssetUnavailable:
+        reasons = "; ".join(self._closed.values())
+        if reasons:
+            return AssetUnavailable(
+                f"there is no asset `{asset_id}` here", why=reasons, hint="assetctl cache ls shows what is cached"
+            )
+        return AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
+
     def _delivered(self, asset: Asset, attempts: Sequence[Attempt], troubles: Sequence[AssetctlError] = ()) -> Asset:
         warnings = (*asset.warnings, *(_sentence(trouble) for trouble in troubles))
         told = replace(asset, attempts=tuple(attempts), warnings=warnings)
@@ -239,10 +261,12 @@ class AssetService:
 
     async def _availability_of(self, asset_id: str) -> Availability:
         for provider in self._providers:
+            if provider.step in self._closed:
+                continue
             availability = await provider.has_asset(asset_id)
             if availability.would is not None:
                 return availability
-        return Availability(None)
+        return Availability(None, reasons=tuple(self._closed.values()))
 
 
 def _is_cache(provider: AssetProvider) -> bool:
@@ -258,6 +282,7 @@ def _policy(request: AssetRequest) -> tuple[object, ...]:
         request.generate_on_trouble,
         request.allow_placeholder,
         request.max_wait_s,
+        request.tag,
     )
 
 

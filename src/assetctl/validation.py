@@ -7,22 +7,27 @@ The same rules for options, JSON Lines, manifests and library callers. What a ge
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from assetctl.errors import InvalidRequest
-from assetctl.models import Reuse
+from assetctl.models import AssetType, Reuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from assetctl.models import AssetRequest, ParameterValue
+    from assetctl.models import AssetInput, AssetRequest, ParameterValue
 
 MAX_ID_LENGTH: Final = 200
 MAX_PROMPT_LENGTH: Final = 10_000
 MAX_DURATION_S: Final = 3600.0
 MAX_WAIT_S: Final = 7 * 86_400.0
+MAX_INPUTS: Final = 16
+MAX_URL_LENGTH: Final = 2_000
 _SEED_LIMIT: Final = 2**63
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 # Letters, marks and digits of every script, and what game ids are commonly joined with. Ids become file names, tags and
 # terminal text: what could be a path, a control or invisible is refused rather than repaired.
@@ -43,6 +48,7 @@ def check_request(request: AssetRequest) -> None:
         _check_label(name, getattr(request, name))
     _check_prompt(request.prompt)
     _check_parameters(request.parameters)
+    _check_inputs(request.inputs)
     _check_seconds("duration", request.duration_s, minimum=0.0, maximum=MAX_DURATION_S, minimum_allowed=False)
     _check_seconds("max wait", request.max_wait_s, minimum=0.0, maximum=MAX_WAIT_S, minimum_allowed=True)
     if request.seed is not None and not 0 <= request.seed < _SEED_LIMIT:
@@ -134,6 +140,59 @@ def _check_prose(what: str, text: str) -> None:
             raise InvalidRequest(
                 f"{what} has a control character", why=f"`{_described(character)}` at position {position + 1}"
             )
+
+
+def _check_inputs(inputs: Sequence[AssetInput]) -> None:
+    if len(inputs) > MAX_INPUTS:
+        raise InvalidRequest("the request has too many inputs", why=f"{len(inputs)}, at most {MAX_INPUTS} are taken")
+    for given in inputs:
+        sources = [source for source in (given.path, given.asset_id, given.url) if source is not None]
+        if len(sources) != 1:
+            raise InvalidRequest(
+                "an input is exactly one of a file, a backend's asset and an address",
+                why=f"{len(sources)} of `path`, `asset_id` and `url` are given",
+                hint="--image lantern.png, --asset-ref character=12, --image https://…",
+            )
+        if given.asset_type not in (None, AssetType.IMAGE, AssetType.VIDEO):
+            raise InvalidRequest(f"an input can't be of the type `{given.asset_type}`", why="it is an image or a video")
+        _check_label("role", given.role)
+        _check_label("backend's asset", given.asset_id)
+        if given.url is not None:
+            check_url(given.url)
+        if given.sha256 is not None and (given.path is None or not _DIGEST.fullmatch(given.sha256)):
+            raise InvalidRequest(
+                "the digest of an input is 64 lower-case hex digits, beside its path",
+                hint="leave `sha256` out: the file is read",
+            )
+
+
+def check_url(url: str) -> None:
+    """Return when `url` is an address that a service can fetch and that gives no secret away.
+
+    Raises:
+        InvalidRequest: it isn't; the address itself is not repeated where it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname)
+        has_user = parts.username is not None or parts.password is not None
+    except ValueError as error:
+        raise InvalidRequest("an input's address can't be read", why=str(error)) from error
+    if has_user:
+        raise InvalidRequest(
+            "an input's address has a user name or a password in it",
+            why="it would be stored and sent on",
+            hint="download the file and give its path",
+        )
+    if parts.scheme not in ("http", "https") or not has_host:
+        raise InvalidRequest(
+            f"`{url:.80}` is no address of an input", why="it begins with http:// or https:// and a host"
+        )
+    if len(url) > MAX_URL_LENGTH or not url.isprintable() or " " in url:
+        raise InvalidRequest(
+            "an input's address has a character that no address may have, or too many",
+            why=f"at most {MAX_URL_LENGTH:,} printable characters without a space are taken",
+        )
 
 
 def _check_seconds(name: str, value: float | None, *, minimum: float, maximum: float, minimum_allowed: bool) -> None:

@@ -7,7 +7,7 @@ the cache never pays for the generator, the media libraries or a backend.
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
     from assetctl.library.folder import FolderLibrary
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
+    from assetctl.network import Origin
+    from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.logins import LoginStore
+    from assetctl.pixsim.socket import EventSocket
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -110,6 +114,7 @@ class Stack:
         self._refresh = refresh
         self._run_id = run_id
         self._tell = tell or _tell_nobody
+        self._closing = AsyncExitStack()
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -174,6 +179,80 @@ class Stack:
             clock=self.clock,
             probe=probe,
             must_exist=self.settings.origins["library.path"] != "default",
+        )
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Whose server the backend is.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from assetctl.network import Origin
+
+        url = self.settings.backend.url
+        if url is None:
+            raise ConfigError(
+                "no backend is set",
+                hint="set `backend.url` in your settings (assetctl config path) or ASSETCTL_BACKEND__URL",
+            )
+        return Origin.of(url)
+
+    @cached_property
+    def logins(self) -> LoginStore:
+        """Logins kept between runs."""
+        from assetctl.pixsim.logins import LoginStore
+
+        return LoginStore(self.settings.data_dir / "logins.json")
+
+    @cached_property
+    def pixsim(self) -> PixsimClient:
+        """The backend, with whatever login there is.
+
+        Raises:
+            ConfigError: the settings name no backend, or certificates that can't be used.
+        """
+        from random import Random
+
+        from assetctl.network import new_client
+        from assetctl.pixsim.client import PixsimClient
+        from assetctl.pixsim.session import HandedIn, KeptSession
+
+        backend, origin = self.settings.backend, self.origin
+        if backend.token is None:
+            tokens = KeptSession(origin, self.logins)
+        else:
+            tokens = HandedIn(backend.token, hint=f"put a good one into {self.settings.origins['backend.token']}")
+        http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
+        self._closing.push_async_callback(http.aclose)
+        return PixsimClient(
+            origin,
+            http,
+            tokens=tokens,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            timeout_s=backend.timeout_s,
+        )
+
+    @cached_property
+    def events_socket(self) -> EventSocket:
+        """The backend's events, which shorten waiting.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from random import Random
+
+        from assetctl.network import ssl_context
+        from assetctl.pixsim.socket import EventSocket
+
+        backend = self.settings.backend
+        return EventSocket(
+            self.origin,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            context=lambda: ssl_context(backend.ca_file),
+            timeout_s=backend.timeout_s,
         )
 
     @cached_property
@@ -250,15 +329,16 @@ class Stack:
                 generator=generation.generator,
                 provider=generation.default_provider if self.settings.backend.url else None,
                 max_wait_s=generation.max_wait_s,
+                tag=generation.tag,
             ),
-            check_parameters=self._with_checked_parameters,
+            complete=self._completed,
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
         """The asset as cells of colour, at most `columns` wide and `rows` high."""
-        from assetctl.media.thumbnail import preview_lines
+        from assetctl.media.preview import preview
 
-        return await in_thread(preview_lines, asset.path, asset.asset_type, columns, rows)
+        return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
@@ -286,8 +366,10 @@ class Stack:
             return library
         from assetctl.library.remembered import RememberedLibrary
 
-        scope = (self.settings.backend.url or "",)
-        return RememberedLibrary(library, self.lookups, scope=scope, refresh=self._refresh)
+        return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
+
+    async def _scope(self) -> tuple[str, ...]:
+        return (self.settings.backend.url or "",)
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
@@ -306,8 +388,9 @@ class Stack:
 
     async def close(self) -> None:
         """What was opened is closed."""
-        if "cache" in self.__dict__:
-            await self.cache.aclose()
+        async with self._closing:
+            if "cache" in self.__dict__:
+                await self.cache.aclose()
 
     def _providers(self) -> list[AssetProvider]:
         """The stack, in asking order. A new provider is a line here."""
@@ -349,7 +432,11 @@ class Stack:
 
         return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
 
-    def _with_checked_parameters(self, request: AssetRequest) -> AssetRequest:
+    def _completed(self, request: AssetRequest) -> AssetRequest:
+        if request.inputs:
+            from assetctl.media.inputs import with_digests
+
+            request = with_digests(request)
         # Without knobs there is nothing to check, and no generator needs to be loaded to answer from the cache.
         if not request.parameters or request.generator is None:
             return request

@@ -434,3 +434,36 @@ def test_a_damaged_journal_stops_orders_and_nothing_else(tool: Tool) -> None:
     assert (ran.code, ran.error["code"]) == (1, "journal_failed")
     assert journal.read_bytes() == b"garbage" * 1000
     assert tool.calls("submit") == ["submit"]
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--image", "gone.png"), "can't be read"),
+        (("--image", "notes.txt"), "neither an image nor a video"),
+        (("--video", "lantern.png"), "is no video"),
+        (("--image", "cut.png"), "is not whole"),
+        (("--image", "."), "can't be read"),
+        (("--image", " "), "`--image` is empty"),
+        (("--image", "ftp://example.com/a.png"), "no address of an input"),
+        (("--asset-ref", "12"), "no reference to an asset"),
+        (("--asset-ref", "hero="), "no reference to an asset"),
+    ],
+)
+def test_an_input_that_cannot_be_used(tool: Tool, words: tuple[str, ...], what: str) -> None:
+    put_inputs(tool)
+    ran = tool.process(*INSTANT, *words)
+    assert_refused(tool, ran)
+    assert what in ran.err
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" + b"IEND\xaeB`\x82"
+
+
+def put_inputs(tool: Tool) -> None:
+    (tool.work / "lantern.png").write_bytes(PNG)
+    (tool.work / "cut.png").write_bytes(PNG[:-8])
+    (tool.work / "notes.txt").write_text("words, and no more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -69,3 +70,30 @@ def test_an_asset_got_by_an_id_that_no_request_is_known_for_has_null_request_and
     tool.put_sound("deep/down/park.wav", 'id = "lonely"\n')
     document = tool("get", "lonely", "--json").document
     assert (document["request"], document["key"]) == (None, None)
+
+
+def test_several_are_got_as_a_listing_of_ids_feeds_them(tool: Tool) -> None:
+    for name in ("park.wav", "bench.wav"):
+        tool.put_sound(name)
+    ran = tool("get", "park.wav", "bench.wav", "-q")
+    assert (ran.code, len(ran.out.splitlines())) == (0, 2)
+    documents = [json.loads(line) for line in tool("get", "bench.wav", "park.wav", "--json").out.splitlines()]
+    assert [document["asset_id"] for document in documents] == ["bench.wav", "park.wav"]
+
+
+def test_one_of_several_that_is_not_there_costs_only_itself(tool: Tool) -> None:
+    tool.put_sound("park.wav")
+    ran = tool("get", "nothing.wav", "park.wav", "--json")
+    assert (ran.code, ran.document["asset_id"]) == (7, "park.wav")
+    assert json.loads(ran.err.splitlines()[-1])["code"] == "not_available"
+
+
+def test_several_go_into_a_folder_and_never_into_one_file(tool: Tool) -> None:
+    for name in ("park.wav", "bench.wav"):
+        tool.put_sound(name)
+    ran = tool("get", "park.wav", "bench.wav", "--output", "out/")
+    assert len({*ran.out.splitlines()}) == len(list((tool.work / "out").iterdir())) == 2
+    for target in ("one.wav", "-"):
+        ran = tool("get", "park.wav", "bench.wav", "--output", target)
+        assert (ran.code, ran.out) == (2, "")
+        assert not (tool.work / target).exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -339,3 +341,48 @@ def test_a_dry_run_of_a_batch_is_refused_before_anything_is_ordered(tool: Tool) 
     assert ran.code == 2
     assert "`request -` has no `--dry-run`" in ran.err
     assert tool.orders() == []
+
+
+# --- what it is made from ---------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" + b"IEND\xaeB`\x82"
+
+
+def test_inputs_are_kept_with_the_order_and_told_by_explain(tool: Tool) -> None:
+    (tool.work / "lantern.png").write_bytes(PNG)
+    given = ("--image", "lantern.png", "--asset-ref", "hero=12", "--no-tag")
+    asset = tool.process(*INSTANT, *given, "--json")
+    assert asset.code == 0, asset.err
+    digest = hashlib.sha256(PNG).hexdigest()
+    picture, hero = asset.document["request"]["inputs"]
+    assert (picture["type"], picture["path"], picture["sha256"]) == ("image", str(tool.work / "lantern.png"), digest)
+    assert (hero["role"], hero["asset_id"]) == ("hero", "12")
+    assert asset.document["request"]["tag"] is False
+    (order,) = tool.orders()
+    assert json.loads(order["request"]) == asset.document["request"]
+    plan = tool.process("explain", *INSTANT[1:], *given, "--json").document
+    assert plan["key"] == asset.document["key"]
+    assert plan["key_parts"]["inputs"] == [{"type": "image", "sha256": digest}, {"role": "hero", "asset_id": "12"}]
+    assert digest in tool.process("explain", *INSTANT[1:], *given).out
+
+
+def test_other_bytes_are_another_request_and_a_copy_is_none(tool: Tool) -> None:
+    (tool.work / "one.png").write_bytes(PNG)
+    (tool.work / "copy.png").write_bytes(PNG)
+    (tool.work / "two.png").write_bytes(PNG.replace(b"pixels", b"Pixels"))
+    one, copy, two = (
+        tool.process(*INSTANT, "--image", name, "--json").document for name in ("one.png", "copy.png", "two.png")
+    )
+    assert copy["source"] == "cached"
+    assert copy["key"] == one["key"] != two["key"]
+    assert two["source"] == "generated"
+
+
+def test_lines_may_have_inputs(tool: Tool) -> None:
+    (tool.work / "lantern.png").write_bytes(PNG)
+    line = json.dumps({"inputs": [{"path": "lantern.png"}, {"url": "https://example.com/a.png", "type": "image"}]})
+    ran = tool.process(*INSTANT, "-", stdin=line.encode())
+    assert ran.code == 0, ran.err
+    picture, address = ran.document["request"]["inputs"]
+    assert picture["sha256"] == hashlib.sha256(PNG).hexdigest()
+    assert address["url"] == "https://example.com/a.png"

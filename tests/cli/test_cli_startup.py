@@ -131,6 +131,8 @@ def _in_a_world_for(tool: Tool, words: list[str], small_video: Path) -> list[str
             return [*words[:2], job_id]
         case ["config", "trust"]:
             tool.settings("")
+        case ["manifest", "check"] | ["prefetch", _] | ["coverage", _]:
+            tool("manifest", "init", "chapter.toml")
         case ["cache", _]:
             key = tool("request", "--scene", "romance_5", "--choice", "confess", "--json").document["key"]
             if words[1] == "undo":

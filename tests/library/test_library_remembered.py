@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assetctl.cache.lookups import Lookups
@@ -158,12 +158,19 @@ async def test_refresh_asks_each_time_and_leaves_the_new_answer_for_others(far, 
     assert far.calls == ["get", "search", "get"]
 
 
+def scope_of(*parts: str):
+    async def scope() -> tuple[str, ...]:
+        return parts
+
+    return scope
+
+
 async def test_scopes_do_not_share_answers(far, lookups):
-    ours = RememberedLibrary(far, lookups, scope=("https://ours", "ann"))
+    ours = RememberedLibrary(far, lookups, scope=scope_of("https://ours", "ann"))
     await ours.get("clip")
-    await RememberedLibrary(far, lookups, scope=("https://theirs", "ann")).get("clip")
-    await RememberedLibrary(far, lookups, scope=("https://ours", "bob")).get("clip")
-    await RememberedLibrary(far, lookups, scope=("https://ours", "ann")).get("clip")
+    await RememberedLibrary(far, lookups, scope=scope_of("https://theirs", "ann")).get("clip")
+    await RememberedLibrary(far, lookups, scope=scope_of("https://ours", "bob")).get("clip")
+    await RememberedLibrary(far, lookups, scope=scope_of("https://ours", "ann")).get("clip")
     assert far.calls == ["get", "get", "get"]
 
 
@@ -192,7 +199,7 @@ async def test_a_changed_standing_makes_the_next_answer_a_fresh_one(far, library
 
 async def test_what_is_remembered_wrong_is_asked_for_anew(far, library, lookups):
     for text in ("", "{}", "null", search_text([]), asset_text(None)[:-1]):
-        await lookups.remember(library._key("asset", "clip"), text, ttl_s=60)
+        await lookups.remember(await library._key("asset", "clip"), text, ttl_s=60)
         assert (await library.get("clip")).asset_id == "clip"
         await library._forget("clip")
     assert far.calls == ["get"] * 5
@@ -201,7 +208,7 @@ async def test_what_is_remembered_wrong_is_asked_for_anew(far, library, lookups)
 async def test_a_remembered_search_without_a_match_does_not_count(far, library, lookups):
     refused = [Candidate(await far.get("clip"), refusal="no")]
     await library.search(REQUEST)
-    await lookups.remember(library._key("search", request_key(REQUEST)), search_text(refused), ttl_s=60)
+    await lookups.remember(await library._key("search", request_key(REQUEST)), search_text(refused), ttl_s=60)
     assert (await library.search(REQUEST))[0].matches
 
 
@@ -256,6 +263,7 @@ def test_an_asset_survives_the_way_through_text(asset):
     assert asset_from_text(asset_text(asset)) == asset
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Candidate, assets, optional, st.lists(texts).map(tuple))))
 def test_a_search_survives_the_way_through_text(candidates):
     assert search_from_text(search_text(candidates)) == candidates

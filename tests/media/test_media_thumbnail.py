@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from assetctl.errors import IntegrityError
+from assetctl.media.cells import MAX_CELLS
 from assetctl.media.encode import write_metronome
 from assetctl.media.limits import Limits
-from assetctl.media.thumbnail import MAX_CELLS, preview_lines
+from assetctl.media.thumbnail import preview_lines
 from assetctl.models import AssetType
 
 if TYPE_CHECKING:

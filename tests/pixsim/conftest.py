@@ -35,8 +35,9 @@ async def connect(clock, anyio_backend):
     async with AsyncExitStack() as stack:
 
         async def connected(url: str, *, timeout_s: float = 5.0, ca_file=None, **options) -> PixsimClient:
-            http = await stack.enter_async_context(new_client(timeout_s=timeout_s, ca_file=ca_file))
+            home = Origin.of(url)
+            http = await stack.enter_async_context(new_client(timeout_s=timeout_s, home=home, ca_file=ca_file))
             defaults = {"tokens": HandedIn(Secret(SENTINEL)), "clock": clock, "random": Random(3)}
-            return PixsimClient(Origin.of(url), http, timeout_s=timeout_s, **(defaults | options))
+            return PixsimClient(home, http, timeout_s=timeout_s, **(defaults | options))
 
         yield connected

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import GeneratorUnknown, JobPending
+from assetctl.errors import GeneratorUnknown, InvalidRequest, JobPending
 from assetctl.generation.base import JobState
 from assetctl.generation.orders import OrderState
 from assetctl.models import AssetType, Source, Strategy, Would
@@ -16,6 +16,7 @@ from shop import PRICE, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -161,8 +162,17 @@ async def test_order_left_published_is_not_bought_again_when_its_file_is_lost(ho
     assert shop.charges == 1
 
 
-async def test_type_that_the_generator_does_not_make_is_a_miss(house: House, shop: Shop):
+@pytest.mark.parametrize("is_stand_in", [True, False])
+async def test_type_that_is_not_made_is_a_miss_of_a_stand_in_alone(tmp_path: Path, is_stand_in: bool):  # noqa: FBT001 - a table
+    shop = Shop(tmp_path / "other", is_stand_in=is_stand_in)
+    house = House(tmp_path / "with-other", generator=shop)
     asked, key = house.asked(replace(REQUEST, asset_type=AssetType.AUDIO))
-    assert await house.generated.find_asset(asked, key) is None
-    assert (await house.generated.availability(asked, key)).reasons == ("`shop` makes no audio",)
+    if is_stand_in:
+        assert await house.generated.find_asset(asked, key) is None
+        assert (await house.generated.availability(asked, key)).reasons == ("`shop` makes no audio",)
+    else:
+        for ask in (house.generated.find_asset, house.generated.availability):
+            with pytest.raises(InvalidRequest, match="makes audio") as caught:
+                await ask(asked, key)
+            assert "library" in (caught.value.hint or "")
     assert shop.submissions == 0

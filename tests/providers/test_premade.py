@@ -72,6 +72,13 @@ async def test_empty_library_says_so(house: House):
     assert (await house.pre_made.availability(REQUEST, KEY)).reasons == ("nothing in it is near this request",)
 
 
+async def test_what_a_library_remarks_stands_among_the_reasons(house: House, library: FakeLibrary):
+    library.told = ("no asset can be tagged for this",)
+    assert (await house.pre_made.availability(REQUEST, KEY)).reasons == ("no asset can be tagged for this",)
+    library.add("confess", film("shelved"))
+    assert (await house.pre_made.availability(REQUEST, KEY)).reasons[1:] == ("no asset can be tagged for this",)
+
+
 async def test_availability_names_the_match_and_why(house: House, library: FakeLibrary):
     library.add("confess", film("shelved"))
     found = await house.pre_made.availability(REQUEST, KEY)

@@ -45,8 +45,8 @@ def test_without_anything_the_defaults_of_the_contract_hold(project, dirs):
 
 
 def test_with_a_backend_library_and_generator_are_the_backends(project, dirs):
-    settings = load(environ={"ASSETCTL_BACKEND__URL": "https://assets.example.com/api/"}, cwd=project, dirs=dirs)
-    assert settings.backend.url == "https://assets.example.com/api"
+    settings = load(environ={"ASSETCTL_BACKEND__URL": "https://assets.example.com/"}, cwd=project, dirs=dirs)
+    assert settings.backend.url == "https://assets.example.com"
     assert (settings.library.kind, settings.generation.generator) == ("pixsim", "pixsim")
 
 

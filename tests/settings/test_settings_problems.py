@@ -293,7 +293,7 @@ def test_positions_skip_texts_over_many_lines():
     ("address", "kept"),
     [
         ("https://assets.example.com", "https://assets.example.com"),
-        ("https://assets.example.com:8443/base/", "https://assets.example.com:8443/base"),
+        ("https://assets.example.com:8443/", "https://assets.example.com:8443"),
         ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
         ("http://127.9.9.9", "http://127.9.9.9"),
         ("http://[::1]:8001/", "http://[::1]:8001"),

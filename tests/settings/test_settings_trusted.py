@@ -15,6 +15,7 @@ from assetctl.settings import check, known_settings, load, trust
 _RESTRICTED = {
     "data_dir": "data_dir = 'elsewhere'\n",
     "backend.url": "[backend]\nurl = 'https://evil.example.com'\n",
+    "backend.ca_file": "[backend]\nca_file = 'theirs.pem'\n",
     "backend.token": "[backend]\ntoken = 'theirs'\n",
     "cache.shared": "[cache]\nshared = '/srv/theirs'\n",
 }

@@ -10,6 +10,7 @@ import os
 import sys
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from io import UnsupportedOperation
 from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
@@ -18,6 +19,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from assetctl.cli.delivery import PLACEHOLDER_EXIT_CODE
+from assetctl.cli.verdicts import common_exit_code
 from assetctl.documents import asset_document, error_document, request_document, request_from_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.models import AssetRequest, Source
@@ -58,14 +60,14 @@ async def answer_lines(stack: Stack, base: AssetRequest, printer: Printer) -> in
         InvalidRequest: stdin is closed.
     """
     source = _source()
+    printer = replace(printer, indent=None)
     given = {name: value for name, value in request_document(base).items() if value != _DEFAULTS[name]}
     send, receive = anyio.create_memory_object_stream[_Answer](_AT_ONCE)
     codes: set[int] = set()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_read_lines, stack, given, source, send)
         await _print_answers(receive, printer, codes)
-    codes.discard(0)
-    return codes.pop() if len(codes) == 1 else min(1, len(codes))
+    return common_exit_code(codes)
 
 
 async def _read_lines(stack: Stack, given: dict[str, Any], source: BinaryIO, send: ObjectSendStream[_Answer]) -> None:
@@ -146,5 +148,5 @@ async def _print_answers(receive: ObjectReceiveStream[_Answer], printer: Printer
     async with receive:
         async for answer in receive:
             await answer.ready.wait()
-            printer.document(answer.document, indent=None)
+            printer.document(answer.document)
             codes.add(answer.exit_code)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, TypeVar
 
@@ -14,7 +15,7 @@ import typer
 
 from assetctl.documents import word
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetRequest, AssetType, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style
 from assetctl.units import parse_duration_s
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -123,6 +124,27 @@ def request_options(
             help="A knob of the generator (assetctl generators show NAME).",
         ),
     ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image", metavar="PATH|URL", rich_help_panel=_MAKER, help="An image it is made from; may be repeated."
+        ),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--video", metavar="PATH|URL", rich_help_panel=_MAKER, help="A video it is made from; may be repeated."
+        ),
+    ] = None,
+    asset_ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--asset-ref",
+            metavar="ROLE=ID",
+            rich_help_panel=_MAKER,
+            help="An asset of the backend it is made from, and what as; may be repeated.",
+        ),
+    ] = None,
     strategy: Annotated[
         Strategy,
         typer.Option(
@@ -179,6 +201,15 @@ def request_options(
     detach: Annotated[
         bool, typer.Option("--detach", rich_help_panel=_POLICY, help="Order and don't wait: like --max-wait 0.")
     ] = False,
+    tag: Annotated[
+        bool | None,
+        typer.Option(
+            "--tag/--no-tag",
+            show_default=False,
+            rich_help_panel=_POLICY,
+            help="Tag what is generated at the backend, so that others find it there.",
+        ),
+    ] = None,
     placeholder: Annotated[
         bool,
         typer.Option(
@@ -203,6 +234,11 @@ def request_options(
         provider=provider,
         model=model,
         parameters=MappingProxyType(dict(_pair(text) for text in param or [])),
+        inputs=(
+            *(_input(text, AssetType.IMAGE) for text in image or []),
+            *(_input(text, AssetType.VIDEO) for text in video or []),
+            *(_reference(text) for text in asset_ref or []),
+        ),
         strategy=strategy,
         reuse=reuse,
         player_id=player,
@@ -211,8 +247,28 @@ def request_options(
         allow_generation=not no_generate,
         generate_on_trouble=generate_on_trouble,
         max_wait_s=0.0 if detach else max_wait,
+        tag=tag,
         allow_placeholder=placeholder,
     )
+
+
+def _input(text: str, asset_type: AssetType) -> AssetInput:
+    if not text.strip():
+        raise InvalidRequest(f"`--{asset_type}` is empty", hint="name a file or an address, or leave it out")
+    if "://" in text:
+        return AssetInput(asset_type, url=text)
+    return AssetInput(asset_type, path=Path(text))
+
+
+def _reference(text: str) -> AssetInput:
+    role, equals, asset_id = text.partition("=")
+    if not equals or not role.strip() or not asset_id.strip():
+        raise InvalidRequest(
+            f"`{text:.80}` is no reference to an asset",
+            why="one is written ROLE=ID",
+            hint="--asset-ref main_character=12",
+        )
+    return AssetInput(role=role.strip(), asset_id=asset_id.strip())
 
 
 def _pair(text: str) -> tuple[str, str]:

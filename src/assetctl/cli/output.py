@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from assetctl.media.thumbnail import Cell
+    from assetctl.media.cells import Cell
 
 
 class BrokenOutput(Exception):
@@ -33,7 +33,10 @@ class BrokenOutput(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Prints for one command. `as_json` and `quiet` say how; the streams are where."""
+    """Prints for one command. `as_json` and `quiet` say how; the streams are where.
+
+    `indent` None puts each document on one line, for commands that print several.
+    """
 
     as_json: bool = False
     quiet: bool = False
@@ -41,6 +44,7 @@ class Printer:
     stdout: TextIO | None = None
     stderr: TextIO | None = None
     colour: bool = False
+    indent: int | None = 2
 
     @classmethod
     def for_process(
@@ -64,9 +68,9 @@ class Printer:
         """`text`, made safe, stands on a line of stdout."""
         self._write(safe(text).encode(errors="backslashreplace") + b"\n")
 
-    def document(self, document: Any, *, indent: int | None = 2) -> None:
-        """`document` stands on stdout as JSON in ASCII; `indent` None puts it on one line."""
-        self._write(json.dumps(document, indent=indent, ensure_ascii=True).encode() + b"\n")
+    def document(self, document: Any) -> None:
+        """`document` stands on stdout as JSON in ASCII."""
+        self._write(json.dumps(document, indent=self.indent, ensure_ascii=True).encode() + b"\n")
 
     def bytes(self, chunk: bytes) -> None:
         """`chunk` went to stdout as it is."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assetctl.media.thumbnail import Cell, Colour
+    from assetctl.media.cells import Cell, Colour
 
 _UPPER_HALF = "▀"
 _RESET = "\x1b[0m"

@@ -48,7 +48,15 @@ def _checked(
     if name not in specs:
         hint = nearest_hint(name, list(specs)) if specs else "it has none for this type"
         raise InvalidRequest(f"the generator `{generator_name}` has no parameter `{name}`", hint=hint)
-    spec = specs[name]
+    return checked_value(value, specs[name])
+
+
+def checked_value(value: ParameterValue, spec: ParameterSpec) -> ParameterValue:
+    """`value` as `spec` wants it.
+
+    Raises:
+        InvalidRequest: a wrong type, or a value out of range.
+    """
     typed = _typed(value, spec)
     _check_range(typed, spec)
     return typed

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.generation.base import Generator
+    from assetctl.pixsim.client import PixsimClient
 
 ENTRY_POINT_GROUP: Final = "assetctl.generators"
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorContext:
-    """What a generator is made with. `data_dir` is a folder of assetctl's own; a generator uses one named after it."""
+    """What a generator is made with. `data_dir` is a folder of assetctl's own; a generator uses one named after it.
+
+    `pixsim` gives the client of the backend, opened when it is first asked for; it is None where none is configured.
+    """
 
     data_dir: Path
     clock: Clock
+    pixsim: Callable[[], PixsimClient] | None = None
 
 
 class GeneratorFactory(Protocol):

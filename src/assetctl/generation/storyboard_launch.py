@@ -6,24 +6,20 @@ no open files, no environment that steers the interpreter.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from assetctl import filesystem
+from assetctl import filesystem, interpreter
 from assetctl.errors import ServiceError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from assetctl.generation.storyboard_job import Job
 
 _READY_WITHIN_S: Final = 20.0
-# A checkout, a zip or a plug-in folder is found where the asker found it; -I keeps everything else out.
-_BOOT: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from assetctl.generation.storyboard_worker import main; main(sys.argv[2])"
-)
+_WORKER: Final = "assetctl.generation.storyboard_worker"
 
 
 def launch(job: Job, *, ready_within_s: float = _READY_WITHIN_S) -> None:
@@ -35,8 +31,7 @@ def launch(job: Job, *, ready_within_s: float = _READY_WITHIN_S) -> None:
         CacheError: the log could not be written.
         ServiceError: the system starts no process.
     """
-    places = json.dumps([str(Path(entry).absolute()) for entry in sys.path])
-    command = [sys.executable, "-I", "-c", _BOOT, places, str(job.folder.absolute())]
+    command = interpreter.command(_WORKER, str(job.folder.absolute()))
     with filesystem.translated(job.log):
         job.log.touch(mode=0o600)
         log = job.log.open("ab")

@@ -104,6 +104,10 @@ class Library(Protocol):
         """
         ...
 
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:
+        """What a person should know of a search for `request` whatever it finds, a sentence each; usually nothing."""
+        ...
+
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """Whether `asset_id` is still there and still has `fingerprint`.
 

@@ -84,6 +84,10 @@ class FolderLibrary:
         """
         return await in_thread(self._search, request)
 
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:  # noqa: ARG002 - a library's face
+        """None: a file can have any name."""
+        return ()
+
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """Whether the file is there and of the same size and time; a look at the whole folder only for a sidecar's id.
 

@@ -17,7 +17,7 @@ from assetctl.library.answers import asset_from_text, asset_text, search_from_te
 from assetctl.library.base import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
     from assetctl.cache.lookups import Lookups
@@ -37,11 +37,16 @@ class RememberedLibrary:
     """The library it is given, asked less often. What it downloads and confirms is never remembered."""
 
     def __init__(
-        self, library: Library, lookups: Lookups, *, scope: tuple[str, ...] = (), refresh: bool = False
+        self,
+        library: Library,
+        lookups: Lookups,
+        *,
+        scope: Callable[[], Awaitable[tuple[str, ...]]] | None = None,
+        refresh: bool = False,
     ) -> None:
         """Remember answers of `library` in `lookups`; with `refresh` ask each time and remember the new answer.
 
-        `scope` is whatever else decides the answers: the address of the backend, who asks.
+        `scope` gives whatever else decides the answers: the address of the backend, who asks.
 
         Raises:
             ValueError: the library needs no network; asking it costs less than remembering.
@@ -74,7 +79,7 @@ class RememberedLibrary:
         Raises:
             LibraryError: the library could not be asked.
         """
-        key = self._key("asset", asset_id)
+        key = await self._key("asset", asset_id)
         known = await self._recalled(key, lambda text: (asset_from_text(text),))
         if known is not None:
             return known[0]
@@ -88,7 +93,7 @@ class RememberedLibrary:
         Raises:
             LibraryError: the library could not be asked.
         """
-        key = self._key("search", request_key(request))
+        key = await self._key("search", request_key(request))
         known = await self._recalled(key, search_from_text)
         if known is not None and await self._still_stands(known):
             return known
@@ -98,6 +103,10 @@ class RememberedLibrary:
         elif known is not None:
             await self._lookups.forget(key)
         return found
+
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:
+        """The library's own."""
+        return self._library.remarks(request)
 
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """The library's own, asked each time.
@@ -149,7 +158,8 @@ class RememberedLibrary:
         await self._lookups.remember(key, text, ttl_s=ttl_s)
 
     async def _forget(self, asset_id: str) -> None:
-        await self._lookups.forget(self._key("asset", asset_id))
+        await self._lookups.forget(await self._key("asset", asset_id))
 
-    def _key(self, kind: str, what: str) -> str:
-        return json.dumps(["library", self.name, *self._scope, kind, what])
+    async def _key(self, kind: str, what: str) -> str:
+        scope = () if self._scope is None else await self._scope()
+        return json.dumps(["library", self.name, *scope, kind, what])

@@ -1,7 +1,4 @@
-"""A small picture of an asset as coloured cells, for whoever can draw half blocks.
-
-It knows nothing of terminals: a cell is two colours, one above the other. Decoding is bounded as in `probe.py`.
-"""
+"""A small picture of an asset as coloured cells. Decoding is bounded as in `probe.py`."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from PIL import Image, ImageOps
 
+from assetctl.media.cells import MAX_CELLS, cells_of
 from assetctl.media.images import load_image
 from assetctl.media.limits import DEFAULT_LIMITS
 from assetctl.media.probe import recognised
@@ -18,14 +16,8 @@ from assetctl.models import AssetType
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assetctl.media.cells import Cell, Colour
     from assetctl.media.limits import Limits
-
-Colour = tuple[int, int, int]
-Cell = tuple[Colour, Colour]
-"""The colours of a cell's upper and lower half."""
-
-MAX_CELLS: Final = 1000
-"""The most columns and the most rows that are drawn; more are cut down to it."""
 
 _GROUND: Final[Colour] = (18, 20, 28)
 _WAVE: Final[Colour] = (122, 162, 247)
@@ -76,8 +68,4 @@ def _waveform(levels: list[float], rows: int) -> Image.Image:
 
 
 def _cells(picture: Image.Image) -> list[list[Cell]]:
-    data = picture.tobytes()
-    colours: list[Colour] = list(zip(data[0::3], data[1::3], data[2::3], strict=True))
-    width = picture.width
-    lines = [colours[start : start + width] for start in range(0, len(colours), width)]
-    return [list(zip(upper, lower, strict=True)) for upper, lower in zip(lines[0::2], lines[1::2], strict=True)]
+    return cells_of(picture.width, picture.tobytes())

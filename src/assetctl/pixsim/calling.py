@@ -5,6 +5,7 @@ Orders are the exception to all comfort: one is sent again only when it certainl
 
 from __future__ import annotations
 
+from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from assetctl.clock import Clock
-    from assetctl.errors import AssetctlError
+    from assetctl.errors import AssetctlError, NotAllowed
     from assetctl.network import Origin
     from assetctl.secret import Secret
 
@@ -35,13 +36,27 @@ _MAY_PASS: Final = frozenset({408, 425, 500}) | _GATEWAY_TROUBLE
 class Tokens(Protocol):
     """Where the token comes from."""
 
+    @property
+    def hint(self) -> str:
+        """What to do when there is none, or the server does not take it."""
+        ...
+
     async def token(self) -> Secret | None:
         """The token to send; None when there is none."""
         ...
 
-    async def renewed(self, rejected: Secret | None) -> Secret | None:
+    async def renewed(self, rejected: Secret) -> Secret | None:
         """Another token after the server rejected `rejected`; None when there is none to be had."""
         ...
+
+
+def masked(answer: Answer, *secrets: Secret | None) -> Answer:
+    """`answer`, without the secrets when it is an error: a server may repeat in its text what it was sent."""
+    body = answer.body
+    for secret in secrets:
+        if secret is not None and not answer.is_success:
+            body = body.replace(secret.reveal().encode(), repr(secret).encode())
+    return answer if body is answer.body else replace(answer, body=body)
 
 
 class Caller:
@@ -78,10 +93,12 @@ class Caller:
         lane: Lane = Lane.READ,
         with_token: bool = True,
         token: Secret | None = None,
+        hide: Secret | None = None,
     ) -> tuple[Answer, str]:
         """The server's answer, any status, and the id it knows the request by.
 
-        A `token` handed in is sent instead of the session's and never replaced.
+        A `token` handed in is sent instead of the session's and never replaced; a 401 is an answer then, else
+        `NotAllowed`. What the server repeats of a token, or of `hide`, in an error is masked.
 
         Raises:
             ServiceUnreachable: there is no answer; an order certainly never arrived.
@@ -93,15 +110,32 @@ class Caller:
         await eventloop.started()
         request_id = token_hex(16)
         call = Call(method, path, request_id, body, query, upload, is_repeatable or method == "GET")
-        secret = token or (await self._tokens.token() if with_token else None)
+        secret = token
         if with_token and secret is None:
-            raise trouble.not_logged_in(self.origin, "no token is known for it", None)
+            secret = await self._tokens.token()
+            if secret is None:
+                raise self._not_logged_in("no login is known for it", None)
         answer = await self._tried(call, lane, secret)
         if answer.status == 401 and with_token and token is None:  # noqa: PLR2004 - unauthorized: surely not done
-            secret = await self._tokens.renewed(secret)
-            if secret is not None:
-                answer = await self._tried(call, lane, secret)
-        return answer, request_id
+            secret, answer = await self._renewed(call, lane, secret, answer)
+        return masked(answer, secret, hide), request_id
+
+    async def _renewed(self, call: Call, lane: Lane, rejected: Secret | None, answer: Answer) -> tuple[Secret, Answer]:
+        """The answer to the same call with another token.
+
+        Raises:
+            NotAllowed: there is no other, or it is not taken either.
+        """
+        secret = None if rejected is None else await self._tokens.renewed(rejected)
+        if secret is not None:
+            answer = await self._tried(call, lane, secret)
+            if answer.status != 401:  # noqa: PLR2004 - unauthorized
+                return secret, answer
+        why = trouble.sentence(masked(answer, rejected, secret))
+        raise self._not_logged_in(why, call.request_id)
+
+    def _not_logged_in(self, why: str | None, request_id: str | None) -> NotAllowed:
+        return trouble.not_logged_in(self.origin, why, request_id, hint=self._tokens.hint)
 
     async def _tried(self, call: Call, lane: Lane, secret: Secret | None) -> Answer:
         self._pace.began()

@@ -186,6 +186,7 @@ class PixsimClient:
             body={field: user, "password": password.reveal(), "client_type": "cli", "client_name": "assetctl"},
             lane=Lane.LOGIN,
             with_token=False,
+            hide=password,
         )
         if not answer.is_success:
             raise trouble.refused_login(answer, self.origin, request_id)

@@ -120,9 +120,8 @@ class Exchange:
                 Lost.DEADLINE, f"no whole answer within {deadline_s:.0f} s", was_sent=progress.may_be_sent
             ) from None
         except httpx.TransportError as error:
-            raise _no_answer(error, self._timeout_s, progress) from error
-        except (httpx.InvalidURL, httpx.StreamError, httpx.HTTPError) as error:
-            raise NoAnswer(Lost.BROKEN, type(error).__name__, was_sent=progress.may_be_sent) from error
+            # Not `from` it: its own text may repeat what was sent.
+            raise _no_answer(error, self._timeout_s, progress) from None
 
     async def _followed(self, call: Call, token: Secret | None, progress: _Progress) -> Answer:
         url, query, hops = f"{self._origin}{call.path}", call.query, 0
@@ -201,19 +200,23 @@ class _Progress:
 
 
 def _no_answer(error: httpx.TransportError, timeout_s: float, progress: _Progress) -> NoAnswer:
+    was_sent = progress.may_be_sent
     match error:
         case httpx.ProxyError():
-            return NoAnswer(Lost.PROXY, f"the proxy refused: {_sentence(error)}", was_sent=False)
+            reason, detail, was_sent = Lost.PROXY, f"the proxy refused: {_sentence(error)}", False
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return NoAnswer(Lost.NO_CONNECTION, f"no connection within {timeout_s:.0f} s", was_sent=False)
-        case httpx.ConnectError() if (tls := _tls_trouble(error)) is not None:
-            return NoAnswer(Lost.TLS, tls, was_sent=False)
+            reason, detail, was_sent = Lost.NO_CONNECTION, f"no connection within {timeout_s:.0f} s", False
         case httpx.ConnectError() | httpx.UnsupportedProtocol():
-            return NoAnswer(Lost.NO_CONNECTION, _sentence(error), was_sent=False)
+            tls = _tls_trouble(error)
+            reason, detail, was_sent = Lost.TLS if tls else Lost.NO_CONNECTION, tls or _sentence(error), False
         case httpx.TimeoutException():
-            return NoAnswer(Lost.SILENCE, f"silent for {timeout_s:.0f} s", was_sent=progress.may_be_sent)
+            reason, detail = Lost.SILENCE, f"silent for {timeout_s:.0f} s"
+        case httpx.LocalProtocolError():
+            # Its sentence repeats the header that it does not like.
+            reason, detail = Lost.BROKEN, "the request can't be written as HTTP"
         case _:
-            return NoAnswer(Lost.BROKEN, _sentence(error), was_sent=progress.may_be_sent)
+            reason, detail = Lost.BROKEN, _sentence(error)
+    return NoAnswer(reason, detail, was_sent=was_sent)
 
 
 def _tls_trouble(error: BaseException) -> str | None:

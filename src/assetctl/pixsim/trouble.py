@@ -99,7 +99,7 @@ def refusal(answer: Answer, origin: Origin, request_id: str) -> AssetctlError:
     code, text = _told(answer)
     match answer.status:
         case 401:
-            return not_logged_in(origin, text, request_id)
+            return not_logged_in(origin, text, request_id, hint=LOG_IN)
         case 403:
             return NotAllowed(f"`{origin}` does not permit that", why=text, hint=LOG_IN, request_id=request_id)
         case _ if text is not None and _OTHER_USERS.search(text):
@@ -149,15 +149,20 @@ def unknown_order(origin: Origin, why: str, request_id: str) -> OutcomeUnknown:
     )
 
 
-def not_logged_in(origin: Origin, why: str | None, request_id: str | None) -> NotAllowed:
+def not_logged_in(origin: Origin, why: str | None, request_id: str | None, *, hint: str) -> NotAllowed:
     """There is no token, or the server does not take it any more."""
-    return NotAllowed(f"not logged in at `{origin}`", why=why, hint=LOG_IN, request_id=request_id)
+    return NotAllowed(f"not logged in at `{origin}`", why=why, hint=hint, request_id=request_id)
 
 
 def limited(origin: Origin, *, wait_s: float | None, request_id: str) -> RateLimited:
     """The server takes no more for a while; `wait_s` as far as it is known."""
     when = "in a minute" if wait_s is None else f"in {wait_s:.0f} s"
     return RateLimited(f"`{origin}` takes no more requests for now", hint=f"ask again {when}", request_id=request_id)
+
+
+def sentence(answer: Answer) -> str | None:
+    """What the server says in an error, cut short; None when it is no PixSim7 error."""
+    return _told(answer)[1]
 
 
 def is_settled_500(answer: Answer) -> bool:

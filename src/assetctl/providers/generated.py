@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl import eventloop
-from assetctl.errors import AssetUnavailable, IntegrityError, JobError
+from assetctl.errors import AssetUnavailable, IntegrityError, InvalidRequest, JobError
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
@@ -66,10 +66,13 @@ class GeneratedAssetProvider:
         """The generated asset, verified and cached, from a new job or a running one; None when nobody may make it.
 
         Raises:
+            InvalidRequest: the generator makes nothing of that type, or would not take this order.
             JobPending, JobFailed, JobCancelled, OutcomeUnknown, SpendRefused, ServiceError: as the errors say.
         """
         generator = self._usable(request)
-        if generator is None or request.asset_type not in generator.asset_types:
+        if generator is None:
+            return None
+        if not _makes(generator, request):
             return None
         await eventloop.started()
         made = await self._made(generator, request, key)
@@ -81,7 +84,7 @@ class GeneratedAssetProvider:
         generator = self._usable(request)
         if generator is None:
             return Availability(None, reasons=(f"`{request.generator}` can't be used offline",))
-        if request.asset_type not in generator.asset_types:
+        if not _makes(generator, request):
             return Availability(None, reasons=(f"`{generator.name}` makes no {request.asset_type.value}",))
         order = await self._journal.open_order(key)
         job = "a new job" if order is None else f"the job `{order.job_id}`, which is {order.state} already"
@@ -151,6 +154,22 @@ class GeneratedAssetProvider:
                 hint="`--strategy generate-always` with the same options buys a new one",
                 job_id=order.job_id,
             ) from error
+
+
+def _makes(generator: Generator, request: AssetRequest) -> bool:
+    """Whether `generator` makes what `request` asks for; a stand-in may leave that to a placeholder.
+
+    Raises:
+        InvalidRequest: a generator for real assets doesn't; a placeholder would hide that none will ever come.
+    """
+    wanted = request.asset_type
+    if wanted not in generator.asset_types and not generator.is_stand_in:
+        raise InvalidRequest(
+            f"nothing at `{generator.name}` makes {wanted}",
+            why=f"it makes {', '.join(sorted(generator.asset_types))}, and the library has no {wanted} for this",
+            hint=f"put the {wanted} file into the library, or ask without generating: --no-generate",
+        )
+    return wanted in generator.asset_types
 
 
 def _may_answer_again(request: AssetRequest) -> bool:

@@ -63,7 +63,7 @@ class PreMadeAssetProvider:
         """Whether something matches, and of every candidate why or why not."""
         candidates = await self._library.search(request)
         best = _best(candidates)
-        reasons = tuple(_sentence(candidate) for candidate in candidates)
+        reasons = (*(_sentence(candidate) for candidate in candidates), *self._library.remarks(request))
         if best is None:
             return Availability(None, reasons=reasons or ("nothing in it is near this request",))
         return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=best.asset_id, reasons=reasons)

@@ -80,6 +80,14 @@ _ALL: Final = (
         is_restricted=True,
     ),
     KnownSetting(
+        "backend.ca_file",
+        wanted="the path of a file",
+        help="PEM file with the certificates to trust for the backend, instead of the system's.",
+        default_note="none, the system's certificates count",
+        example="/etc/ssl/studio-ca.pem",
+        is_restricted=True,
+    ),
+    KnownSetting(
         "library.kind",
         wanted="`folder` or `pixsim`",
         help="Where pre-made assets are looked for: a folder, or the backend's search.",
@@ -121,6 +129,13 @@ _ALL: Final = (
         help="Longest time to wait for a job; it goes on and the next request adopts it.",
         default=120,
         option="--max-wait",
+    ),
+    KnownSetting(
+        "generation.tag",
+        wanted="true or false",
+        help="Whether a generated asset is tagged at the backend, so that others find it there.",
+        default=True,
+        option="--no-tag",
     ),
     KnownSetting(
         "cache.max_size",

@@ -109,7 +109,7 @@ def _settled(found: Mapping[str, FoundValue], sources: Sources) -> Settings:
         setting.name: found[setting.name].value if setting.name in found else _default(setting.name, found, sources)
         for setting in known_settings()
     }
-    for name in ("data_dir", "library.path", "cache.shared"):
+    for name in ("data_dir", "backend.ca_file", "library.path", "cache.shared"):
         if values[name] is None:
             continue
         base = found[name].base if name in found else sources.root
@@ -139,13 +139,16 @@ def _default(name: str, found: Mapping[str, FoundValue], sources: Sources) -> ob
 def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     return Settings(
         data_dir=values["data_dir"],
-        backend=BackendSettings(values["backend.url"], values["backend.timeout_s"], values["backend.token"]),
+        backend=BackendSettings(
+            values["backend.url"], values["backend.timeout_s"], values["backend.token"], values["backend.ca_file"]
+        ),
         library=LibrarySettings(values["library.kind"], values["library.path"]),
         generation=GenerationSettings(
             enabled=values["generation.enabled"],
             generator=values["generation.generator"],
             default_provider=values["generation.default_provider"],
             max_wait_s=values["generation.max_wait_s"],
+            tag=values["generation.tag"],
         ),
         cache=CacheSettings(
             values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"], values["cache.shared"]

@@ -82,6 +82,8 @@ def backend_url(text: str) -> str:
         raise _refusal("a user or password in an address would be seen in logs; use ASSETCTL_TOKEN")
     if "?" in text or "#" in text:
         raise _refusal("an address of a backend has no query and no fragment")
+    if parts.path.strip("/"):
+        raise _refusal("an address of a backend ends after host and port; the API's path is added to it")
     if parts.scheme == "http" and not is_loopback(host):
         raise _refusal(f"plain http is for this machine alone; write `https://{host}`")
     return text.rstrip("/")
@@ -114,6 +116,7 @@ class BackendTable(_Table):
     url: Annotated[str, AfterValidator(backend_url)] | None = None
     timeout_s: Annotated[Seconds, Field(gt=0, le=600)] | None = None
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    ca_file: PathText | None = None
 
 
 class LibraryTable(_Table):
@@ -130,6 +133,7 @@ class GenerationTable(_Table):
     generator: Name | None = None
     default_provider: Name | None = None
     max_wait_s: Annotated[Seconds, Field(le=604_800)] | None = None
+    tag: bool | None = None
 
 
 class CacheTable(_Table):

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """The service that has assets and makes them; `url` is None without one and never ends with a slash."""
+    """The service that has assets and makes them; `url` is None without one and never ends with a slash.
+
+    `ca_file` is the absolute path of certificates to trust instead of the system's, None without one.
+    """
 
     url: str | None
     timeout_s: float
     token: Secret | None
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,13 @@ class LibrarySettings:
 
 @dataclass(frozen=True, slots=True)
 class GenerationSettings:
-    """Whether, by whom and how long assets are made."""
+    """Whether, by whom and how long assets are made, and whether they are tagged at the backend."""
 
     enabled: bool
     generator: str
     default_provider: str
     max_wait_s: float
+    tag: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,19 @@ import typer
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
+from assetctl.errors import ServiceError
+from assetctl.generation.abilities import HasProviders, NeedsSetup
 from assetctl.generation.parameters import range_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from assetctl.cli.output import Printer
     from assetctl.generation.base import Generator, ParameterSpec
     from assetctl.generation.registry import GeneratorListing
     from assetctl.wiring import Stack
+
+    _Table = Mapping[str, Mapping[str, Sequence[ParameterSpec]]]
 
 app = command_app("What can make assets, and with which parameters.")
 
@@ -44,22 +51,59 @@ def list_generators(as_json: Json = False, *, state: CliState) -> int:
 def show_generator(
     state: CliState, name: Annotated[str, typer.Argument(help="The generator's name.")], as_json: Json = False
 ) -> int:
-    """The parameters of one generator: names, types, ranges, defaults."""
+    """The parameters of one generator: names, types, ranges, defaults; and what each provider behind it takes."""
     printer = printer_for(state, as_json=as_json)
 
-    async def work(stack: Stack) -> Generator:
-        return stack.registry.get(name)
+    async def work(stack: Stack) -> tuple[Generator, _Table | None]:
+        generator = stack.registry.get(name)
+        return generator, await _provider_table(generator, printer, offline=state.offline)
 
-    generator = with_stack(state, printer, work)
+    generator, table = with_stack(state, printer, work)
     specs = list(generator.parameters())
     if as_json:
-        printer.document({**_generator_document(generator), "parameters": [_spec_document(spec) for spec in specs]})
+        printer.document(_shown_document(generator, specs, table))
     elif state.quiet:
         for spec in specs:
             printer.line(spec.name)
     else:
         printer.table(("parameter", "for", "values", "default", "meaning"), [_spec_cells(spec) for spec in specs])
+        if table:
+            printer.line("")
+            printer.table(("provider", "operation", "parameter", "values", "default"), _provider_rows(table))
     return 0
+
+
+async def _provider_table(generator: Generator, printer: Printer, *, offline: bool) -> _Table | None:
+    """What the providers behind `generator` take; None when it has none, or they can't be asked now."""
+    if not isinstance(generator, HasProviders) or _missing(generator) or offline:
+        return None
+    try:
+        return await generator.provider_parameters()
+    except ServiceError as error:
+        # What holds for all of them is known without asking.
+        printer.warning(f"what its providers take is not known now: {error.what}")
+        return None
+
+
+def _shown_document(generator: Generator, specs: list[ParameterSpec], table: _Table | None) -> dict[str, Any]:
+    document = {**_generator_document(generator), "parameters": [_spec_document(spec) for spec in specs]}
+    if table is not None:
+        document["providers"] = {
+            provider: {operation: [_spec_document(spec) for spec in knobs] for operation, knobs in operations.items()}
+            for provider, operations in table.items()
+        }
+    return document
+
+
+def _provider_rows(table: _Table) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for provider, operations in table.items():
+        for operation, knobs in operations.items():
+            rows += [
+                [provider, operation, spec.name, range_text(spec), "-" if spec.default is None else str(spec.default)]
+                for spec in knobs
+            ] or [[provider, operation, "-", "-", "-"]]
+    return rows
 
 
 def _generator_document(generator: Generator) -> dict[str, Any]:
@@ -75,7 +119,8 @@ def _generator_document(generator: Generator) -> dict[str, Any]:
 def _listing_document(listing: GeneratorListing) -> dict[str, Any]:
     if listing.generator is None:
         return {"name": listing.name, "problem": listing.problem}
-    return {**_generator_document(listing.generator), "name": listing.name, "problem": None}
+    problem = _missing(listing.generator)
+    return {**_generator_document(listing.generator), "name": listing.name, "problem": problem}
 
 
 def _cells(listing: GeneratorListing) -> list[str]:
@@ -83,7 +128,12 @@ def _cells(listing: GeneratorListing) -> list[str]:
     if generator is None:
         return [listing.name, "-", "-", "-", f"doesn't load: {listing.problem}"]
     makes = ", ".join(sorted(generator.asset_types))
-    return [listing.name, makes, _yes(generator.is_paid), _yes(generator.is_stand_in), "ready"]
+    state = _missing(generator) or "ready"
+    return [listing.name, makes, _yes(generator.is_paid), _yes(generator.is_stand_in), state]
+
+
+def _missing(generator: Generator) -> str | None:
+    return generator.missing if isinstance(generator, NeedsSetup) else None
 
 
 def _yes(value: bool) -> str:

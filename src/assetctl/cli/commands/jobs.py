@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -182,7 +183,8 @@ async def _collected(stack: Stack, order: Order, printer: Printer) -> int:
     for warning in arrival.warnings:
         printer.warning(warning)
     if printer.as_json:
-        printer.document({"job_id": entry.origin.job_id, "key": entry.key, "path": str(path)}, indent=None)
+        document = {"job_id": entry.origin.job_id, "key": entry.key, "path": str(path)}
+        replace(printer, indent=None).document(document)
     else:
         printer.path(path)
     return 0

@@ -1,0 +1,112 @@
+"""`assetctl manifest`: chapter manifests, checked and begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assetctl import filesystem
+from assetctl.cli.manifests import FormatOption, read_whole
+from assetctl.cli.options import Json
+from assetctl.cli.session import printer_for, with_stack
+from assetctl.cli.state import CliState, command_app, shared_options, takes
+from assetctl.errors import ManifestError
+from assetctl.prefetch.manifest.example import example_manifest
+from assetctl.prefetch.manifest.reading import check_manifest, placed
+from assetctl.prefetch.manifest.schema import manifest_schema
+from assetctl.units import counted
+
+if TYPE_CHECKING:
+    from assetctl.cli.output import Printer
+    from assetctl.prefetch.manifest.findings import Problem
+    from assetctl.prefetch.manifest.reading import ManifestCheck
+
+app = command_app("Chapter manifests.")
+
+
+@app.command(epilog="Example: assetctl manifest check chapter.toml")
+@takes(state=shared_options)
+def check(
+    file: Annotated[str, typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.")],
+    format_: FormatOption = None,
+    as_json: Json = False,
+    *,
+    state: CliState,
+) -> int:
+    """Every mistake in a manifest, with its file, line and field. Exit code 2 when there is one."""
+    printer = printer_for(state, as_json=as_json)
+    found = with_stack(state, printer, lambda stack: read_whole(stack, file, format_, check_manifest))
+    if as_json:
+        printer.document(_document(found))
+    else:
+        _print(found, printer)
+    return ManifestError.exit_code if found.problems else 0
+
+
+@app.command(epilog="Example: assetctl manifest init chapter.toml")
+@takes(state=shared_options)
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to.")] = Path("chapter.toml"),
+    *,
+    state: CliState,
+) -> None:
+    """A commented manifest to start from; an existing file is never replaced."""
+    printer = printer_for(state)
+    with filesystem.translated(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with file.open("x", encoding="utf-8") as stream:
+                stream.write(example_manifest())
+        except FileExistsError as error:
+            hint = f"assetctl manifest check {file}"
+            raise ManifestError(f"`{file}` exists already", why="it is never replaced", hint=hint) from error
+    printer.path(file.absolute())
+
+
+@app.command(epilog="Example: assetctl manifest schema")
+@takes(state=shared_options)
+def schema(*, state: CliState) -> None:
+    """The JSON Schema of manifests, for editors and other programs."""
+    printer_for(state).document(manifest_schema())
+
+
+def _print(found: ManifestCheck, printer: Printer) -> None:
+    for problem in found.problems:
+        printer.line(f"{placed(found.name, problem)}: {problem.what}")
+        for part in (problem.why, problem.hint):
+            if part:
+                printer.line(f"  {part}")
+    for line, number in found.duplicate_lines:
+        where = found.name if line is None else f"{found.name}:{line}"
+        printer.note(f"{where}: the same request as item {number:,}; it is done once")
+    if not found.problems:
+        repeated = f", {found.duplicates:,} more said twice" if found.duplicates else ""
+        printer.note(
+            f"no problem: {counted(found.items, 'asset', 'assets')} in {counted(found.scenes, 'scene', 'scenes')}"
+            f"{repeated}"
+        )
+
+
+def _document(found: ManifestCheck) -> dict[str, Any]:
+    return {
+        "schema": "assetctl.manifest_check/1",
+        "file": found.name,
+        "chapter": {"id": found.chapter_id, "title": found.title},
+        "scenes": found.scenes,
+        "items": found.items,
+        "duplicates": found.duplicates,
+        "duplicate_lines": [{"line": line, "item": number} for line, number in found.duplicate_lines],
+        "problems": [_problem_document(problem) for problem in found.problems],
+    }
+
+
+def _problem_document(problem: Problem) -> dict[str, Any]:
+    return {
+        "line": problem.place,
+        "field": problem.field,
+        "what": problem.what,
+        "why": problem.why,
+        "hint": problem.hint,
+    }

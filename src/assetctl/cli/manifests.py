@@ -1,0 +1,85 @@
+"""Manifests as commands read them: the format option, and a walk through one off the event loop."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar
+
+import anyio
+import anyio.from_thread
+import typer
+
+from assetctl.cli.options import one_of, words_of
+from assetctl.eventloop import in_thread
+from assetctl.prefetch.manifest.reading import ManifestReader
+from assetctl.prefetch.manifest.source import Format, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from assetctl.prefetch.manifest.source import ManifestSource
+    from assetctl.wiring import Stack
+
+T = TypeVar("T")
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        parser=one_of("format", Format),
+        autocompletion=words_of(Format),
+        metavar="FORMAT",
+        help="How the manifest is written, where its name doesn't say: toml, json, csv, jsonl.",
+    ),
+]
+_SCRATCH: Final = "prefetch"
+
+
+@asynccontextmanager
+async def opened(stack: Stack, name: str, format_: Format | None) -> AsyncGenerator[ManifestSource]:
+    """Within the block, the manifest called `name`; a pipe was read to its end, and can be given up meanwhile.
+
+    Raises:
+        ManifestError, CacheError: it cannot be read, or not be kept.
+    """
+    source = await _without_waiting_for(lambda: open_source(name, stack.settings.data_dir / _SCRATCH, format_))
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+async def read_whole(stack: Stack, name: str, format_: Format | None, work: Callable[[ManifestReader], T]) -> T:
+    """What `work` makes of a whole walk through the manifest called `name`, in a worker thread.
+
+    Raises:
+        ManifestError, CacheError: as `opened`.
+    """
+    async with opened(stack, name, format_) as source:
+        return await in_thread(lambda: work(ManifestReader(source, stack.service.effective)))
+
+
+async def _without_waiting_for(read: Callable[[], T]) -> T:
+    """What `read` returns; when cancelled, nobody waits for it: nothing ends a read of a pipe that is under way."""
+    done = anyio.Event()
+    outcome: list[Callable[[], T]] = []
+
+    def work(portal: anyio.from_thread.BlockingPortal) -> None:
+        try:
+            result = read()
+        except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+            outcome.append(partial(_fail, error))
+        else:
+            outcome.append(lambda: result)
+        portal.start_task_soon(done.set)
+
+    async with anyio.from_thread.BlockingPortal() as portal:
+        Thread(target=work, args=(portal,), name="manifest", daemon=True).start()
+        await done.wait()
+    return outcome[0]()
+
+
+def _fail(error: BaseException) -> NoReturn:
+    raise error

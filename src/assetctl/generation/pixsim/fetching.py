@@ -1,0 +1,89 @@
+"""The file of a finished job: which asset it is, and where its bytes are.
+
+The server says that a job is complete about a second before the file is in its own store. The stored copy neither
+expires nor changes and has a digest, so it is waited for a little; then the vendor's link has to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import JobFailed
+from assetctl.generation.base import GeneratedFile
+from assetctl.pixsim.links import is_on_its_way, is_own, links
+
+if TYPE_CHECKING:
+    from assetctl.clock import Clock
+    from assetctl.network import Origin
+    from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.records import Generation, StoredAsset
+
+_PAUSES_S: Final = (0.1, 0.15, 0.25, 0.5, 1.0, 1.0)
+_REFUSED: Final = {"provider_status": "flagged", "signal_override": "broken"}
+
+
+async def file_of(client: PixsimClient, row: Generation, clock: Clock) -> GeneratedFile:
+    """The file of the job of `row`, with what the server states of it; asked again, it gives a fresh link.
+
+    Raises:
+        JobFailed: there is no asset, or no file of it that may be used.
+        ServiceError: the server could not be asked.
+    """
+    if row.asset_id is None:
+        raise _failed(row, f"the job `{row.id}` has no asset", f"the backend calls it `{row.status:.40}`")
+    stored = await _stored(client, row.asset_id, clock)
+    if stored is None:
+        raise _failed(row, f"the asset `{row.asset_id}` is gone", "somebody deleted it at the backend")
+    for field, word in _REFUSED.items():
+        if getattr(stored, field) == word:
+            raise _failed(row, f"the asset `{stored.id}` can't be used", f"the backend calls it {word}")
+    addresses = links(stored, client.origin)
+    if not addresses:
+        raise _failed(
+            row, f"the asset `{stored.id}` has no file that can be fetched", _without_file(stored, client.origin)
+        )
+    return GeneratedFile(
+        asset_id=str(stored.id),
+        url=addresses[0],
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        created_at=stored.created_at or row.completed_at,
+        model=stored.model or _model_of(row),
+        generation_time_ms=_duration_ms(row),
+    )
+
+
+async def _stored(client: PixsimClient, asset_id: int, clock: Clock) -> StoredAsset | None:
+    stored = await client.asset(asset_id)
+    for pause_s in _PAUSES_S:
+        if stored is None or not _is_worth_waiting(stored, client.origin, clock):
+            break
+        await clock.sleep(pause_s)
+        stored = await client.asset(asset_id)
+    return stored
+
+
+def _is_worth_waiting(stored: StoredAsset, origin: Origin, clock: Clock) -> bool:
+    has_own = any(is_own(link, origin) for link in links(stored, origin))
+    return not has_own and is_on_its_way(stored, clock.now())
+
+
+def _without_file(stored: StoredAsset, origin: Origin) -> str:
+    if stored.file_url is None and stored.remote_url is None:
+        return "the backend states no address for it"
+    return f"`{origin}` has no copy, and the vendor's address is none or shows a placeholder"
+
+
+def _model_of(row: Generation) -> str | None:
+    model = row.canonical_params.get("model")
+    return model if isinstance(model, str) else None
+
+
+def _duration_ms(row: Generation) -> int | None:
+    if row.started_at is None or row.completed_at is None or row.completed_at < row.started_at:
+        return None
+    return round((row.completed_at - row.started_at).total_seconds() * 1000)
+
+
+def _failed(row: Generation, what: str, why: str) -> JobFailed:
+    return JobFailed(what, why=why, job_id=str(row.id))

@@ -1,0 +1,216 @@
+"""Flat manifests, a row per asset: CSV and JSON Lines, read row by row so that a million take no more memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from assetctl.errors import InvalidRequest
+from assetctl.prefetch.manifest.fields import (
+    PARAMETER_PREFIX,
+    ROW_FIELDS,
+    SHORT_NAMES,
+    from_cell,
+    unknown_field_hint,
+)
+from assetctl.prefetch.manifest.findings import Problem, Row, problem_of
+from assetctl.prefetch.manifest.lines import MAX_LINE_BYTES, bounded_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BOM: Final = b"\xef\xbb\xbf"
+_EXAMPLE: Final = '{"scene": "romance_5", "choice": "confess"}'
+_DELIMITERS: Final = (",", ";", "\t")
+_TOO_LONG: Final = f"it has more than {MAX_LINE_BYTES:,} bytes"
+
+
+def read_json_lines(file: BinaryIO) -> Iterator[Row | Problem]:
+    """Each line of JSON Lines as a row or as what is wrong with it; empty lines are passed over."""
+    for number, line in bounded_lines(file):
+        if line is None:
+            yield Problem(number, None, "the line is too long", _TOO_LONG)
+            continue
+        text = line.removeprefix(_BOM) if number == 1 else line
+        if text.strip():
+            yield from _json_row(number, text)
+
+
+def _json_row(number: int, line: bytes) -> Iterator[Row | Problem]:
+    repeated: list[str] = []
+    try:
+        found = json.loads(line, object_pairs_hook=lambda pairs: _object(pairs, repeated))
+    except UnicodeDecodeError:
+        yield Problem(number, None, "the line is not UTF-8", hint="save the file as UTF-8")
+    except (ValueError, RecursionError) as error:
+        yield Problem(number, None, "the line is not JSON", _syntax(error), f"a line is an object: {_EXAMPLE}")
+    else:
+        if not isinstance(found, dict):
+            yield Problem(number, None, "the line is not a JSON object", hint=_EXAMPLE)
+            return
+        for name in repeated:
+            yield Problem(number, name, f"`{name}` is given twice")
+        fields, problems = named(cast("dict[str, Any]", found), number)
+        yield from problems
+        if not repeated and not problems:
+            yield Row(number, fields, fields.pop("id", None))
+
+
+def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+    return found
+
+
+def _syntax(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def named(given: dict[str, Any], place: int) -> tuple[dict[str, Any], list[Problem]]:
+    """`given` under the full names of its fields, and what is wrong with the names."""
+    fields: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, value in given.items():
+        if name not in ROW_FIELDS:
+            hint = unknown_field_hint(name, ROW_FIELDS)
+            problems.append(Problem(place, name, f"there is no field `{name}`", hint=hint))
+            continue
+        full = SHORT_NAMES.get(name, name)
+        if full in fields:
+            problems.append(Problem(place, name, f"`{name}` is given twice", why=f"`{full}` is the same field"))
+        fields[full] = value
+    return fields, problems
+
+
+def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
+    """Each row of CSV under its header as a row or as what is wrong with it; an empty cell is not demanded.
+
+    The cells are parted by commas, semicolons or tabs, as the header has them.
+    """
+    lines = _CsvLines(file)
+    header = lines.header()
+    if header is None:
+        yield lines.problem or Problem(1, None, "there is no header", hint="the first line names the columns")
+        return
+    reader = csv.reader(lines, delimiter=header.delimiter, strict=True)
+    columns, problems = _columns(next(reader), header.line)
+    yield from problems
+    if problems:
+        return
+    while True:
+        lines.begin_record()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            place = lines.begun
+            yield Problem(place, None, "the row is not CSV", str(error), 'a `"` within quotes is doubled: `""`')
+            # Where a quote was never closed, nobody knows where the next row begins.
+            reader = csv.reader(lines, delimiter=header.delimiter, strict=True)
+            continue
+        if lines.problem is not None:
+            yield lines.problem
+            lines.problem = None
+            continue
+        if any(cells):
+            yield from _csv_row(lines.begun, columns, cells)
+
+
+class _Header:
+    def __init__(self, line: int, text: str) -> None:
+        self.line = line
+        self.delimiter = max(_DELIMITERS, key=text.count)
+
+
+class _CsvLines:
+    """The lines of a CSV file as text, for its reader; a record that never ends is cut."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._lines = bounded_lines(file)
+        self._waiting: str | None = None
+        self._read_bytes = 0
+        self.number = 0
+        self.begun = 1
+        self.problem: Problem | None = None
+
+    def header(self) -> _Header | None:
+        """The first line that has anything on it, which is read once more as the first record."""
+        for text in self:
+            if text.strip():
+                self._waiting = text
+                return _Header(self.number, text)
+            if self.problem is not None:
+                return None
+        return None
+
+    def begin_record(self) -> None:
+        self._read_bytes = 0
+        self.begun = self.number + 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._waiting is not None:
+            text, self._waiting = self._waiting, None
+            return text
+        self.number, line = next(self._lines)
+        if line is None:
+            self.problem = Problem(self.number, None, "the line is too long", _TOO_LONG)
+            return "\n"
+        self._read_bytes += len(line)
+        if self._read_bytes > MAX_LINE_BYTES:
+            raise csv.Error("a row has no end; a quote that is never closed?")
+        try:
+            return (line.removeprefix(_BOM) if self.number == 1 else line).decode()
+        except UnicodeDecodeError:
+            self.problem = Problem(self.number, None, "the line is not UTF-8", hint="save the file as UTF-8")
+            return "\n"
+
+
+def _columns(cells: list[str], line: int) -> tuple[list[str], list[Problem]]:
+    """The full names of the columns, and what is wrong with them."""
+    names: list[str] = []
+    problems: list[Problem] = []
+    for cell in cells:
+        name = cell.strip()
+        full = SHORT_NAMES.get(name, name)
+        if full in names:
+            problems.append(Problem(line, name, f"there are two columns `{name}`"))
+        elif not name:
+            problems.append(Problem(line, None, f"column {len(names) + 1} has no name"))
+        elif name not in ROW_FIELDS and not (name.startswith(PARAMETER_PREFIX) and name != PARAMETER_PREFIX):
+            hint = unknown_field_hint(name, ROW_FIELDS)
+            problems.append(Problem(line, name, f"there is no column `{name}`", hint=hint))
+        names.append(full)
+    return names, problems
+
+
+def _csv_row(line: int, columns: list[str], cells: list[str]) -> Iterator[Row | Problem]:
+    if len(cells) != len(columns):
+        yield Problem(line, None, f"the row has {len(cells)} cells, the header {len(columns)}")
+        return
+    fields: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, cell in zip(columns, cells, strict=True):
+        if not cell:
+            continue
+        if name.startswith(PARAMETER_PREFIX):
+            parameters[name.removeprefix(PARAMETER_PREFIX)] = cell
+            continue
+        try:
+            fields[name] = from_cell(name, cell)
+        except InvalidRequest as error:
+            problems.append(problem_of(error, line, name))
+    yield from problems
+    if problems:
+        return
+    label = fields.pop("id", None)
+    if parameters:
+        fields["parameters"] = {**fields.get("parameters", {}), **parameters}
+    yield Row(line, fields, label)

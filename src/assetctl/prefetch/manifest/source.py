@@ -1,0 +1,195 @@
+"""Where a manifest's bytes come from, and in which format: a file, or stdin, kept on disk so that it can be read twice.
+
+A chapter is walked once to plan it and once to make it. What is read is the same both times, or the second walk stops.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import contextmanager
+from enum import StrEnum
+from io import UnsupportedOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from assetctl import filesystem
+from assetctl.documents import nearest_hint
+from assetctl.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+STDIN: Final = "-"
+#: The most that is taken from stdin or a pipe, which cannot be read a second time and is kept on disk meanwhile.
+MAX_PIPED_BYTES: Final = 4 << 30
+_CHUNK: Final = 1 << 20
+
+
+class Format(StrEnum):
+    """How a manifest is written."""
+
+    TOML = "toml"
+    JSON = "json"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+_BY_SUFFIX: Final = {
+    ".toml": Format.TOML,
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+}
+
+
+class ManifestSource:
+    """The bytes of one manifest, to be read from the start as often as needed; the file at `path` stays open.
+
+    `name` is what messages call it, `folder` what paths in it are relative to; None is the working directory.
+    """
+
+    def __init__(self, name: str, file: BinaryIO, format_: Format, folder: Path | None = None) -> None:
+        """Read `file`, which can be wound back and is closed with this."""
+        self.name = name
+        self.folder = folder
+        self.format = format_
+        self._file = file
+        self._stamp = _stamp(file)
+
+    def rewound(self) -> BinaryIO:
+        """The file at its start.
+
+        Raises:
+            ManifestError: it is not what it was when it was opened.
+        """
+        if _stamp(self._file) != self._stamp:
+            raise ManifestError(f"`{self.name}` was changed while it was read", hint="run the same command again")
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        """The file is closed."""
+        self._file.close()
+
+
+def _stamp(file: BinaryIO) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def format_of(name: str, stated: Format | None) -> Format:
+    """The format `stated`, else the one that the file name says; JSON Lines for stdin.
+
+    Raises:
+        ManifestError: the name says none.
+    """
+    if stated is not None:
+        return stated
+    if name == STDIN:
+        return Format.JSONL
+    suffix = Path(name).suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
+    hint = nearest_hint(suffix, list(_BY_SUFFIX)) if suffix else "say it: `--format toml`"
+    raise ManifestError(f"`{name}` doesn't say in which format it is", why="its name has no known ending", hint=hint)
+
+
+def open_source(name: str, scratch: Path, format_: Format | None = None) -> ManifestSource:
+    """The manifest called `name`: a path, or `-` for stdin. A pipe is read to its end and kept in `scratch` meanwhile.
+
+    Blocks while a pipe goes on.
+
+    Raises:
+        ManifestError: there is no such file, or it cannot be read.
+        CacheError: what comes from a pipe cannot be kept.
+    """
+    known = format_of(name, format_)
+    shown = "stdin" if name == STDIN else name
+    file = _opened(name)
+    try:
+        if _is_regular(file):
+            return ManifestSource(shown, file, known, Path(name).parent)
+        with file:
+            return ManifestSource(shown, _kept(file, scratch, shown), known)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _is_regular(file: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except UnsupportedOperation:
+        return False  # a stream of a host program that is no file at all
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        if name == STDIN:
+            if sys.stdin is None or sys.stdin.closed:  # pyright: ignore[reportUnnecessaryComparison] - None where it is closed
+                raise ManifestError("there is nothing to read a manifest from", why="stdin is closed")
+            return _stdin()
+        return Path(name).open("rb")
+    except FileNotFoundError as error:
+        hint = "`assetctl manifest init` writes one to start from"
+        raise ManifestError(f"there is no manifest `{name}`", hint=hint) from error
+    except IsADirectoryError as error:
+        raise ManifestError(f"`{name}` is a folder", hint="name the manifest in it") from error
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"`{name}` cannot be read", why=getattr(error, "strerror", None) or str(error)) from error
+
+
+def _stdin() -> BinaryIO:
+    try:
+        descriptor = sys.stdin.fileno()
+    except UnsupportedOperation:
+        return sys.stdin.buffer
+    # A reader of our own: the interpreter can't end while a thread is inside that of `sys.stdin`.
+    return os.fdopen(os.dup(descriptor), "rb")
+
+
+def _kept(pipe: BinaryIO, scratch: Path, shown: str) -> BinaryIO:
+    filesystem.make_private_folder(scratch)
+    path = filesystem.temporary_path(scratch, ".manifest")
+    with filesystem.translated(path):
+        file = os.fdopen(filesystem.create(path), "r+b")
+        try:
+            _copy(pipe, file, shown)
+        except BaseException:
+            file.close()
+            raise
+        finally:
+            # Windows removes no open file; what stays there is swept as that of a dead process.
+            if sys.platform != "win32":
+                filesystem.remove(path)
+    return file
+
+
+def _copy(pipe: BinaryIO, file: BinaryIO, shown: str) -> None:
+    left = MAX_PIPED_BYTES
+    while chunk := pipe.read(_CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise ManifestError(
+                f"{shown} doesn't end", why=f"at most {MAX_PIPED_BYTES >> 30} GiB are taken", hint="write it to a file"
+            )
+        file.write(chunk)
+    file.flush()
+
+
+@contextmanager
+def opened_source(name: str, scratch: Path, format_: Format | None = None) -> Generator[ManifestSource]:
+    """Within the block, what `open_source` gives; afterwards it is closed.
+
+    Raises:
+        ManifestError, CacheError: as `open_source`.
+    """
+    source = open_source(name, scratch, format_)
+    try:
+        yield source
+    finally:
+        source.close()

@@ -267,8 +267,10 @@ class Stack:
         """The generators."""
         from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 
-        backend = None if self.settings.backend.url is None else lambda: self.pixsim
-        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock, pixsim=backend))
+        context = GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock)
+        if self.settings.backend.url is not None:
+            context = replace(context, pixsim=lambda: self.pixsim, pixsim_events=lambda: self.events_socket)
+        return GeneratorRegistry(context)
 
     @cached_property
     def allowance(self) -> Allowance:

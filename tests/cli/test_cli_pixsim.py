@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from cli_harness import wait_until
 
 from service import faults
 from service.harness import LookAlike
@@ -27,18 +30,22 @@ def server() -> Iterator[LookAlike]:
 
 
 @pytest.fixture
-def run(tool: Tool, server: LookAlike) -> Run:
-    """Runs a command as a process that knows the backend and has a token; its library is a folder."""
-    token = server.user().token
-    backend = {
+def backend(server: LookAlike) -> dict[str, str]:
+    """Variables of somebody who knows the backend and has a token; the library is a folder."""
+    return {
         "ASSETCTL_BACKEND__URL": server.url,
-        "ASSETCTL_TOKEN": token,
+        "ASSETCTL_TOKEN": server.user().token,
         "ASSETCTL_LIBRARY__KIND": "folder",
     }
 
+
+@pytest.fixture
+def run(tool: Tool, backend: dict[str, str]) -> Run:
+    """Runs a command as a process."""
+
     def run(*words: str) -> Ran:
         ran = tool.process(*words, env=backend)
-        assert token not in ran.out + ran.err
+        assert backend["ASSETCTL_TOKEN"] not in ran.out + ran.err
         return ran
 
     return run
@@ -147,3 +154,20 @@ def test_refused_prompt_is_told_and_frees_the_way(run: Run, tool: Tool, server: 
     assert ran.code == 1
     assert "not \\x1b[31mthat" in ran.err
     assert [order["state"] for order in tool.orders()] == ["failed"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_leaves_the_job_to_the_next_asker(
+    run: Run, tool: Tool, server: LookAlike, backend: dict[str, str], number: signal.Signals
+) -> None:
+    server.script(outcomes=["hang"])
+    process = tool.spawn(*SCENE, "--progress", "lines", env=backend)
+    wait_until(lambda: server.requests("GET /api/v1/generations/1"))
+    process.send_signal(number)
+    ended = tool.finish(process)
+    assert ended.code == 128 + number
+    assert "job 1" in ended.err
+    again = run(*SCENE, "--detach", "--json")
+    assert (again.code, again.error["job_id"]) == (4, "1")
+    assert len(server.jobs()) == len(server.charges()) == 1

@@ -116,6 +116,11 @@ class Stack:
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether the network is not to be touched."""
+        return self._offline
+
     @cached_property
     def usage_log(self) -> UsageLog:
         """Where answered requests are counted, each run under a name of its own."""
@@ -423,6 +428,7 @@ class Stack:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.events,
             offline=self._offline,
         )
 

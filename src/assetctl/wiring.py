@@ -118,11 +118,6 @@ class Stack:
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
 
-    @property
-    def is_offline(self) -> bool:
-        """Whether the network is not to be touched."""
-        return self._offline
-
     @cached_property
     def usage_log(self) -> UsageLog:
         """Where answered requests are counted, each run under a name of its own."""

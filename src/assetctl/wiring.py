@@ -475,6 +475,7 @@ class Stack:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.events,
             offline=self._offline,
         )
 

@@ -20,7 +20,7 @@ from assetctl.errors import (
 )
 from assetctl.models import AssetType
 from assetctl.network import Origin
-from assetctl.transfer import TransferLimits
+from assetctl.transfer import RemoteFile, TransferLimits
 from byte_server import Asked, always, plain, serving
 
 if TYPE_CHECKING:
@@ -46,18 +46,18 @@ async def test_forgetting_leaves_nothing(build: Build, tmp_path: Path):
     assert files_in(tmp_path) == []
 
 
-async def test_library_finds_its_file_and_nothing_beside_it(build: Build, tmp_path: Path):
+async def test_what_is_not_to_be_kept_leaves_its_file_or_nothing(build: Build, tmp_path: Path):
     files = FileServer(LARGE)
     files.faults = [files.cut(2 * MB)]
     with serving(files) as server:
         url = f"{server.url}/clip.mp4"
         downloads = build(server.url)
-        await downloads.download(url, tmp_path / "a", asset_type=AssetType.VIDEO, sha256=None, size_bytes=len(LARGE))
+        await downloads.fetch(RemoteFile(url, AssetType.VIDEO, None, len(LARGE)), tmp_path / "a", keep_partial=False)
         assert files_in(tmp_path) == ["a"]
         assert server.asked[1].headers["range"] == f"bytes={2 * MB}-"
         files.faults = [files.cut(2 * MB), always(plain(b"", "410 Gone"))]
         with pytest.raises(LinkExpired):
-            await downloads.download(url, tmp_path / "b", asset_type=AssetType.VIDEO, sha256=None, size_bytes=None)
+            await downloads.fetch(RemoteFile(url, AssetType.VIDEO, None, None), tmp_path / "b", keep_partial=False)
     assert files_in(tmp_path) == ["a"]
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assetctl.generation.orders import Order
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
+    from assetctl.providers.results import ResultFiles
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class JobFollower:
         desk: OrderDesk,
         cache: AssetCache,
         intake: Intake,
+        results: ResultFiles,
         clock: Clock,
         random: Random,
         events: AssetEventBus,
@@ -68,6 +70,7 @@ class JobFollower:
         self._desk = desk
         self._cache = cache
         self._intake = intake
+        self._results = results
         self._clock = clock
         self._random = random
         self._events = events
@@ -232,12 +235,6 @@ class JobFollower:
             raise
 
     async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
-        if file.path is None:
-            raise JobError(
-                f"the file of the job `{order.job_id}` is at a web address, which this version can't fetch",
-                why="downloads belong to generators over HTTP",
-                job_id=order.job_id,
-            )
         facts = Facts(
             key=order.key,
             request=order.request,
@@ -261,7 +258,10 @@ class JobFollower:
             if order.is_open:
                 await self._journal.advance(order, OrderState.DOWNLOADED, digest=digest)
 
-        return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
+        async with self._results.local(generator, order, file) as local:
+            return await self._intake.take(
+                local.path, facts, sha256=file.sha256, hashed=local.hashed, before_store=downloaded
+            )
 
     async def close(self, generator: Generator, order: Order) -> tuple[str, ...]:
         """What went wrong while others were told of a published job; its key is free for another order.

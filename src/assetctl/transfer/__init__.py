@@ -4,8 +4,8 @@ A file is there whole and as it was described, or not at all. Nothing here knows
 power cut is the business of whoever stores it.
 """
 
-from assetctl.transfer.downloads import Downloads
+from assetctl.transfer.downloads import MAX_TRANSFERS, Downloads
 from assetctl.transfer.hops import Credentials
 from assetctl.transfer.remote import Downloaded, Recognise, RemoteFile, TransferLimits
 
-__all__ = ["Credentials", "Downloaded", "Downloads", "Recognise", "RemoteFile", "TransferLimits"]
+__all__ = ["MAX_TRANSFERS", "Credentials", "Downloaded", "Downloads", "Recognise", "RemoteFile", "TransferLimits"]

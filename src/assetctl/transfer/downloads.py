@@ -14,7 +14,7 @@ from assetctl.network import accepted
 from assetctl.transfer.hops import Hops
 from assetctl.transfer.partials import Partial
 from assetctl.transfer.receiving import Receiver
-from assetctl.transfer.remote import RemoteFile, TransferLimits
+from assetctl.transfer.remote import TransferLimits
 from assetctl.transfer.retries import MAX_PAUSE_S, Again, RetryBudget, Tries
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.filesystem import Step
-    from assetctl.models import AssetType
     from assetctl.network import Origin
     from assetctl.transfer.hops import Credentials
-    from assetctl.transfer.remote import Downloaded, Recognise
+    from assetctl.transfer.remote import Downloaded, Recognise, RemoteFile
 
 MAX_TRANSFERS: Final = 16
 """How many files come at once; the client must have more connections than that."""
@@ -102,18 +101,6 @@ class Downloads:
             raise
         self._budgets[origin].earn()
         return done
-
-    async def download(
-        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
-    ) -> None:
-        """The file at `url` lies at `target`; when it does not, nothing is left there. As libraries want it.
-
-        Raises:
-            ServiceError: it could not be had.
-            IntegrityError: it is not what was described.
-            CacheError: it could not be written.
-        """
-        await self.fetch(RemoteFile(url, asset_type, sha256, size_bytes), target, keep_partial=False)
 
     async def forget(self, target: Path) -> None:
         """Nothing of what was fetched to `target` is left: it is stored elsewhere, or nobody wants it any more.

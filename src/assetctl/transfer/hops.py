@@ -29,7 +29,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 class Credentials(Protocol):
     """Knows the bearer token of the backend."""
 
-    async def __call__(self, origin: Origin) -> Secret | None:
+    async def __call__(self, origin: Origin, /) -> Secret | None:
         """The token for `origin`, which is always the backend's; None when nobody is logged in."""
         ...
 

@@ -535,6 +535,7 @@ class Stack:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.events,
             offline=self._offline,
         )
 

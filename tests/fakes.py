@@ -224,6 +224,7 @@ class House:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.bus,
             offline=offline,
         )
         self.placeholder = PlaceholderAssetProvider(folder / "placeholders", draw=draw_film, probe=film_probe)

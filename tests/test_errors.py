@@ -45,6 +45,7 @@ CODES = {
     "JobFailed": "job_failed",
     "JobCancelled": "job_cancelled",
     "JobPending": "job_pending",
+    "NeverOrdered": "never_ordered",
     "OutcomeUnknown": "outcome_unknown",
     "SpendRefused": "spend_refused",
     "AssetUnavailable": "not_available",

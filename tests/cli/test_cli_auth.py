@@ -27,7 +27,6 @@ def running() -> Iterator[LookAlike]:
 @pytest.fixture
 def server(running: LookAlike, monkeypatch: pytest.MonkeyPatch) -> Iterator[LookAlike]:
     monkeypatch.setenv("ASSETCTL_BACKEND__URL", running.url)
-    monkeypatch.setenv("ASSETCTL_LIBRARY__KIND", "folder")
     yield running
     running.clear_faults()
 

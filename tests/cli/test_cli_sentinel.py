@@ -55,7 +55,6 @@ FAILURES = {
 @pytest.fixture(autouse=True)
 def configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSETCTL_TOKEN", TOKEN)
-    monkeypatch.setenv("ASSETCTL_LIBRARY__KIND", "folder")
     monkeypatch.setenv("ASSETCTL_BACKEND__TIMEOUT_S", "5")
 
 

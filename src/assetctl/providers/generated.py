@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from assetctl import eventloop
 from assetctl.errors import AssetUnavailable, IntegrityError, InvalidRequest, JobError
+from assetctl.events import OutcomeAwaited
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
+from assetctl.generation.waiting import settled
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Step
 from assetctl.providers.following import Arrival
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
     from assetctl.generation.base import Generator
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
+    from assetctl.generation.orders import Order
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.models import Asset, AssetRequest
     from assetctl.providers.following import JobFollower
@@ -37,6 +41,7 @@ class GeneratedAssetProvider:
         follower: JobFollower,
         cache: AssetCache,
         clock: Clock,
+        events: AssetEventBus,
         offline: bool = False,
     ) -> None:
         """Order at the generators of `registry`; with `offline` only at those that need no network."""
@@ -46,6 +51,7 @@ class GeneratedAssetProvider:
         self._follower = follower
         self._cache = cache
         self._clock = clock
+        self._events = events
         self._offline = offline
 
     @property
@@ -108,13 +114,25 @@ class GeneratedAssetProvider:
         return None if self._offline and generator.needs_network else generator
 
     async def _made(self, generator: Generator, request: AssetRequest, key: str) -> Arrival:
+        start_s, max_wait_s = self._clock.elapsed_s(), request.max_wait_s or 0.0
+        found = await settled(
+            lambda: self._placed(generator, request, key),
+            clock=self._clock,
+            max_wait_s=max_wait_s,
+            on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(key, generator.name, pause_s)),
+        )
+        if isinstance(found, Arrival):
+            return found
+        left_s = max_wait_s - (self._clock.elapsed_s() - start_s)
+        return await self._follower.bring_home(generator, found, max(0.0, left_s))
+
+    async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         async with self._desk.exclusively(key):
             warnings = await self._finish_published(generator, key)
             entry = await self._made_before(generator, request, key)
             if entry is not None:
                 return Arrival(entry, warnings)
-            order = await self._desk.place(generator, key, request)
-        return await self._follower.bring_home(generator, order, request.max_wait_s or 0.0)
+            return await self._desk.place(generator, key, request)
 
     async def _finish_published(self, generator: Generator, key: str) -> tuple[str, ...]:
         """An order whose file is stored already, left by somebody who was killed then, no longer holds its key."""

@@ -6,7 +6,9 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
+from cli_harness import DEADLINE_S, MAIN
 
 from service.harness import LookAlike
 
@@ -247,3 +249,37 @@ def test_doctor_tells_that_nobody_is_logged_in(tool):
     ran = tool("doctor", "--json")
     checks = {finding["check"]: finding for finding in ran.document}
     assert (ran.code, checks["login"]["health"], checks["login"]["hint"]) == (1, "failed", "assetctl auth login")
+
+
+def test_on_a_terminal_name_and_password_are_asked_for_and_the_password_stays_unseen(tool, server, user):
+    del server
+    child = pexpect.spawn(
+        MAIN[0], [*MAIN[1:], "auth", "login"], cwd=str(tool.work), env=tool.environment(), timeout=DEADLINE_S
+    )
+    try:
+        child.expect("User name or e-mail")
+        child.sendline(user.username)
+        child.expect("Password")
+        child.waitnoecho()
+        child.sendline(user.password)
+        child.expect(pexpect.EOF)
+        assert b"logged in as " + user.username.encode() in child.before
+        assert user.password.encode() not in child.before
+    finally:
+        child.close()
+    assert child.exitstatus == 0
+    assert tool("auth", "status", "--json").document["user"] == user.username
+
+
+def test_no_input_asks_nobody_on_a_terminal(tool, server):
+    del server
+    child = pexpect.spawn(
+        MAIN[0],
+        [*MAIN[1:], "--no-input", "auth", "login"],
+        cwd=str(tool.work),
+        env=tool.environment(),
+        timeout=DEADLINE_S,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2

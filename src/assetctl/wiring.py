@@ -6,6 +6,7 @@ the cache never pays for the generator, the media libraries or a backend.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -13,13 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import ConfigError
+from assetctl.errors import ConfigError, ServiceError
 from assetctl.eventloop import in_thread
 from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from assetctl.cache.verification.verifying import Verification
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus, Event
+    from assetctl.generation.allowances import Allowance
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.registry import GeneratorRegistry
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.network import Origin
+    from assetctl.pixsim.calling import Tokens
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
+    from assetctl.pixsim.socket import EventSocket
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -57,23 +61,25 @@ async def open_stack(
     offline: bool = False,
     refresh: bool = False,
     tell: Callable[[str], None] | None = None,
+    run_id: str | None = None,
 ) -> AsyncGenerator[Stack]:
     """Within the block, a stack as `settings` want it; afterwards all it opened is closed.
 
     With `refresh` no remembered answer of a library is believed. `tell` hears of trouble that is worth a detail and
-    stops nothing.
+    stops nothing. Stacks with the same `run_id`, also in other processes, share the limit of new generations; None
+    is a run of its own.
 
     Raises:
         ConfigError: the settings name something this version can't do.
         CacheError: the data directory is none that assetctl may use.
     """
-    if settings.library.kind != "folder":
+    if settings.library.kind == "pixsim" and settings.backend.url is None:
         raise ConfigError(
-            f"the library kind `{settings.library.kind}` is not supported by this version",
-            hint='set `library.kind = "folder"`',
+            "the library is a backend's, and no backend is set",
+            hint='set `backend.url`, or `library.kind = "folder"`',
         )
     _refuse_unfit_folder(settings.data_dir)
-    stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell)
+    stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell, run_id=run_id)
     unsubscribe = events.subscribe(stack.count)
     try:
         yield stack
@@ -100,6 +106,7 @@ class Stack:
         offline: bool,
         refresh: bool = False,
         tell: Callable[[str], None] | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Build nothing yet."""
         self.settings = settings
@@ -107,6 +114,7 @@ class Stack:
         self.clock = clock
         self._offline = offline
         self._refresh = refresh
+        self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
 
@@ -163,8 +171,34 @@ class Stack:
         return Lookups(self.settings.data_dir / "cache" / "lookups", clock=self.clock)
 
     @cached_property
-    def library(self) -> FolderLibrary:
-        """The library of pre-made assets."""
+    def library(self) -> Library:
+        """The library of pre-made assets, near or far; offline, a far one only says that it is not asked."""
+        if self.settings.library.kind == "folder":
+            return self.folder
+        from assetctl.library.late import LateLibrary
+        from assetctl.library.pixsim_facts import LIBRARY, RECHECK_AFTER_S
+
+        recheck_after_s = 0.0 if self._refresh else RECHECK_AFTER_S
+        library = LateLibrary(LIBRARY, recheck_after_s=recheck_after_s, build=self._server_library)
+        if not self._offline:
+            return library
+        from assetctl.library.offline import OfflineLibrary
+
+        return OfflineLibrary(library)
+
+    def _server_library(self) -> Library:
+        from assetctl.library.pixsim import PixsimLibrary
+        from assetctl.library.pixsim_files import FileFetcher
+
+        files = FileFetcher(self._download, origin=self.origin, clock=self.clock)
+        return self.remembered(PixsimLibrary(self.pixsim, files=files, clock=self.clock))
+
+    async def _download(self, *_: object, **__: object) -> None:
+        raise ServiceError("the file is at a web address, which this version can't fetch")
+
+    @cached_property
+    def folder(self) -> FolderLibrary:
+        """The library that is a folder."""
         from assetctl.library.folder import FolderLibrary
 
         return FolderLibrary(
@@ -200,6 +234,20 @@ class Stack:
         return LoginStore(self.settings.data_dir / "logins.json")
 
     @cached_property
+    def tokens(self) -> Tokens:
+        """The token that was handed in, else that of the kept login.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from assetctl.pixsim.session import HandedIn, KeptSession
+
+        token = self.settings.backend.token
+        if token is None:
+            return KeptSession(self.origin, self.logins)
+        return HandedIn(token, hint=f"put a good one into {self.settings.origins['backend.token']}")
+
+    @cached_property
     def pixsim(self) -> PixsimClient:
         """The backend, with whatever login there is.
 
@@ -210,21 +258,37 @@ class Stack:
 
         from assetctl.network import new_client
         from assetctl.pixsim.client import PixsimClient
-        from assetctl.pixsim.session import HandedIn, KeptSession
 
         backend, origin = self.settings.backend, self.origin
-        if backend.token is None:
-            tokens = KeptSession(origin, self.logins)
-        else:
-            tokens = HandedIn(backend.token, hint=f"put a good one into {self.settings.origins['backend.token']}")
         http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
         self._closing.push_async_callback(http.aclose)
         return PixsimClient(
             origin,
             http,
-            tokens=tokens,
+            tokens=self.tokens,
             clock=self.clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            timeout_s=backend.timeout_s,
+        )
+
+    @cached_property
+    def events_socket(self) -> EventSocket:
+        """The backend's events, which shorten waiting.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from random import Random
+
+        from assetctl.network import ssl_context
+        from assetctl.pixsim.socket import EventSocket
+
+        backend = self.settings.backend
+        return EventSocket(
+            self.origin,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            context=lambda: ssl_context(backend.ca_file),
             timeout_s=backend.timeout_s,
         )
 
@@ -240,7 +304,19 @@ class Stack:
         """The generators."""
         from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 
-        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock))
+        context = GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock)
+        if self.settings.backend.url is not None:
+            context = replace(context, pixsim=lambda: self.pixsim, pixsim_events=lambda: self.events_socket)
+        return GeneratorRegistry(context)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """What this run may order."""
+        from secrets import token_hex
+
+        from assetctl.generation.allowances import Allowance
+
+        return Allowance(self._run_id or token_hex(8), max_orders=self.settings.budget.max_generations_per_run)
 
     @cached_property
     def desk(self) -> OrderDesk:
@@ -252,7 +328,7 @@ class Stack:
             locks_folder=self.settings.data_dir / "locks",
             clock=self.clock,
             events=self.events,
-            max_orders=self.settings.budget.max_generations_per_run,
+            allowance=self.allowance,
         )
 
     @cached_property
@@ -296,6 +372,7 @@ class Stack:
                 tag=generation.tag,
             ),
             complete=self._completed,
+            closed=self._closed_steps(),
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
@@ -325,15 +402,21 @@ class Stack:
         )
 
     def remembered(self, library: Library) -> Library:
-        """`library`, asked less often if asking it takes the network."""
-        if not library.needs_network:
-            return library
+        """`library`, which takes the network, asked less often."""
         from assetctl.library.remembered import RememberedLibrary
 
         return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
 
     async def _scope(self) -> tuple[str, ...]:
-        return (self.settings.backend.url or "",)
+        # Whoever has another token may see other assets.
+        token = await self.tokens.token()
+        who = "" if token is None else hashlib.sha256(token.reveal().encode()).hexdigest()
+        return (str(self.origin), who)
+
+    def _closed_steps(self) -> Mapping[Step, str]:
+        if self._offline and self.library.needs_network:
+            return {Step.LIBRARY: f"the library `{self.library.name}` is on the network, and this is offline"}
+        return {}
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
@@ -342,13 +425,18 @@ class Stack:
 
         return SharedFolder(self.settings.cache.shared).take
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether nothing on the network is asked."""
+        return self._offline
+
     async def library_problems(self) -> Sequence[str]:
-        """A sentence for each thing in the library that can't be used.
+        """A sentence for each thing in the library's folder that can't be used.
 
         Raises:
             LibraryError: the library can't be read.
         """
-        return await self.library.problems()
+        return await self.folder.problems()
 
     async def close(self) -> None:
         """What was opened is closed."""
@@ -361,7 +449,7 @@ class Stack:
         from assetctl.providers.cached import CachedAssetProvider
         from assetctl.providers.first_use import OnFirstUse
 
-        libraries = {self.library.name: self.remembered(self.library)}
+        libraries = {self.library.name: self.library}
         providers: list[AssetProvider] = [
             CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
             OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
@@ -375,7 +463,7 @@ class Stack:
     def _pre_made(self) -> AssetProvider:
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.remembered(self.library), cache=self.cache, intake=self.intake)
+        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

@@ -186,7 +186,7 @@ class Shelf:
         return reports
 
     def plan(self, name: str):
-        return self.cache.plan_clear(EntryFilter(key_prefix=key_of(name)), include_paid=True)
+        return self.cache.plan_clear(EntryFilter(key_prefixes=(key_of(name),)), include_paid=True)
 
     def undo(self, name: str, digest: str | None) -> bool:
         """Whether `name`, cleared last, has its answer of `digest` again."""

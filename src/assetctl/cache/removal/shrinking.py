@@ -105,9 +105,13 @@ class Shrinking:
             _log.warning("the trash was not swept: %s", error)
 
     def plan_clear(self, filter_: EntryFilter, now: datetime, *, include_paid: bool) -> ClearPlan:
-        """What deleting the matching entries would do. One that is alone in having a prefix of its key is named."""
+        """What deleting the matching entries would do.
+
+        An entry that is alone in having the only prefix is named; a list of prefixes names none, since it may be long.
+        """
         matching = selecting.matching(self._index.read, filter_, now)
-        named = len(matching) == 1 and len(filter_.key_prefix or "") >= MIN_PREFIX
+        prefixes = filter_.key_prefixes
+        named = len(matching) == len(prefixes) == 1 and len(prefixes[0]) >= MIN_PREFIX
         uses = self._index.uses(list({one.blob for one in matching}))
         leased = self._leases.of_others()
         plan = plan_of(matching, uses, leased, include_paid=include_paid, named=named)

@@ -40,6 +40,7 @@ CODES = {
     "NotAllowed": "not_allowed",
     "RateLimited": "rate_limited",
     "AddressRefused": "address_refused",
+    "LinkExpired": "link_expired",
     "JobError": "job_failed",
     "GeneratorUnknown": "generator_unknown",
     "JobFailed": "job_failed",

@@ -14,7 +14,8 @@
     │   ├── ServiceUnreachable                                                      9
     │   ├── NotAllowed            no login, or not permitted                        3
     │   ├── RateLimited                                                             1
-    │   └── AddressRefused        a web address we do not go to                     1
+    │   ├── AddressRefused        a web address we do not go to                     1
+    │   └── LinkExpired           a link to a file that leads nowhere any more      1
     ├── JobError                  a generation job                                  1
     │   ├── GeneratorUnknown      no such generator, or it does not load            2
     │   ├── JobFailed                                                               1
@@ -153,6 +154,12 @@ class AddressRefused(ServiceError):
     """A web address that assetctl does not go to; nothing was sent there."""
 
     code = "address_refused"
+
+
+class LinkExpired(ServiceError):
+    """A link to a file leads nowhere any more; who gave it may give a fresh one."""
+
+    code = "link_expired"
 
 
 class JobError(AssetctlError):

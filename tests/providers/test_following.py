@@ -227,15 +227,6 @@ async def test_promised_digest_is_held(house: House, shop: Wrapped, tmp_path: Pa
     assert list((tmp_path / "house" / "cache" / "v1" / "partial").iterdir()) == []
 
 
-async def test_file_at_a_web_address_is_refused_and_the_order_kept(house: House, shop: Wrapped):
-    order = await ordered(house, shop)
-    shop.instead = GeneratedFile("x", url="https://media/x.mp4")
-    with pytest.raises(JobError, match="web address") as caught:
-        await house.follower.bring_home(shop, order, 60)
-    assert caught.value.job_id == order.job_id
-    assert await state_of(house, order) is OrderState.READY
-
-
 async def test_date_of_the_generator_wins_over_ours(house: House, shop: Wrapped):
     order = await ordered(house, shop)
     honest = await shop.result(order.job_id or "")

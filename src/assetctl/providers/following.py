@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assetctl.generation.orders import Order
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
+    from assetctl.providers.results import ResultFiles
 
 #: An asset that is stored is not kept waiting longer than this by a service that is told what it is for.
 _ANNOUNCE_LIMIT_S: Final = 15.0
@@ -56,6 +57,7 @@ class JobFollower:
         desk: OrderDesk,
         cache: AssetCache,
         intake: Intake,
+        results: ResultFiles,
         clock: Clock,
         random: Random,
         events: AssetEventBus,
@@ -65,6 +67,7 @@ class JobFollower:
         self._desk = desk
         self._cache = cache
         self._intake = intake
+        self._results = results
         self._clock = clock
         self._events = events
         self._watch = JobWatch(journal=journal, desk=desk, clock=clock, random=random, events=events)
@@ -189,12 +192,6 @@ class JobFollower:
             raise
 
     async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
-        if file.path is None:
-            raise JobError(
-                f"the file of the job `{order.job_id}` is at a web address, which this version can't fetch",
-                why="downloads belong to generators over HTTP",
-                job_id=order.job_id,
-            )
         facts = Facts(
             key=order.key,
             request=order.request,
@@ -220,7 +217,10 @@ class JobFollower:
             if order.is_open:
                 await self._journal.advance(order, OrderState.DOWNLOADED, digest=digest)
 
-        return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
+        async with self._results.local(generator, order, file) as local:
+            return await self._intake.take(
+                local.path, facts, sha256=file.sha256, hashed=local.hashed, before_store=downloaded
+            )
 
     async def close(self, generator: Generator, order: Order) -> tuple[str, ...]:
         """What went wrong while others were told of a published job; its key is free for another order.

@@ -8,11 +8,13 @@ know what is inside.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assetctl.errors import (
     AssetctlError,
     AssetUnavailable,
+    CacheError,
     IntegrityError,
     JobCancelled,
     JobFailed,
@@ -26,10 +28,10 @@ from assetctl.events import (
     ProviderFailed,
     ProviderMissed,
 )
-from assetctl.explanation import Explanation, Verdict
+from assetctl.explanation import Decision, Explanation, Verdict
 from assetctl.flights import Flights
 from assetctl.keys import canonical_form, request_key
-from assetctl.models import Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
+from assetctl.models import AssetRequest, Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
 from assetctl.providers.base import Step
 from assetctl.validation import check_request
 
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
-    from assetctl.models import Asset, AssetRequest
-    from assetctl.providers.base import AssetProvider
+    from assetctl.models import Asset
+    from assetctl.providers.base import Asked, AssetProvider, Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,26 @@ class AssetService:
         verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
         return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
 
+    async def decisions(self, asked: Sequence[Asked]) -> list[Decision | None]:
+        """What would become of each of the requests in effect; None when nobody would deliver. Nothing is spent.
+
+        Every provider is asked once for all that come to it, so that a chapter takes no more steps than a request.
+
+        Raises:
+            CacheError: the cache cannot be used.
+        """
+        decisions: list[Decision | None] = [None] * len(asked)
+        undecided = list(range(len(asked)))
+        for provider in self._providers:
+            admitted = [index for index in undecided if _permits(asked[index].request, provider.step)]
+            if not admitted:
+                continue
+            outlooks = await _outlooks(provider, [asked[index] for index in admitted])
+            for index, outlook in zip(admitted, outlooks, strict=True):
+                decisions[index] = _decision(provider, outlook, asked[index].request)
+            undecided = [index for index in undecided if decisions[index] is None]
+        return decisions
+
     def effective(self, request: AssetRequest) -> AssetRequest:
         """`request` checked, with the settings in force where it demands nothing. Blocks while its inputs are read.
 
@@ -267,6 +289,50 @@ class AssetService:
             if availability.would is not None:
                 return availability
         return Availability(None, reasons=tuple(self._closed.values()))
+
+
+def _permits(request: AssetRequest, step: Step) -> bool:
+    return step in _permitted(
+        request.allow_placeholder,
+        request.allow_generation,
+        request.prefer_cached,
+        request.reuse,
+        request.strategy,
+    )
+
+
+@lru_cache(maxsize=256)
+def _permitted(
+    allow_placeholder: bool,  # noqa: FBT001 - in the order of the fields
+    allow_generation: bool,  # noqa: FBT001 - as above
+    prefer_cached: bool,  # noqa: FBT001 - as above
+    reuse: Reuse,
+    strategy: Strategy,
+) -> frozenset[Step]:
+    """The steps that a request of this policy may take."""
+    request = AssetRequest(
+        allow_placeholder=allow_placeholder,
+        allow_generation=allow_generation,
+        prefer_cached=prefer_cached,
+        reuse=reuse,
+        strategy=strategy,
+    )
+    return frozenset(step for step, reason in permitted_steps(request).items() if reason is None)
+
+
+async def _outlooks(provider: AssetProvider, asked: Sequence[Asked]) -> Sequence[Outlook]:
+    try:
+        return await provider.outlooks(asked)
+    except CacheError:
+        raise
+    except AssetctlError as error:
+        return [error] * len(asked)
+
+
+def _decision(provider: AssetProvider, outlook: Outlook, request: AssetRequest) -> Decision | None:
+    if isinstance(outlook, AssetctlError):
+        return Decision(provider.name, error=outlook) if _stops(provider.step, outlook, request) else None
+    return None if outlook.would is None else Decision(provider.name, outlook)
 
 
 def _is_cache(provider: AssetProvider) -> bool:

@@ -26,13 +26,14 @@ from assetctl.eventloop import in_thread
 from assetctl.generation.orders import COLUMNS, OPEN, Order, OrderState, cost_text, order_from_row
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from assetctl.clock import Clock
     from assetctl.models import AssetRequest, Cost
 
 _FORMAT: Final = 1
+_KEYS_AT_ONCE: Final = 500
 _BUSY_TIMEOUT_S: Final = 10.0
 _PRIMARY_CODE: Final = 0xFF  # SQLite's extended codes carry the primary one in their low byte
 _RESTORE: Final = "nothing was ordered; it records paid jobs, so restore it from a backup or move it aside yourself"
@@ -114,6 +115,20 @@ class Journal:
         """
         rows = await self._select(f"WHERE key = ? AND {_UNSETTLED}", (key,))
         return rows[0] if rows else None
+
+    async def open_orders(self, keys: Sequence[str]) -> dict[str, Order]:
+        """The order that occupies each of `keys`; keys without one are left out.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        found: dict[str, Order] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = tuple(keys[start : start + _KEYS_AT_ONCE])
+            marks = ", ".join("?" * len(some))
+            rows = await self._select(f"WHERE key IN ({marks}) AND {_UNSETTLED}", some)
+            found |= {order.key: order for order in rows}
+        return found
 
     async def last_closed(self, key: str) -> Order | None:
         """The newest order for `key` whose file was delivered, None when there is none.

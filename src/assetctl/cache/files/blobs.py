@@ -17,7 +17,7 @@ from assetctl import filesystem
 from assetctl.cache.entries import CacheEntry, entry_from_sidecar, sidecar_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -107,6 +107,18 @@ class Blobs:
             return self._has_shard(entry) and stat.S_ISREG(self.path_of(entry).lstat().st_mode)
         except FileNotFoundError:
             return False
+
+    def present(self, names: Iterable[str]) -> set[str]:
+        """Those of the blobs `names` that there is a file of; as `is_present`, for thousands at once."""
+        shards: dict[str, bool] = {}
+        below, found = str(self._blobs) + os.sep, set[str]()
+        for name in names:
+            shard = name[:2]
+            if shard not in shards:
+                shards[shard] = self.has_shard(name)
+            if shards[shard] and _is_file(f"{below}{shard}{os.sep}{name}"):
+                found.add(name)
+        return found
 
     def is_on_disk(self, entry: CacheEntry) -> bool:
         """Whether both the blob and the sidecar of `entry` are there."""
@@ -297,3 +309,10 @@ def names_in(folder: Path) -> list[str]:
     """
     with filesystem.translated(folder):
         return sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names, no paths
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False

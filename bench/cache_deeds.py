@@ -96,18 +96,29 @@ def decide(data: str, share: str) -> dict[str, Any]:
     return anyio.run(plan)
 
 
-def store(data: str, count: str, size: str) -> dict[str, Any]:
-    """The seconds to store `count` blobs of `size` bytes, one by one, each confirmed when it is on the disk."""
+def store(data: str, count: str, size: str, at_once: str = "1") -> dict[str, Any]:
+    """The seconds to store `count` blobs of `size` bytes, `at_once` together, each confirmed once it is on the disk."""
     drafts = [cache_data.entry_of(number, 0) for number in range(int(count))]
 
     async def all_drafts() -> float:
         limits = Limits(10**15, 0, CENTURY_S)  # looked at after each store, as for everybody
         started = time.perf_counter()
         async with AssetCache(Path(data) / "cache", clock=SystemClock(), limits=limits) as cache:
-            for draft in drafts:
-                async with cache.partial(draft.suffix) as path:
-                    path.write_bytes(os.urandom(int(size)))
-                    await cache.store(path, draft)
+            left = iter(drafts)
+
+            async def some() -> None:
+                for draft in left:
+                    async with cache.partial(draft.suffix) as path:
+                        path.write_bytes(os.urandom(int(size)))
+                        await cache.store(path, draft)
+
+            if int(at_once) == 1:
+                await some()
+            else:
+                await eventloop.started()
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(int(at_once)):
+                        tasks.start_soon(some)
         return time.perf_counter() - started
 
     Path(data).mkdir(mode=0o700, parents=True)

@@ -7,6 +7,7 @@ and kill, so it leans on nothing of pytest.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ import anyio.lowlevel
 from assetctl.cache.store import AssetCache
 from assetctl.errors import IntegrityError
 from assetctl.events import AssetEventBus
+from assetctl.generation.allowances import Allowance
 from assetctl.generation.journal import Journal
 from assetctl.generation.ordering import OrderDesk
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
@@ -177,6 +179,7 @@ class House:
         clock: Clock | None = None,
         journal: type[Journal] | Callable[..., Journal] = Journal,
         max_orders: int | None = None,
+        run_id: str | None = None,
         offline: bool = False,
         libraries: dict[str, FakeLibrary] | None = None,
     ) -> None:
@@ -194,7 +197,11 @@ class House:
         if generator is not None:
             self.registry.register(generator)
         self.desk = OrderDesk(
-            self.journal, locks_folder=folder / "locks", clock=self.clock, events=self.bus, max_orders=max_orders
+            self.journal,
+            locks_folder=folder / "locks",
+            clock=self.clock,
+            events=self.bus,
+            allowance=Allowance(run_id or uuid.uuid4().hex, max_orders),
         )
         self.intake = Intake(self.cache, probe=film_probe, clock=self.clock)
         self.follower = JobFollower(

@@ -165,8 +165,8 @@ class DeadlyJournal(Journal):
 
     deadly: str = ""
 
-    async def intend(self, key: str, generator: str, request: object) -> tuple[Order, bool]:
-        found = await super().intend(key, generator, request)  # type: ignore[arg-type]
+    async def intend(self, key: str, generator: str, request: object, **limits: object) -> tuple[Order, bool]:
+        found = await super().intend(key, generator, request, **limits)  # type: ignore[arg-type]
         self._die_at(found[0].state)
         return found
 

@@ -32,6 +32,7 @@ BREACHES = {
     "short-lived-answers": ("cache/store.py", "import diskcache"),
     "http": ("providers/generated.py", "import httpx"),
     "connections": ("providers/generated.py", "import httpcore"),
+    "events": ("providers/generated.py", "import websockets"),
     "keyring": ("providers/generated.py", "import keyring"),
 }
 

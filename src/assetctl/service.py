@@ -8,7 +8,6 @@ know what is inside.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assetctl.errors import (
@@ -16,8 +15,6 @@ from assetctl.errors import (
     AssetUnavailable,
     CacheError,
     IntegrityError,
-    JobCancelled,
-    JobFailed,
 )
 from assetctl.eventloop import in_thread
 from assetctl.events import (
@@ -31,8 +28,9 @@ from assetctl.events import (
 from assetctl.explanation import Decision, Explanation, Verdict
 from assetctl.flights import Flights
 from assetctl.keys import canonical_form, request_key
-from assetctl.models import AssetRequest, Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
+from assetctl.models import AssetRequest, Attempt, AttemptOutcome, Availability, Source, Strategy
 from assetctl.providers.base import Step
+from assetctl.providers.permitting import permits, permitted_steps, stops
 from assetctl.validation import check_request
 
 if TYPE_CHECKING:
@@ -52,25 +50,6 @@ class RequestDefaults:
     provider: str | None = None
     max_wait_s: float = 120.0
     tag: bool = True
-
-
-def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
-    """Each step with None when `request` allows it, else why it is skipped."""
-    reasons: dict[Step, str | None] = dict.fromkeys(Step)
-    if not request.allow_placeholder:
-        reasons[Step.PLACEHOLDER] = "no placeholder wanted"
-    if not request.allow_generation:
-        reasons[Step.GENERATION] = "generation is not allowed"
-    if request.reuse is Reuse.ALWAYS:
-        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "reuse `always` makes a new one each time"
-    if not request.prefer_cached:
-        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "a fresh answer is wanted"
-    if request.strategy is Strategy.PRE_MADE_ONLY:
-        reasons[Step.STAND_IN] = reasons[Step.GENERATION] = "only pre-made assets are wanted"
-    if request.strategy is Strategy.GENERATE_ALWAYS:
-        for step in (Step.CACHE, Step.LIBRARY, Step.STAND_IN):
-            reasons[step] = "a new one is wanted whatever exists"
-    return reasons
 
 
 class AssetService:
@@ -173,7 +152,9 @@ class AssetService:
         decisions: list[Decision | None] = [None] * len(asked)
         undecided = list(range(len(asked)))
         for provider in self._providers:
-            admitted = [index for index in undecided if _permits(asked[index].request, provider.step)]
+            if provider.step in self._closed:
+                continue
+            admitted = [index for index in undecided if permits(asked[index].request, provider.step)]
             if not admitted:
                 continue
             outlooks = await _outlooks(provider, [asked[index] for index in admitted])
@@ -214,7 +195,7 @@ class AssetService:
             try:
                 asset = await self._ask(provider, attempts, key, lambda p=provider: p.find_asset(request, key))
             except AssetctlError as error:
-                if _stops(provider.step, error, request):
+                if stops(provider.step, error, request):
                     raise
                 troubles.append(error)
                 continue
@@ -278,8 +259,8 @@ class AssetService:
         except AssetctlError as error:
             trouble = error
         elapsed_ms = (self._clock.elapsed_s() - started_s) * 1000
-        stops = trouble is not None and _stops(provider.step, trouble, request)
-        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble, stops=stops)
+        ends = trouble is not None and stops(provider.step, trouble, request)
+        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble, stops=ends)
 
     async def _availability_of(self, asset_id: str) -> Availability:
         for provider in self._providers:
@@ -289,35 +270,6 @@ class AssetService:
             if availability.would is not None:
                 return availability
         return Availability(None, reasons=tuple(self._closed.values()))
-
-
-def _permits(request: AssetRequest, step: Step) -> bool:
-    return step in _permitted(
-        request.allow_placeholder,
-        request.allow_generation,
-        request.prefer_cached,
-        request.reuse,
-        request.strategy,
-    )
-
-
-@lru_cache(maxsize=256)
-def _permitted(
-    allow_placeholder: bool,  # noqa: FBT001 - in the order of the fields
-    allow_generation: bool,  # noqa: FBT001 - as above
-    prefer_cached: bool,  # noqa: FBT001 - as above
-    reuse: Reuse,
-    strategy: Strategy,
-) -> frozenset[Step]:
-    """The steps that a request of this policy may take."""
-    request = AssetRequest(
-        allow_placeholder=allow_placeholder,
-        allow_generation=allow_generation,
-        prefer_cached=prefer_cached,
-        reuse=reuse,
-        strategy=strategy,
-    )
-    return frozenset(step for step, reason in permitted_steps(request).items() if reason is None)
 
 
 async def _outlooks(provider: AssetProvider, asked: Sequence[Asked]) -> Sequence[Outlook]:
@@ -331,7 +283,7 @@ async def _outlooks(provider: AssetProvider, asked: Sequence[Asked]) -> Sequence
 
 def _decision(provider: AssetProvider, outlook: Outlook, request: AssetRequest) -> Decision | None:
     if isinstance(outlook, AssetctlError):
-        return Decision(provider.name, error=outlook) if _stops(provider.step, outlook, request) else None
+        return Decision(provider.name, error=outlook) if stops(provider.step, outlook, request) else None
     return None if outlook.would is None else Decision(provider.name, outlook)
 
 
@@ -350,19 +302,6 @@ def _policy(request: AssetRequest) -> tuple[object, ...]:
         request.max_wait_s,
         request.tag,
     )
-
-
-def _stops(step: Step, error: AssetctlError, request: AssetRequest) -> bool:
-    """Whether trouble at `step` ends the request instead of moving on to the next provider."""
-    match step:
-        case Step.CACHE | Step.STAND_IN:
-            return not isinstance(error, IntegrityError)
-        case Step.LIBRARY:
-            return not request.generate_on_trouble
-        case Step.GENERATION:
-            return not isinstance(error, JobFailed | JobCancelled)
-        case Step.PLACEHOLDER:
-            return True
 
 
 def _nobody(request: AssetRequest, troubles: Sequence[AssetctlError]) -> AssetctlError:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetctl.cache.verification.verifying import Verification
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus, Event
+    from assetctl.generation.allowances import Allowance
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.registry import GeneratorRegistry
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from assetctl.network import Origin
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
+    from assetctl.pixsim.socket import EventSocket
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
@@ -57,11 +59,13 @@ async def open_stack(
     offline: bool = False,
     refresh: bool = False,
     tell: Callable[[str], None] | None = None,
+    run_id: str | None = None,
 ) -> AsyncGenerator[Stack]:
     """Within the block, a stack as `settings` want it; afterwards all it opened is closed.
 
     With `refresh` no remembered answer of a library is believed. `tell` hears of trouble that is worth a detail and
-    stops nothing.
+    stops nothing. Stacks with the same `run_id`, also in other processes, share the limit of new generations; None
+    is a run of its own.
 
     Raises:
         ConfigError: the settings name something this version can't do.
@@ -73,7 +77,7 @@ async def open_stack(
             hint='set `library.kind = "folder"`',
         )
     _refuse_unfit_folder(settings.data_dir)
-    stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell)
+    stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell, run_id=run_id)
     unsubscribe = events.subscribe(stack.count)
     try:
         yield stack
@@ -100,6 +104,7 @@ class Stack:
         offline: bool,
         refresh: bool = False,
         tell: Callable[[str], None] | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Build nothing yet."""
         self.settings = settings
@@ -107,6 +112,7 @@ class Stack:
         self.clock = clock
         self._offline = offline
         self._refresh = refresh
+        self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
 
@@ -229,6 +235,27 @@ class Stack:
         )
 
     @cached_property
+    def events_socket(self) -> EventSocket:
+        """The backend's events, which shorten waiting.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from random import Random
+
+        from assetctl.network import ssl_context
+        from assetctl.pixsim.socket import EventSocket
+
+        backend = self.settings.backend
+        return EventSocket(
+            self.origin,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            context=lambda: ssl_context(backend.ca_file),
+            timeout_s=backend.timeout_s,
+        )
+
+    @cached_property
     def journal(self) -> Journal:
         """The durable list of jobs."""
         from assetctl.generation.journal import Journal
@@ -240,7 +267,17 @@ class Stack:
         """The generators."""
         from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 
-        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock))
+        backend = None if self.settings.backend.url is None else lambda: self.pixsim
+        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock, pixsim=backend))
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """What this run may order."""
+        from secrets import token_hex
+
+        from assetctl.generation.allowances import Allowance
+
+        return Allowance(self._run_id or token_hex(8), max_orders=self.settings.budget.max_generations_per_run)
 
     @cached_property
     def desk(self) -> OrderDesk:
@@ -252,7 +289,7 @@ class Stack:
             locks_folder=self.settings.data_dir / "locks",
             clock=self.clock,
             events=self.events,
-            max_orders=self.settings.budget.max_generations_per_run,
+            allowance=self.allowance,
         )
 
     @cached_property

@@ -54,7 +54,7 @@ async def test_the_locks_of_orders(data):
     clock = StillClock()
     journal = Journal(data / "journal.sqlite3", clock=clock)
     desk = OrderDesk(
-        journal, locks_folder=data / "locks", clock=clock, events=AssetEventBus(), max_orders=None, find_kind=nfs
+        journal, locks_folder=data / "locks", clock=clock, events=AssetEventBus(), allowance=None, find_kind=nfs
     )
     with pytest.raises(StorageUnusable, match="locks"):
         async with desk.exclusively(key_of("a")):

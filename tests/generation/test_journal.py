@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from assetctl.errors import CacheError, JournalError
 from assetctl.generation.journal import Journal
-from assetctl.generation.orders import OPEN, OrderState
+from assetctl.generation.orders import OPEN, OrderState, this_process
 from assetctl.models import AssetRequest, AssetType, Cost, Reuse, Strategy, Style
 from fakes import NOW, REQUEST, FakeClock
 
@@ -234,8 +235,9 @@ async def test_the_table_itself_refuses_a_second_open_order(journal: Journal, pa
     connection = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError):
         connection.execute(
-            "INSERT INTO orders SELECT 'x', key, generator, 'sent', request, job_id, digest, cost, detail, created_at,"
-            " updated_at FROM orders"
+            "INSERT INTO orders SELECT 'x', key, generator, asset_type, 'sent', request, job_id, digest, cost, detail,"
+            " created_at, updated_at, sent_at, sends, generation_time_ms, run_id, reserved, owner, owner_host"
+            " FROM orders"
         )
     connection.close()
 
@@ -249,6 +251,89 @@ async def test_journal_that_somebody_holds_is_told_after_a_while(path: Path, clo
         await journal.intend("other", "shop", REQUEST)
     assert "locked" in (caught.value.why or "")
     holder.close()
+
+
+# Who looks after it, and what became of it
+
+
+async def test_order_is_owned_by_whoever_wrote_it_down(journal: Journal):
+    order, _ = await journal.intend("k", "shop", REQUEST)
+    assert order.owner == this_process()
+    assert order.owner.is_alive
+
+
+async def test_order_of_a_living_process_keeps_its_owner_and_that_of_a_dead_one_gets_ours(journal: Journal, path: Path):
+    order, _ = await journal.intend("k", "shop", REQUEST)
+    alive = replace(this_process().writer, pid=os.getppid(), started="0")
+    dead = replace(this_process().writer, started="1")
+    elsewhere = replace(this_process().writer, host="0" * 8)
+    for writer, is_kept in ((alive, True), (dead, False), (elsewhere, True)):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE orders SET owner = ?", (writer.token,))
+            connection.commit()
+        owned = await journal.own(order)
+        assert owned.owner is not None
+        assert owned.owner.writer == (writer if is_kept else this_process().writer)
+
+
+async def test_history_tells_each_change_once_and_when(journal: Journal, clock: FakeClock):
+    order, _ = await journal.intend("k", "shop", REQUEST)
+    for state, detail in (
+        (OrderState.SENT, None),
+        (OrderState.UNKNOWN, "no answer"),
+        (OrderState.UNKNOWN, "no answer"),
+        (OrderState.UNKNOWN, "still no answer"),
+        (OrderState.SENT, None),
+        (OrderState.SENT, None),
+    ):
+        clock.advance(seconds=1)
+        order = await journal.advance(order, state, detail=detail)
+    assert [(change.state, change.detail, (change.at - NOW).seconds) for change in await journal.history(order)] == [
+        ("intended", None, 0),
+        ("sent", None, 1),
+        ("unknown", "no answer", 2),
+        ("unknown", "still no answer", 4),
+        ("sent", None, 5),
+        ("sent", None, 6),
+    ]
+    assert (order.sends, order.sent_at) == (3, clock.now())
+
+
+async def test_damaged_history_stops_whoever_asks_for_it(journal: Journal, path: Path):
+    order, _ = await journal.intend("k", "shop", REQUEST)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE changes SET at = 'soon'")
+        connection.commit()
+    with pytest.raises(JournalError, match="is damaged"):
+        await journal.history(order)
+
+
+async def test_order_is_named_by_how_its_ids_begin(journal: Journal, clock: FakeClock):
+    orders = []
+    for job_id in ("12", "123", "sb-7"):
+        order, _ = await journal.intend(job_id, "shop", REQUEST)
+        orders.append(await journal.advance(order, OrderState.ACCEPTED, job_id=job_id))
+        clock.advance(seconds=1)
+    assert await journal.named("12") == [orders[0]]
+    assert await journal.named("1") == [orders[1], orders[0]]
+    assert await journal.named("sb") == [orders[2]]
+    assert await journal.named(orders[0].order_id[:12]) == [orders[0]]
+    assert await journal.named("nothing") == await journal.named("") == await journal.named("%") == []
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "typical_s"), [([], None), ([9000, 1000], None), ([9000, 1000, 2000], 2.0), ([None] * 5, None)]
+)
+async def test_typical_time_is_the_median_of_what_is_known(
+    journal: Journal, times_ms: list[int | None], typical_s: float | None
+):
+    for number, time_ms in enumerate(times_ms):
+        order, _ = await journal.intend(str(number), "shop", REQUEST)
+        await journal.advance(order, OrderState.CLOSED, generation_time_ms=time_ms)
+    await journal.intend("other", "other", REQUEST)
+    assert await journal.typical_time_s("shop", REQUEST.asset_type) == typical_s
+    assert await journal.typical_time_s("other", REQUEST.asset_type) is None
+    assert await journal.typical_time_s("shop", AssetType.AUDIO) is None
 
 
 # Damage
@@ -291,13 +376,13 @@ async def test_cut_journal_stops_everything(journal: Journal, path: Path):
 async def test_newer_journal_is_left_alone(journal: Journal, path: Path):
     order, _ = await journal.intend("k", "shop", REQUEST)
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     before = path.read_bytes()
     for act in everything(journal, order.order_id):
         with pytest.raises(JournalError, match="another version") as caught:
             await act()
-        assert caught.value.why == "its format is 2, this version knows 1"
+        assert caught.value.why == "its format is 3, this version knows 2"
     assert path.read_bytes() == before
 
 
@@ -309,6 +394,32 @@ async def test_database_of_somebody_else_is_left_alone(journal: Journal, path: P
     before = path.read_bytes()
     with pytest.raises(JournalError, match="is empty or no journal"):
         await journal.intend("k", "shop", REQUEST)
+    assert path.read_bytes() == before
+
+
+PLANTED = {
+    "trigger": "CREATE TRIGGER evil AFTER UPDATE ON orders BEGIN DELETE FROM orders; END",
+    "view": "CREATE VIEW all_orders AS SELECT * FROM orders",
+    "table": "CREATE TABLE more (x)",
+    "index": "CREATE INDEX more ON orders (state)",
+    "column": "ALTER TABLE orders ADD COLUMN more TEXT",
+    "missing index": "DROP INDEX one_open_order_per_key",
+    "missing table": "DROP TABLE changes",
+    "statistics": "ANALYZE",
+    "write-ahead log": "PRAGMA journal_mode = WAL",
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+async def test_journal_of_another_shape_stops_everything_and_is_left_alone(journal: Journal, path: Path, name: str):
+    order, _ = await journal.intend("k", "shop", REQUEST)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(PLANTED[name])
+    before = path.read_bytes()
+    for act in [*everything(journal, order.order_id), lambda: journal.advance(order, OrderState.SENT)]:
+        with pytest.raises(JournalError, match="is not as assetctl makes it") as caught:
+            await act()
+        assert caught.value.why
     assert path.read_bytes() == before
 
 
@@ -328,6 +439,9 @@ async def test_database_of_somebody_else_is_left_alone(journal: Journal, path: P
         ("cost", "5"),
         ("created_at", "yesterday"),
         ("updated_at", "0001-01-01T00:00:00+14:00"),
+        ("sent_at", "soon"),
+        ("reserved", "{}"),
+        ("owner", "process 7"),
     ],
 )
 async def test_damaged_row_stops_and_is_left_alone(journal: Journal, path: Path, column: str, value: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,8 +20,10 @@ from assetctl.errors import (
     SpendRefused,
 )
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
+from assetctl.generation.allowances import Allowance
 from assetctl.generation.ordering import LOCK_LIMIT_S
-from assetctl.generation.orders import OrderState
+from assetctl.generation.orders import OrderState, this_process
+from assetctl.models import Cost
 from fakes import REQUEST, House
 from shop import PRICE, Shop
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.generation.orders import Order
+    from assetctl.models import Estimate
 
 pytestmark = pytest.mark.anyio
 
@@ -201,7 +205,7 @@ async def test_limit_counts_orders_and_stops_before_the_journal(build: Callable[
         await place(house, shop, letter * 64)
     with pytest.raises(SpendRefused) as caught:
         await place(house, shop, "d" * 64)
-    assert "is 2" in (caught.value.why or "")
+    assert "may order 2" in (caught.value.why or "")
     assert (shop.submissions, len(await house.journal.orders(open_only=False))) == (2, 2)
 
 
@@ -232,18 +236,79 @@ async def test_locks_of_other_keys_do_not_wait(build: Callable[..., House]):
         assert other.events == []
 
 
-async def test_order_whose_price_cannot_be_told_is_refused_and_frees_its_key(house: House, shop: Shop):
-    async def broken(order: object) -> object:
-        del order
-        raise ServiceUnreachable("no prices today")
+async def no_prices(order: object) -> Estimate:
+    del order
+    raise ServiceUnreachable("no prices today")
 
-    estimate, shop.estimate = shop.estimate, broken  # type: ignore[method-assign, assignment]
+
+async def test_order_whose_price_cannot_be_told_is_neither_written_down_nor_sent(house: House, shop: Shop):
+    shop.estimate = no_prices  # type: ignore[method-assign]
+    with pytest.raises(ServiceUnreachable):
+        await place(house, shop)
+    assert await house.journal.orders(open_only=False) == []
+    assert shop.submissions == 0
+
+
+async def test_intended_order_whose_price_cannot_be_told_frees_its_key(house: House, shop: Shop):
+    await house.journal.intend(KEY, "shop", REQUEST)
+    estimate, shop.estimate = shop.estimate, no_prices  # type: ignore[method-assign]
     with pytest.raises(ServiceUnreachable):
         await place(house, shop)
     assert (await only_order(house)).state is OrderState.REFUSED
     assert shop.submissions == 0
     shop.estimate = estimate  # type: ignore[method-assign]
     assert (await place(house, shop)).state is OrderState.ACCEPTED
+
+
+async def test_generator_is_told_when_the_order_it_looks_for_was_sent(house: House, shop: Shop):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    house.clock.advance(seconds=5)  # type: ignore[attr-defined]
+    sent = await house.journal.advance(intended, OrderState.SENT)
+    house.clock.advance(seconds=5)  # type: ignore[attr-defined]
+    await house.journal.advance(sent, OrderState.UNKNOWN)
+    shop.finds = "silent"
+    with pytest.raises(OutcomeUnknown):
+        await place(house, shop)
+    assert shop.asked_about == [sent.sent_at]
+    assert sent.sent_at == sent.updated_at
+
+
+async def test_order_that_is_sent_says_so_and_how_often(house: House, shop: Shop):
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    await house.journal.advance(intended, OrderState.SENT)
+    order = await place(house, shop)
+    assert (order.sends, order.sent_at) == (2, house.clock.now())
+
+
+async def test_settled_order_is_held_to_the_limit_before_it_is_sent_again(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=0)
+    intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
+    await house.journal.advance(intended, OrderState.SENT)
+    with pytest.raises(SpendRefused):
+        await place(house, shop)
+    assert (await only_order(house)).state is OrderState.SENT
+    assert shop.submissions == 0
+
+
+async def test_desk_keeps_to_the_allowance_it_was_given_last(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=1)
+    await place(house, shop)
+    house.desk.limit_to(Allowance("chapter", max_cost=PRICE))
+    await place(house, shop, "b" * 64)
+    with pytest.raises(SpendRefused, match="money"):
+        await place(house, shop, "c" * 64)
+    assert shop.charges == 2
+
+
+async def test_what_costs_nothing_fits_into_any_limit_of_money(build: Callable[..., House], shop: Shop):
+    house = build()
+    shop.is_paid = False
+    house.desk.limit_to(Allowance("chapter", max_cost=Cost(Decimal(0), "EUR")))
+    assert (await place(house, shop)).state is OrderState.ACCEPTED
+
+
+async def test_job_is_owned_by_whoever_ordered_it(house: House, shop: Shop):
+    assert (await place(house, shop)).owner == this_process()
 
 
 async def test_limit_holds_for_orders_at_the_same_time(build: Callable[..., House], shop: Shop):

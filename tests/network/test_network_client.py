@@ -307,4 +307,4 @@ async def test_closing_before_use_opens_nothing():
     client = new_client(home=None, timeout_s=5)
     await client.aclose()
     assert isinstance(client._transport, _Transport)
-    assert not {"_plain", "_secure", "_proxied"} & set(client._transport.__dict__)
+    assert not {"_direct", "_proxied"} & set(client._transport.__dict__)

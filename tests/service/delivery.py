@@ -60,6 +60,8 @@ async def _at_once(writer: asyncio.StreamWriter, head: bytes, body: bytes | File
             return
         writer.write(head)
         await writer.drain()
+        if writer.transport.is_closing():
+            raise ConnectionResetError
         await asyncio.get_running_loop().sendfile(writer.transport, file, body.offset, body.length)
 
 

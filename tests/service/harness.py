@@ -7,7 +7,8 @@
         …
         assert len(server.charges()) == 1
 
-Everything it is told outlives `restart()`. What it saw is read from its ledger, dead or alive.
+Everything it is told outlives `restart()`. What it saw is read from its ledger, dead or alive. One thread pulls its
+levers; any number of processes may speak to `url`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Create bodies for tests, and waiting for what a job comes to."""
+"""Create bodies for tests, plain requests, and waiting for what a job comes to."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
 _WITHIN_S = 20.0
 
@@ -29,6 +29,15 @@ def order(prompt: str | None = "two people talk in a park", **changes: Any) -> d
         config["composition_assets"] = changes.pop("assets")
     scenes = {"from_scene": {"id": "scene-a"}, "to_scene": {"id": changes.pop("scene", "scene-b")}}
     return {"config": config, "provider_id": "pixverse", "name": "client test", **scenes, **changes}
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    """As `httpx.get`, without the certificates whose loading takes longer than most tests."""
+    return httpx.get(url, verify=False, **options)
+
+
+def post(url: str, **options: Any) -> httpx.Response:
+    return httpx.post(url, verify=False, **options)
 
 
 def wait_for(ask: Callable[[], Any], within_s: float = _WITHIN_S) -> Any:

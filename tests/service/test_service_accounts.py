@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from service import orders
+
 if TYPE_CHECKING:
+    import httpx
+
     from service.harness import Account, LookAlike
 
 LOGIN = "/api/v1/auth/login"
@@ -15,11 +18,11 @@ ME = "/api/v1/users/me"
 
 
 def bearing(server: LookAlike, authorization: str | None, path: str = "/api/v1/assets/1") -> httpx.Response:
-    return httpx.get(server.url + path, headers={"authorization": authorization} if authorization else {})
+    return orders.get(server.url + path, headers={"authorization": authorization} if authorization else {})
 
 
 def test_login_gives_a_token_that_opens_the_door(server: LookAlike, user: Account):
-    answer = httpx.post(server.url + LOGIN, json={"email": f"{user.username}@example.com", "password": user.password})
+    answer = orders.post(server.url + LOGIN, json={"email": f"{user.username}@example.com", "password": user.password})
 
     document = answer.json()
     assert list(document) == ["access_token", "token_type", "user"]
@@ -33,13 +36,13 @@ def test_login_gives_a_token_that_opens_the_door(server: LookAlike, user: Accoun
 
 
 def test_login_takes_the_user_name_in_any_case(server: LookAlike, user: Account):
-    answer = httpx.post(server.url + LOGIN, json={"username": user.username.upper(), "password": user.password})
+    answer = orders.post(server.url + LOGIN, json={"username": user.username.upper(), "password": user.password})
 
     assert answer.status_code == 200
 
 
 def test_wrong_password_is_401_with_ids_in_body_and_headers_alike(server: LookAlike, user: Account):
-    answer = httpx.post(server.url + LOGIN, json={"username": user.username, "password": "wrong"})
+    answer = orders.post(server.url + LOGIN, json={"username": user.username, "password": "wrong"})
 
     document = answer.json()
     assert (answer.status_code, document["code"], document["message"]) == (401, "unauthorized", "Invalid credentials")
@@ -53,8 +56,8 @@ def test_sixth_login_of_a_minute_must_wait_and_only_the_text_says_how_long(serve
     server.configure(login_limit=5)
     body = {"username": user.username, "password": "wrong"}
 
-    statuses = {httpx.post(server.url + LOGIN, json=body).status_code for _ in range(6)}
-    last = httpx.post(server.url + LOGIN, json=body)
+    statuses = {orders.post(server.url + LOGIN, json=body).status_code for _ in range(6)}
+    last = orders.post(server.url + LOGIN, json=body)
 
     assert statuses == {401, 429}
     assert last.json()["code"] == "http_429"
@@ -91,8 +94,8 @@ def test_token_dies_by_logout_revocation_and_time(api: httpx.Client, server: Loo
 
 def test_introspection_tells_good_from_bad_and_is_never_refused(api: httpx.Client, server: LookAlike, user: Account):
     good = api.post("/api/v1/auth/introspect", json={}).json()
-    bad = httpx.post(server.url + "/api/v1/auth/introspect", json={"token": "a.b.c"})
-    none = httpx.post(server.url + "/api/v1/auth/introspect", json={})
+    bad = orders.post(server.url + "/api/v1/auth/introspect", json={"token": "a.b.c"})
+    none = orders.post(server.url + "/api/v1/auth/introspect", json={})
 
     assert good["active"]
     assert list(good["claims"]) == [
@@ -111,7 +114,7 @@ def test_shut_out_user_is_403(api: httpx.Client, server: LookAlike, user: Accoun
 def test_registration_of_a_taken_address_is_500(server: LookAlike):
     body = {"email": "twice@example.com", "username": "twice", "password": "long enough"}
 
-    first, second = (httpx.post(server.url + "/api/v1/auth/register", json=body) for _ in range(2))
+    first, second = (orders.post(server.url + "/api/v1/auth/register", json=body) for _ in range(2))
 
     assert first.status_code == 201
     assert (second.status_code, second.json()["code"]) == (500, "internal_error")
@@ -119,13 +122,13 @@ def test_registration_of_a_taken_address_is_500(server: LookAlike):
 
 
 def test_open_routes_need_no_token(server: LookAlike):
-    version = httpx.get(server.url + "/api/v1/version").json()
+    version = orders.get(server.url + "/api/v1/version").json()
 
-    assert httpx.get(server.url + "/").json() == {"name": "PixSim7", "version": "0.1.0", "status": "running"}
-    assert httpx.get(server.url + "/health").json()["providers"] == ["pixverse", "sora", "remaker"]
-    assert httpx.get(server.url + "/ready").json()["plugins_loaded"]
+    assert orders.get(server.url + "/").json() == {"name": "PixSim7", "version": "0.1.0", "status": "running"}
+    assert orders.get(server.url + "/health").json()["providers"] == ["pixverse", "sora", "remaker"]
+    assert orders.get(server.url + "/ready").json()["plugins_loaded"]
     assert list(version) == ["api_version", "build_sha", "build_time", "server_time"]
-    assert len(httpx.get(server.url + "/api/v1/generation-operations").json()) == 8
+    assert len(orders.get(server.url + "/api/v1/generation-operations").json()) == 8
 
 
 def test_unknown_path_wrong_method_and_missing_slash(api: httpx.Client, server: LookAlike):
@@ -164,3 +167,34 @@ def test_clock_of_the_server_may_be_ahead(api: httpx.Client, server: LookAlike):
     server.configure(clock_skew_s=3600)
 
     assert api.get("/api/v1/version").json()["server_time"][:13] != before[:13]
+
+
+def test_login_without_a_name_or_a_password_is_422(server: LookAlike):
+    no_name = orders.post(server.url + LOGIN, json={"password": "x"})
+    no_password = orders.post(server.url + LOGIN, json={"username": "x"})
+    no_object = orders.post(server.url + LOGIN, json=[])
+    nobody = orders.post(server.url + "/api/v1/auth/register", json={"email": "x@example.com"})
+
+    assert (no_name.status_code, no_name.json()["message"].startswith("[{")) == (422, True)
+    assert no_password.json()["fields"][0]["loc"] == ["body", "password"]
+    assert no_object.json()["fields"][0]["type"] == "dict_type"
+    assert [field["loc"][1] for field in nobody.json()["fields"]] == ["username", "password"]
+
+
+def test_introspection_tells_a_revoked_token(server: LookAlike, user: Account):
+    token = server.token(user)
+    server.revoke(token)
+
+    answer = orders.post(server.url + "/api/v1/auth/introspect", json={"token": token}).json()
+
+    assert (answer["active"], answer["error"]) == (False, "Token has been revoked or expired")
+
+
+def test_all_tokens_may_be_worth_nothing_from_now_on(api: httpx.Client, server: LookAlike, user: Account):
+    short_lived = server.token(user, life_s=600)
+    server.revoke_all()
+
+    login = orders.post(server.url + LOGIN, json={"username": user.username, "password": user.password})
+
+    assert api.get(ME).status_code == bearing(server, f"Bearer {short_lived}", ME).status_code == 401
+    assert bearing(server, f"Bearer {login.json()['access_token']}", ME).status_code == 200

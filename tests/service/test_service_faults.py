@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from service import faults
+from service import faults, orders
 from service.orders import order, wait_for
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def test_connection_may_end_before_anything_is_said(server: LookAlike):
     server.fault("connect", faults.reset())
 
     with pytest.raises(httpx.TransportError):
-        httpx.get(server.url + "/ready")
-    assert httpx.get(server.url + "/ready").status_code == 200
+        orders.get(server.url + "/ready")
+    assert orders.get(server.url + "/ready").status_code == 200
 
 
 def test_slow_answer_comes(api: httpx.Client, server: LookAlike):
@@ -174,7 +174,7 @@ def test_link_may_expire_and_address_may_move(api: httpx.Client, server: LookAli
     server.fault("vendor GET /out/*", faults.expired(410))
     server.fault(READY, faults.moved("http://127.0.0.1:1/elsewhere"))
 
-    assert httpx.get(asset["file_url"]).status_code == 410
+    assert orders.get(asset["file_url"]).status_code == 410
     assert api.get("/ready").headers["location"] == "http://127.0.0.1:1/elsewhere"
 
 
@@ -194,7 +194,19 @@ def test_what_is_no_http_ends_the_connection(server: LookAlike):
         with socket.create_connection((host, int(port)), timeout=5) as line:
             line.sendall(nonsense)
             assert line.recv(100) == b""
-    assert httpx.get(server.url + "/ready").status_code == 200
+    assert orders.get(server.url + "/ready").status_code == 200
+
+
+def test_client_that_leaves_in_mid_file_harms_nobody(server: LookAlike, user: Account):
+    asset = server.add_asset(user, size_bytes=20_000_000)
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"GET {asset['file_url']} HTTP/1.1\r\nauthorization: Bearer {user.token}\r\n\r\n".encode()
+    for _ in range(5):
+        with socket.create_connection((host, int(port)), timeout=5) as line:
+            line.sendall(head)
+            assert line.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    assert orders.get(server.url + "/ready").status_code == 200
 
 
 def test_chunked_and_expected_bodies_are_read(api: httpx.Client):

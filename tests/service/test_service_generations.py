@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
+from service import orders
 from service.orders import ended, order, stored, wait_for
 from service.scripts import Script, steps_of
 
 if TYPE_CHECKING:
+    import httpx
+
     from service.harness import Account, LookAlike
 
 JOBS = "/api/v1/generations"
@@ -164,6 +166,8 @@ def test_outcomes_become_steps_with_a_return_to_pending_between_them():
         *("processing", "completed", "ingested", "derived"),
     ]
     assert [step["code"] for step in steps if step["to"] == "failed"] == ["provider_timeout", "provider_generic"]
+    assert [step["to"] for step in steps_of(Script(outcomes=("cancelled",)))] == ["processing", "cancelled"]
+    assert steps_of(Script(outcomes=("waits",))) == []
     with pytest.raises(ValueError, match="unheard_of"):
         steps_of(Script(outcomes=("unheard_of",)))
 
@@ -318,7 +322,7 @@ def test_list_is_sorted_by_priority_then_youngest_first_and_paged(api: httpx.Cli
 
 def test_foreign_unknown_and_ill_named_jobs(api: httpx.Client, server: LookAlike):
     stranger = server.user("stranger")
-    foreign = httpx.post(
+    foreign = orders.post(
         server.url + JOBS, json=order(force_new=True), headers={"authorization": f"Bearer {stranger.token}"}
     ).json()["id"]
 
@@ -362,3 +366,34 @@ def test_job_can_be_moved_changed_and_forgotten_by_hand(api: httpx.Client, serve
 
     assert (failed["error_code"], changed) == ("provider_timeout", True)
     assert api.get(f"{JOBS}/{number}").status_code == 404
+
+
+def test_running_job_only_notes_that_it_shall_pause(api: httpx.Client, server: LookAlike):
+    server.script(outcomes=["hang"])
+    number = ended(api, made(api)["id"], "processing")["id"]
+
+    answer = api.post(f"{JOBS}/{number}/pause").json()
+
+    assert (answer["status"], answer["deferred_action"]) == ("processing", "pause")
+    assert api.delete(f"{JOBS}/{number}").status_code == 400
+
+
+def test_retries_have_a_cap(api: httpx.Client, server: LookAlike):
+    server.configure(retry_cap=0)
+    server.script(outcomes=["failed:provider_auth"])
+    number = ended(api, made(api)["id"], "failed")["id"]
+
+    assert api.post(f"{JOBS}/{number}/retry").json()["message"].startswith("Maximum retries (0) exceeded")
+
+
+def test_validation_promises_nothing(api: httpx.Client):
+    assert api.post(f"{JOBS}/validate", json=order(prompt="")).json()["valid"] is True
+
+
+def test_asset_may_differ_from_its_truth(api: httpx.Client, server: LookAlike):
+    server.script(file={"media_type": "image"}, asset_overrides={"provider_status": "flagged", "surprise": 1})
+
+    asset = stored(api, made(api)["id"])
+
+    assert (asset["media_type"], asset["mime_type"]) == ("image", "image/png")
+    assert (asset["provider_status"], asset["surprise"]) == ("flagged", 1)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from assetctl.media.probe import probe
 from assetctl.models import AssetType
+from service import orders
 from service.samples import sample
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx
 
     from service.harness import Account, LookAlike
 
@@ -90,9 +92,9 @@ def test_head_of_media_says_nothing_and_of_a_file_is_refused(api: httpx.Client, 
 
 
 def test_media_takes_a_token_in_the_address_and_a_file_does_not(server: LookAlike, user: Account, clip: dict[str, Any]):
-    media = httpx.get(server.url + clip["file_url"], params={"token": user.token})
-    file = httpx.get(f"{server.url}/api/v1/assets/{clip['id']}/file", params={"token": user.token})
-    none = httpx.get(server.url + clip["file_url"])
+    media = orders.get(server.url + clip["file_url"], params={"token": user.token})
+    file = orders.get(f"{server.url}/api/v1/assets/{clip['id']}/file", params={"token": user.token})
+    none = orders.get(server.url + clip["file_url"])
 
     assert (media.status_code, file.status_code) == (200, 401)
     assert none.json()["message"] == "Missing authorization"
@@ -102,8 +104,8 @@ def test_media_of_others_is_403_even_for_an_admin(api: httpx.Client, server: Loo
     admin = server.user("boss", role="admin")
     headers = {"authorization": f"Bearer {admin.token}"}
 
-    assert httpx.get(f"{server.url}/api/v1/assets/{clip['id']}", headers=headers).status_code == 200
-    assert httpx.get(server.url + clip["file_url"], headers=headers).json()["message"] == "Access denied"
+    assert orders.get(f"{server.url}/api/v1/assets/{clip['id']}", headers=headers).status_code == 200
+    assert orders.get(server.url + clip["file_url"], headers=headers).json()["message"] == "Access denied"
     assert api.get(f"/api/v1/media/u/{clip['user_id']}/content/aa/none.mp4").json()["message"] == "File not found"
 
 
@@ -149,11 +151,11 @@ def test_archived_file_is_at_another_host_that_wants_no_token(api: httpx.Client,
     asset = server.add_asset(user, placed="archived")
 
     location = api.get(asset["file_url"]).headers["location"]
-    file = httpx.get(location, headers={"range": "bytes=0-3"})
+    file = orders.get(location, headers={"range": "bytes=0-3"})
 
     assert location.startswith(server.vendor_url + "/store/")
     assert (file.status_code, len(file.content), "x-request-id" in file.headers) == (206, 4, False)
-    assert httpx.get(location, headers={"authorization": "Bearer x"}).status_code == 400
+    assert orders.get(location, headers={"authorization": "Bearer x"}).status_code == 400
 
 
 def test_signed_link_dies_and_a_fresh_one_opens(api: httpx.Client, server: LookAlike, user: Account):
@@ -163,12 +165,12 @@ def test_signed_link_dies_and_a_fresh_one_opens(api: httpx.Client, server: LookA
     server.configure(link_life_s=60.0)
     alive = api.get(f"/api/v1/assets/{number}").json()["file_url"]
 
-    refused = httpx.get(dead)
+    refused = orders.get(dead)
 
     assert (refused.status_code, b"Request has expired" in refused.content) == (403, True)
-    assert httpx.get(alive).status_code == 200
-    assert httpx.get(alive.replace("Signature=", "Signature=0")).status_code == 403
-    assert httpx.get(server.vendor_url + "/out/none.mp4").status_code == 404
+    assert orders.get(alive).status_code == 200
+    assert orders.get(alive.replace("Signature=", "Signature=0")).status_code == 403
+    assert orders.get(server.vendor_url + "/out/none.mp4").status_code == 404
 
 
 def test_replaced_file_has_another_tag(api: httpx.Client, server: LookAlike, clip: dict[str, Any]):

@@ -21,11 +21,14 @@ _SIZE = 3_000
 
 
 def _live(shelf: Shelf, clock: SetClock, random: Random, changes: int) -> None:
-    """A short life of a cache: bought ones, copies, replacements, the same bytes under two names."""
+    """A short life of a cache: bought ones, copies, replacements, several at once, pins, deletions, their undoing."""
     for serial in range(changes):
         clock.moment += timedelta(seconds=1)
         kind, name = random.random(), f"{random.choice(['paid', 'free'])}{random.randrange(5)}"
-        if kind < 0.75:
+        if kind < 0.15:
+            together = [f"{name[:4]}{random.randrange(5)}" for _ in range(3)]
+            shelf.put_together(list(dict.fromkeys(together)), serial, size=_SIZE, paid=name.startswith("paid"))
+        elif kind < 0.75:
             shelf.put(name, serial, size=_SIZE, paid=name.startswith("paid"))
         elif kind < 0.8:
             shelf.pin(name)

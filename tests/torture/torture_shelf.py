@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -152,6 +154,20 @@ class Shelf:
         self._note("done", [name], digest_of(data))
         return entry
 
+    def put_together(self, names: Sequence[str], serial: int, *, size: int, paid: bool) -> None:
+        """Each of `names` has its `serial`-th answer; all went through one transaction of the index."""
+        turns = self.cache._storing._turns
+        with ThreadPoolExecutor(len(names)) as threads:
+            with turns._turn:
+                stores = []
+                for count, name in enumerate(names, 1):
+                    # One after the other up to where they wait, so that every run takes the same steps.
+                    stores.append(threads.submit(self.put, name, serial, size=size, paid=paid))
+                    while len(turns._waiting) < count and not stores[-1].done():
+                        time.sleep(0.001)
+            for store in stores:
+                store.result()
+
     def find(self, name: str) -> CacheEntry | None:
         return at_once(lambda: self.cache.lookup(key_of(name)))
 
@@ -170,7 +186,7 @@ class Shelf:
         return reports
 
     def plan(self, name: str):
-        return self.cache.plan_clear(EntryFilter(key_prefix=key_of(name)), include_paid=True)
+        return self.cache.plan_clear(EntryFilter(key_prefixes=(key_of(name),)), include_paid=True)
 
     def undo(self, name: str, digest: str | None) -> bool:
         """Whether `name`, cleared last, has its answer of `digest` again."""

@@ -7,6 +7,7 @@ thrown away is decided above it.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -14,8 +15,10 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
-from assetctl.cache.answers import pinning, reading, storing
+from assetctl.cache.answers import pinning, reading
 from assetctl.cache.answers.likeness import most_alike
+from assetctl.cache.answers.storing import Storing
+from assetctl.cache.answers.turns import Turns
 from assetctl.cache.files.blobs import Blobs
 from assetctl.cache.files.leases import Leases
 from assetctl.cache.index.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort
@@ -76,6 +79,7 @@ class AssetCache:
             entries_on_disk=self._blobs.entries,
             step=step,
         )
+        self._storing = Storing(self._blobs, self._index)
         self._leases = Leases(folder / "leases", inside=folder, step=step)
         self._limits, self._tell_trouble, self._free_bytes = limits, tell, free_bytes
         self._opening = threading.Lock()
@@ -103,7 +107,7 @@ class AssetCache:
         return await self._reading(bound(reading.find, key))
 
     async def glimpses(self, keys: Sequence[str]) -> dict[str, Glimpse]:
-        """For each of `keys` that `lookup` would find, what its row says; a whole chapter at the price of a few lookups.
+        """For each of `keys` that `lookup` would find, what its row says; thousands at the price of a few lookups.
 
         A damaged row may be left out.
         """
@@ -161,12 +165,16 @@ class AssetCache:
 
         Its name says which process writes it, so that it is swept if that process is killed.
         """
-        path = await self._in_thread(lambda: self._blobs.temporary(suffix), writing=True)
+        if not self._is_writable:
+            await self._in_thread(lambda: None, writing=True)
+        path = self._blobs.temporary(suffix)
         try:
             yield path
         finally:
-            with eventloop.shield():
-                await self._in_thread(lambda: filesystem.remove(path))
+            # What was stored is gone: no thread need be woken to see that.
+            if _is_there(path):
+                with eventloop.shield():
+                    await self._in_thread(lambda: filesystem.remove(path))
 
     async def store(self, partial_path: Path, draft: EntryDraft) -> CacheEntry:
         """The entry that answers `draft.key` from now on, in place of any earlier one, on the disk for good.
@@ -176,10 +184,10 @@ class AssetCache:
         """
 
         def work() -> CacheEntry:
-            entry = storing.store(partial_path, draft, self._blobs, self._index, self._clock.now())
+            entry = self._storing.store(partial_path, draft, self._clock.now())
             self._leases.keep_new(entry.blob)
             if self._limits is not None:
-                self._shrinking.after_store(entry, self._clock.now())
+                self._shrinking_turns.take_part(entry)
             return entry
 
         return await self._in_thread(work, writing=True)
@@ -273,6 +281,14 @@ class AssetCache:
             tell=self._tell_trouble,
         )
 
+    @cached_property
+    def _shrinking_turns(self) -> Turns[CacheEntry, None]:
+        def work(entries: Sequence[CacheEntry]) -> list[None]:
+            self._shrinking.after_stores(entries, self._clock.now())
+            return [None] * len(entries)
+
+        return Turns(work)
+
     async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
         return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))
 
@@ -293,3 +309,7 @@ class AssetCache:
                 self._blobs.open_for_writing(self._clock.now())
                 self._shrinking.start(self._clock.now())
                 self._is_writable = True
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)

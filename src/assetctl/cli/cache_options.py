@@ -21,7 +21,9 @@ _LISTED: Final = 8
 
 
 def filter_options(
-    key_prefix: Annotated[str | None, typer.Argument(metavar="[KEY-PREFIX]", help="How the keys begin.")] = None,
+    key_prefixes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY-PREFIX]...", help="How the keys begin.", show_default=False)
+    ] = None,
     scene: Annotated[str | None, typer.Option("--scene", metavar="ID", help="Of this scene.")] = None,
     choice: Annotated[str | None, typer.Option("--choice", metavar="ID", help="Of this choice.")] = None,
     character: Annotated[str | None, typer.Option("--character", metavar="ID", help="Of this character.")] = None,
@@ -58,7 +60,7 @@ def filter_options(
 ) -> EntryFilter:
     """The entries that these options choose; all without any."""
     chosen = EntryFilter(
-        key_prefix=key_prefix,
+        key_prefixes=tuple(key_prefixes or ()),
         scene_id=scene,
         choice_id=choice,
         character_id=character,

@@ -13,12 +13,14 @@ import shutil
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.documents import error_document
 from assetctl.errors import AssetctlError, StorageFull
 from assetctl.text import safe
+
+_PIECES_AT_ONCE: Final = 10_000
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +72,17 @@ class Printer:
 
     def document(self, document: Any) -> None:
         """`document` stands on stdout as JSON in ASCII."""
-        self._write(json.dumps(document, indent=self.indent, ensure_ascii=True).encode() + b"\n")
+        if self.indent is None:
+            self._write(json.dumps(document, ensure_ascii=True).encode() + b"\n")
+            return
+        waiting: list[str] = []
+        # In pieces: a plan may list a hundred thousand keys.
+        for text in json.JSONEncoder(indent=self.indent, ensure_ascii=True).iterencode(document):
+            waiting.append(text)
+            if len(waiting) >= _PIECES_AT_ONCE:
+                self._write("".join(waiting).encode())
+                waiting.clear()
+        self._write("".join([*waiting, "\n"]).encode())
 
     def bytes(self, chunk: bytes) -> None:
         """`chunk` went to stdout as it is."""

@@ -46,7 +46,15 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
 def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
     import anyio  # noqa: PLC0415 - loaded when somebody first has to wait (`eventloop.py`)
 
-    return anyio.run(rest)
+    results: list[T] = []
+
+    async def kept() -> None:
+        # Not as the result of the task: putting its signal handler back, asyncio lets `signal` write out the handler
+        # as a text, its task and that task's result included, and a plan may name a hundred thousand entries.
+        results.append(await rest())
+
+    anyio.run(kept)
+    return results[0]
 
 
 def _alone(error: BaseException) -> BaseException:

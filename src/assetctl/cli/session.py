@@ -62,7 +62,13 @@ def _run(
         if not may_be_quick:
             await eventloop.started()
         async with wiring.open_stack(
-            settings, events=events, clock=clock, offline=state.offline, refresh=refresh, tell=printer.detail
+            settings,
+            events=events,
+            clock=clock,
+            offline=state.offline,
+            refresh=refresh,
+            tell=printer.detail,
+            run_id=state.run_id,
         ) as stack:
             return await work(stack)
 

@@ -38,6 +38,7 @@ class CliState:
     profile: str | None = None
     data_dir: Path | None = None
     debug: bool = False
+    run_id: str | None = None
     offline: bool = False
     no_input: bool = False
     quiet: bool = False
@@ -58,6 +59,7 @@ class CliState:
         )
 
 
+_LONGEST_RUN_ID: Final = 100
 _EVERYWHERE: Final = "In every command"
 
 _Offline = Annotated[
@@ -106,6 +108,15 @@ def global_options(
         typer.Option("--data-dir", metavar="DIR", help="Keep cache, jobs and journal here (or ASSETCTL_DATA_DIR)."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", envvar="ASSETCTL_DEBUG", help="Add tracebacks to errors.")] = False,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run-id",
+            metavar="ID",
+            envvar="ASSETCTL_RUN_ID",
+            help="Share the limit of new generations with whoever gives this id (or ASSETCTL_RUN_ID).",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
@@ -121,10 +132,19 @@ def global_options(
         raise InvalidRequest("`--data-dir` is empty", hint="name a folder, or leave it out")
     state = ctx.ensure_object(CliState)
     state.config, state.profile, state.debug = config, profile, debug
+    state.run_id = _checked_run_id(run_id)
     state.data_dir = None if data_dir is None else Path(data_dir)
     _merge(state, offline=offline, no_input=no_input, quiet=quiet, verbose=verbose, progress=progress)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
+
+
+def _checked_run_id(run_id: str | None) -> str | None:
+    if run_id is not None and not 0 < len(run_id.strip()) <= _LONGEST_RUN_ID:
+        raise InvalidRequest(
+            "`--run-id` is empty or too long", hint=f"any text of 1 to {_LONGEST_RUN_ID} characters, or leave it out"
+        )
+    return run_id
 
 
 def shared_options(

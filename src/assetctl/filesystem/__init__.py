@@ -19,7 +19,7 @@ from assetctl.filesystem.files import (
     sync_folder,
     write_new,
 )
-from assetctl.filesystem.folders import free_bytes, make_private_folder
+from assetctl.filesystem.folders import free_bytes, make_private_folder, names_in
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
 from assetctl.filesystem.shared_folders import (
@@ -30,6 +30,7 @@ from assetctl.filesystem.shared_folders import (
 )
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
+from assetctl.filesystem.together import seal_all, sync_folders
 from assetctl.filesystem.trouble import storage_error, translated
 from assetctl.filesystem.writers import Writer, current_writer, host_name, is_alive, writer_from_token
 
@@ -55,6 +56,7 @@ __all__ = [
     "make_shared_folder",
     "move",
     "move_all",
+    "names_in",
     "no_step",
     "open_below",
     "publish",
@@ -62,11 +64,13 @@ __all__ = [
     "remove_folder",
     "require_local",
     "seal",
+    "seal_all",
     "sha256_of",
     "sha256_of_descriptor",
     "storage_error",
     "sweep_dead",
     "sync_folder",
+    "sync_folders",
     "temporary_path",
     "translated",
     "write_new",

@@ -46,6 +46,19 @@ def make_private_folder(path: Path, *, inside: Path | None = None, step: Step = 
         _check_folder(path)
 
 
+def names_in(folder: Path) -> list[str]:
+    """What lies in `folder`, in order; nothing if there is no such folder.
+
+    Raises:
+        CacheError: it cannot be read (see `translated`).
+    """
+    with translated(folder):
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208 - names, no paths
+        except FileNotFoundError:
+            return []
+
+
 def free_bytes(folder: Path) -> int | None:
     """How much this user may still write to the file system of `folder`; None when it does not say."""
     try:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,12 @@ class Writer:
 
 def current_writer() -> Writer:
     """This process."""
-    pid = os.getpid()
+    return _writer_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _writer_of(pid: int) -> Writer:
+    # A forked child asks with another number; the rest stays as it is for as long as a process lives.
     return Writer(pid, _start_time(pid) or _UNKNOWN, _host(), _boot())
 
 

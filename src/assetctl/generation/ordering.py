@@ -6,6 +6,7 @@ is there. An order that was sent without a known answer is settled by asking the
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from assetctl import eventloop, filesystem, locks
@@ -16,11 +17,11 @@ from assetctl.errors import (
     JournalError,
     OutcomeUnknown,
     ServiceError,
-    SpendRefused,
 )
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
+from assetctl.models import Cost
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
+    from assetctl.generation.allowances import Allowance
     from assetctl.generation.base import Generator
     from assetctl.generation.journal import Journal
     from assetctl.generation.orders import Order
-    from assetctl.models import AssetRequest
+    from assetctl.models import AssetRequest, Estimate
 
 #: Longest time another process may take to place or collect one order before we say so and give up.
 LOCK_LIMIT_S: Final = 120.0
+_FREE: Final = Cost(Decimal(0), "USD")
 
 
 class OrderDesk:
@@ -47,17 +50,20 @@ class OrderDesk:
         locks_folder: Path,
         clock: Clock,
         events: AssetEventBus,
-        max_orders: int | None,
+        allowance: Allowance | None,
         find_kind: filesystem.FindKind = filesystem.kind_of,
     ) -> None:
-        """Write to `journal`; with `max_orders` set, place at most that many new orders in this process."""
+        """Write to `journal`, and place new orders within `allowance`, which other processes may share."""
         self._journal = journal
         self._find_kind = find_kind
         self._locks_folder = locks_folder
         self._clock = clock
         self._events = events
-        self._max_orders = max_orders
-        self._placed = 0
+        self._allowance = allowance
+
+    def limit_to(self, allowance: Allowance | None) -> None:
+        """From now on new orders are placed within `allowance`; earlier ones count if they were of the same run."""
+        self._allowance = allowance
 
     def exclusively(self, key: str) -> AbstractAsyncContextManager[None]:
         """Within the block no other process or task of this machine places or collects the order for `key`.
@@ -88,19 +94,14 @@ class OrderDesk:
         """
         order = await self._journal.open_order(key)
         if order is None:
-            await generator.check(GenerationOrder(key, request))
-            self._reserve()
-            order, _ = await self._journal.intend(key, generator.name, request)
-            return await self._send(generator, order)
+            return await self._send_new(generator, GenerationOrder(key, request))
         match order.state:
             case OrderState.INTENDED:
-                self._reserve()
-                return await self._send(generator, order)
+                return await self._send_again(generator, order)
             case OrderState.SENT | OrderState.UNKNOWN:
                 return await self.settle(generator, order)
             case _:
-                self._events.publish(JobAdopted(key, generator.name, order.job_id or ""))
-                return order
+                return await self._adopted(generator, order)
 
     async def adopt(self, generator: Generator, order: Order) -> Order:
         """The open `order` with its job id durable; nothing is ever sent, and what never arrived is given up.
@@ -117,8 +118,7 @@ class OrderDesk:
             if found is not None:
                 return found
         elif order.state is not OrderState.INTENDED:
-            self._events.publish(JobAdopted(order.key, generator.name, order.job_id or ""))
-            return order
+            return await self._adopted(generator, order)
         await self._journal.advance(order, OrderState.REFUSED, detail="it never arrived")
         raise JobFailed(
             f"the order `{order.order_id}` never arrived at `{generator.name}`",
@@ -134,40 +134,56 @@ class OrderDesk:
             JobError, ServiceError, SpendRefused: as `place`.
         """
         found = await self._found(generator, order)
-        if found is not None:
-            return found
-        self._reserve()
-        return await self._send(generator, order)
+        return await self._send_again(generator, order) if found is None else found
+
+    async def _adopted(self, generator: Generator, order: Order) -> Order:
+        self._events.publish(JobAdopted(order.key, generator.name, order.job_id or ""))
+        return await self._journal.own(order)
 
     async def _found(self, generator: Generator, order: Order) -> Order | None:
         try:
-            job_id = await generator.find(order.order_id, order.created_at)
+            job_id = await generator.find(order.order_id, order.sent_at)
         except (OutcomeUnknown, ServiceError) as error:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error
         if job_id is None:
             return None
         self._events.publish(JobAdopted(order.key, generator.name, job_id))
-        return await self._journal.advance(order, OrderState.ACCEPTED, job_id=job_id)
+        return await self._journal.advance(await self._journal.own(order), OrderState.ACCEPTED, job_id=job_id)
 
-    async def _send(self, generator: Generator, order: Order) -> Order:
+    async def _send_new(self, generator: Generator, wanted: GenerationOrder) -> Order:
+        # What can be refused without an order is refused before there is one.
+        await generator.check(wanted)
+        estimate = await generator.estimate(wanted)
+        order, _ = await self._journal.intend(
+            wanted.key, generator.name, wanted.request, allowance=self._allowance, price=_price(generator, estimate)
+        )
+        return await self._send(generator, order, estimate)
+
+    async def _send_again(self, generator: Generator, order: Order) -> Order:
+        """`order`, which surely never arrived, sent now."""
         wanted = GenerationOrder(order.key, order.request)
         try:
+            await generator.check(wanted)
             estimate = await generator.estimate(wanted)
         except AssetctlError as error:
-            # Nothing was sent: the key must not stay occupied by an order that cannot be made.
-            self._placed -= 1
+            # The key must not stay occupied by an order that cannot be made.
             await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
             raise
+        price = _price(generator, estimate)
+        return await self._send(
+            generator, await self._journal.reserve(order, allowance=self._allowance, price=price), estimate
+        )
+
+    async def _send(self, generator: Generator, order: Order, estimate: Estimate) -> Order:
         order = await self._journal.advance(order, OrderState.SENT)
         try:
-            job_id = await generator.submit(wanted, order.order_id)
+            job_id = await generator.submit(GenerationOrder(order.key, order.request), order.order_id)
         except OutcomeUnknown as error:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error
         except (JobFailed, ServiceError) as error:
             # By the Generator's promise these come before acceptance: the key is free for a new order.
-            self._placed -= 1
             await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
             raise
         accepted = await self._accepted(generator, order, job_id)
@@ -187,15 +203,10 @@ class OrderDesk:
                 job_id=job_id,
             ) from error
 
-    def _reserve(self) -> None:
-        """One more order counts against the limit, from before its first await until it is refused."""
-        if self._max_orders is not None and self._placed >= self._max_orders:
-            raise SpendRefused(
-                "the limit of new generations is reached",
-                why=f"`budget.max_generations_per_run` is {self._max_orders}",
-                hint="raise it in the settings, or ask with `--no-generate`",
-            )
-        self._placed += 1
+
+def _price(generator: Generator, estimate: Estimate) -> Cost | None:
+    """The most that an order may cost, None when nobody says; a generator that is never paid takes nothing."""
+    return estimate.cost_high if generator.is_paid else _FREE
 
 
 def _unknown(generator: Generator, order: Order, error: Exception) -> OutcomeUnknown:

@@ -1,6 +1,6 @@
-"""One order in the journal: its states, its facts, and its form as a row.
+"""An order as the journal keeps it: its states, and a row of the table turned into one.
 
-Whatever reads a row back treats it as foreign: an unknown shape is damage, never a guess.
+Whatever comes back from the file is treated as foreign: an unknown shape is damage, never a guess.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from assetctl import filesystem
 from assetctl.documents import cost_document, cost_from_document, parse_timestamp, request_from_document
 from assetctl.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from assetctl.filesystem import Writer
     from assetctl.models import AssetRequest, Cost
 
 
@@ -48,11 +50,32 @@ OPEN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that looks after an order. `host_name` is for people and proves nothing."""
+
+    writer: Writer
+    host_name: str
+
+    @property
+    def is_alive(self) -> bool | None:
+        """Whether it still runs; None on another host, which cannot be asked from here."""
+        return filesystem.is_alive(self.writer)
+
+
+def this_process() -> Owner:
+    """Ourselves, as the owner of an order."""
+    return Owner(filesystem.current_writer(), filesystem.host_name())
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One row of the journal.
 
     `order_id` is also the idempotency key sent with the order. `job_id` is the generator's, None until it is known.
-    `digest` is the SHA-256 of the fetched file. `detail` says why an order ended badly.
+    `digest` is the SHA-256 of the fetched file. `detail` says why an order ended badly. `sent_at` is when it was sent
+    last, and `sends` how often: more than once only after its generator said that nothing had arrived. `run_id` is the
+    run whose allowance it counts for, `reserved` what it may cost at most by its estimate, `cost` what it did cost.
+    `owner` placed it or looked after it last.
     """
 
     order_id: str
@@ -66,6 +89,12 @@ class Order:
     digest: str | None = None
     cost: Cost | None = None
     detail: str | None = None
+    sent_at: datetime | None = None
+    sends: int = 0
+    generation_time_ms: int | None = None
+    run_id: str | None = None
+    reserved: Cost | None = None
+    owner: Owner | None = None
 
     @property
     def is_open(self) -> bool:
@@ -73,7 +102,20 @@ class Order:
         return self.state in OPEN
 
 
-COLUMNS: Final = "order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at"
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of an order's history: from `at` on it was in `state`."""
+
+    state: OrderState
+    at: datetime
+    detail: str | None = None
+
+
+COLUMNS: Final = (
+    "order_id, key, generator, state, request, created_at, updated_at, job_id, digest, cost, detail, sent_at, sends,"
+    " generation_time_ms, run_id, reserved, owner, owner_host"
+)
+CHANGE_COLUMNS: Final = "state, at, detail"
 
 
 def order_from_row(row: tuple[Any, ...]) -> Order:
@@ -88,8 +130,19 @@ def order_from_row(row: tuple[Any, ...]) -> Order:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
+def change_from_row(row: tuple[Any, ...]) -> Change:
+    """The change in `row`, whose values are in the order of `CHANGE_COLUMNS`.
+
+    Raises:
+        ValueError: the row is damaged.
+    """
+    state, at, detail = row
+    return Change(OrderState(state), _moment(at), detail)
+
+
 def _parsed(row: tuple[Any, ...]) -> Order:
-    order_id, key, generator, state, request, job_id, digest, cost, detail, created_at, updated_at = row
+    (order_id, key, generator, state, request, created_at, updated_at, job_id, digest, cost, detail, sent_at, sends,
+     generation_time_ms, run_id, reserved, owner, owner_host) = row  # fmt: skip
     return Order(
         order_id=order_id,
         key=key,
@@ -100,16 +153,33 @@ def _parsed(row: tuple[Any, ...]) -> Order:
         updated_at=_moment(updated_at),
         job_id=job_id,
         digest=digest,
-        cost=cost_from_document(json.loads(cost)) if cost else None,
+        cost=_cost(cost),
         detail=detail,
+        sent_at=parse_timestamp(sent_at),
+        sends=sends,
+        generation_time_ms=generation_time_ms,
+        run_id=run_id,
+        reserved=_cost(reserved),
+        owner=None if owner is None else _owner(owner, owner_host),
     )
 
 
 def _moment(text: str) -> datetime:
     moment = parse_timestamp(text)
-    if moment is None:  # pragma: no cover - only None gives None
+    if moment is None:
         raise ValueError("a date is missing")
     return moment
+
+
+def _owner(token: str, host_name: str | None) -> Owner:
+    writer = filesystem.writer_from_token(token)
+    if writer is None:
+        raise ValueError(f"`{token}` names no process")
+    return Owner(writer, host_name or "")
+
+
+def _cost(text: str | None) -> Cost | None:
+    return cost_from_document(json.loads(text)) if text else None
 
 
 def cost_text(cost: Cost | None) -> str | None:

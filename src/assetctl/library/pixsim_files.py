@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError
-from assetctl.library.pixsim_links import is_on_its_way, is_own, links
 from assetctl.library.pixsim_matching import fingerprint_of, is_same, sha256_in
+from assetctl.pixsim.links import is_on_its_way, is_own, links
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

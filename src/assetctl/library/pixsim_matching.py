@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from assetctl.errors import LibraryError
 from assetctl.library.base import Candidate, LibraryAsset
 from assetctl.library.matching import MAX_REFUSED_TOLD, judge, rank
-from assetctl.library.pixsim_links import is_on_its_way, is_placeholder, links, shown
 from assetctl.models import AssetType, Origin, Reuse, Style
+from assetctl.pixsim.links import is_on_its_way, is_placeholder, links, shown
 from assetctl.pixsim.tags import CONTEXT, KEY, STYLE, NoSlug, key_slug, names_in, slug
 
 if TYPE_CHECKING:

@@ -7,19 +7,21 @@ import ssl
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.request import getproxies, proxy_bypass
 
-import httpcore
 import httpx
 
 from assetctl.errors import ConfigError
 from assetctl.network.addresses import CheckedBackend, Resolver, is_loopback, resolve
 from assetctl.network.origins import Origin, accepted
+from assetctl.network.pool import ConnectionPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import httpcore
 
 # Shorter than the five seconds of common servers: a connection that the other side is about to close costs a request.
 _KEEP_IDLE_S: Final = 4.0
@@ -46,12 +48,9 @@ def new_client(
     Every request may raise `AddressRefused`, and `ConfigError` when `ca_file` or a proxy can't be used.
     """
     _be_silent()
-    limits = httpx.Limits(
-        max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=_KEEP_IDLE_S
-    )
     return httpx.AsyncClient(
         transport=transport
-        or _Transport(home, ca_file, limits, resolver, getproxies() if proxies is None else proxies),
+        or _Transport(home, ca_file, max_connections, resolver, getproxies() if proxies is None else proxies),
         timeout=httpx.Timeout(timeout_s, pool=None),
         headers={"User-Agent": f"assetctl/{version('assetctl')}", "Accept": "*/*", "Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -87,10 +86,10 @@ def _be_silent() -> None:
 
 
 class _Direct(httpx.AsyncHTTPTransport):
-    """httpx's own transport over a pool that was made by us: httpx has no other way to hand in how to connect."""
+    """httpx's own transport over a pool of ours: httpx has no other way to say how to connect."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = cast("httpcore.AsyncConnectionPool", pool)
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -100,41 +99,44 @@ class _Transport(httpx.AsyncBaseTransport):
         self,
         home: Origin | None,
         ca_file: Path | None,
-        limits: httpx.Limits,
+        max_connections: int,
         resolver: Resolver,
         proxies: Mapping[str, str],
     ) -> None:
         self._ca_file = ca_file
-        self._limits = limits
+        self._max_connections = max_connections
         self._proxy = proxies.get("https") or proxies.get("all")
         self._backend = CheckedBackend(home, resolver=resolver)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         origin = accepted(request.url)
-        if origin.scheme == "http":
-            return await self._plain.handle_async_request(request)
-        if self._proxy is None or is_loopback(origin.host) or proxy_bypass(origin.host):
-            return await self._secure.handle_async_request(request)
+        is_here = origin.scheme == "http" or is_loopback(origin.host)
+        if self._proxy is None or is_here or proxy_bypass(origin.host):
+            return await self._direct.handle_async_request(request)
         await self._backend.check_by_name(origin.host, origin.port)
         return await self._proxied.handle_async_request(request)
 
     async def aclose(self) -> None:
-        for name in ("_plain", "_secure", "_proxied"):
+        for name in ("_direct", "_proxied"):
             if name in self.__dict__:
                 await self.__dict__[name].aclose()
 
     @cached_property
-    def _plain(self) -> httpx.AsyncBaseTransport:
-        return _Direct(self._pool(None))
-
-    @cached_property
-    def _secure(self) -> httpx.AsyncBaseTransport:
-        return _Direct(self._pool(self._authorities))
+    def _direct(self) -> httpx.AsyncBaseTransport:
+        return _Direct(
+            ConnectionPool(
+                self._backend,
+                lambda: self._authorities,
+                max_connections=self._max_connections,
+                keep_idle_s=_KEEP_IDLE_S,
+            )
+        )
 
     @cached_property
     def _proxied(self) -> httpx.AsyncBaseTransport:
+        limits = httpx.Limits(max_connections=self._max_connections, keepalive_expiry=_KEEP_IDLE_S)
         try:
-            return httpx.AsyncHTTPTransport(verify=self._authorities, proxy=self._proxy, limits=self._limits)
+            return httpx.AsyncHTTPTransport(verify=self._authorities, proxy=self._proxy, limits=limits)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             # The address may hold a password: it is not repeated, and neither is what was said of it.
             raise ConfigError(
@@ -142,15 +144,6 @@ class _Transport(httpx.AsyncBaseTransport):
                 why="it is none of http, https or socks5, or speaks socks, which is not installed",
                 hint="check `HTTPS_PROXY` and `ALL_PROXY`",
             ) from error
-
-    def _pool(self, context: ssl.SSLContext | None) -> httpcore.AsyncConnectionPool:
-        return httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=self._limits.max_connections,
-            max_keepalive_connections=self._limits.max_keepalive_connections,
-            keepalive_expiry=self._limits.keepalive_expiry,
-            network_backend=self._backend,
-        )
 
     @cached_property
     def _authorities(self) -> ssl.SSLContext:

@@ -51,9 +51,9 @@ def is_on_its_way(stored: StoredAsset, now: datetime) -> bool:
 
 
 def shown(link: str) -> str:
-    """`link` without what may be a signature in it."""
+    """`link` without what may be a signature or a password in it."""
     scheme, place, path, _, _ = urlsplit(link)
-    return urlunsplit((scheme, place, path, "", ""))
+    return urlunsplit((scheme, place.rpartition("@")[2], path, "", ""))
 
 
 def _absolute(link: str | None, origin: Origin | None) -> str | None:
@@ -62,6 +62,7 @@ def _absolute(link: str | None, origin: Origin | None) -> str | None:
     try:
         whole = link if origin is None else urljoin(f"{origin}/", link)
         Origin.of(whole)
+        urlsplit(whole)
     except ValueError:
         return None
     return whole

@@ -28,6 +28,7 @@ PROCESS_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "ASSETCTL_PROFILE": "--profile",
         "ASSETCTL_DATA_DIR": "--data-dir",
         "ASSETCTL_DEBUG": "--debug",
+        "ASSETCTL_RUN_ID": "--run-id",
     }
 )
 """Variables that stand for a global option."""

@@ -127,7 +127,7 @@ async def test_rebuilt_index_does_not_claim_a_verification(root: Path, clock: St
 
 
 async def test_totals_of_all_equal_those_of_a_filter_that_all_pass(cache: AssetCache):
-    assert await cache.totals() == await cache.totals(EntryFilter(key_prefix="0", expired=True))
+    assert await cache.totals() == await cache.totals(EntryFilter(key_prefixes=("0",), expired=True))
     for name, data in (("one", b"film"), ("two", b"film"), ("three", b"other")):
         await put(cache, draft(name), data)
     await put(cache, paid("four"), b"more!")

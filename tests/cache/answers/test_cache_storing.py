@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.to_thread
 import pytest
-from cache_samples import NOW, StillClock, draft, key_of, paid, put
+from cache_samples import NOW, StillClock, bytes_of, draft, key_of, paid, put
 
 from assetctl import filesystem
-from assetctl.cache.answers.storing import store
+from assetctl.cache.answers.storing import Storing
 from assetctl.cache.index.filters import EntryFilter
 from assetctl.cache.removal.pruning import Limits
 from assetctl.cache.store import AssetCache
+from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.entries import CacheEntry, EntryDraft
     from assetctl.cache.files.blobs import Blobs
     from assetctl.cache.index.index import Index
 
@@ -29,14 +35,14 @@ NO_ROOM = Limits(max_size_bytes=1, min_free_bytes=0, max_unused_s=1e9)
 
 
 class Between:
-    """Stores another answer of the key once the first one has sealed its bytes and its sidecar."""
+    """Stores another answer of the key once the first one has sealed its bytes."""
 
     def __init__(self, at: int) -> None:
         self.left = at
         self.intruder = None
 
     def __call__(self, change: str, path: Path) -> None:
-        if path.suffix == ".json" and change == "create" and self.intruder is not None:
+        if change == "chmod" and path.suffix != ".json" and self.intruder is not None:
             intruder, self.intruder = self.intruder, None
             intruder()
 
@@ -54,7 +60,7 @@ async def test_a_paid_answer_stored_while_the_bytes_were_hashed_is_kept_apart(ro
         def buy(blobs: Blobs, index: Index) -> CacheEntry:
             temporary = blobs.temporary(".mp4")
             filesystem.copy(source, temporary)
-            return store(temporary, paid("clip"), blobs, index, NOW + timedelta(minutes=1))
+            return Storing(blobs, index).store(temporary, paid("clip"), NOW + timedelta(minutes=1))
 
         between.intruder = lambda: buy(other._blobs, other._index)
         await put(mine, draft("clip"), b"new")
@@ -92,6 +98,88 @@ async def test_replaced_bytes_that_were_handed_out_after_the_plan_stay(root: Pat
         assert path.read_bytes() == b"old"
         again = await pruner.shrink(lambda shrinking, now: shrinking.plan_prune(ROOMY, now))
         assert again.use.stray_bytes == 3, "it is still listed"
+
+
+class Counting:
+    """Counts the changes of each kind."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, change: str, path: Path) -> None:  # noqa: ARG002 - a step
+        self.counts[change] += 1
+
+
+async def _put_together(cache: AssetCache, *drafts: EntryDraft) -> list[CacheEntry | Exception]:
+    """What storing each of `drafts` came to; all of them are sealed before the first one gets its turn."""
+    outcomes: dict[str, CacheEntry | Exception] = {}
+
+    async def one(wanted: EntryDraft) -> None:
+        try:
+            outcomes[wanted.asset_id] = await put(cache, wanted, bytes_of(wanted.asset_id))
+        except CacheError as error:
+            outcomes[wanted.asset_id] = error
+
+    turns = cache._storing._turns
+    async with anyio.create_task_group() as tasks:
+        await anyio.to_thread.run_sync(turns._turn.acquire)
+        for wanted in drafts:
+            tasks.start_soon(one, wanted)
+        with anyio.fail_after(30):
+            while len(turns._waiting) < len(drafts):  # noqa: ASYNC110 - threads are waited for
+                await anyio.sleep(0.001)
+        turns._turn.release()
+    return [outcomes[wanted.asset_id] for wanted in drafts]
+
+
+async def test_what_is_stored_at_the_same_time_shares_a_transaction(root: Path):
+    step = Counting()
+    async with AssetCache(root, clock=StillClock(), step=step) as cache:
+        await put(cache, draft("first"), b"film")
+        step.counts.clear()
+        names = [f"clip{number}" for number in range(8)]
+        entries = await _put_together(cache, *map(draft, names))
+        assert (step.counts["commit"], step.counts["sync"]) == (1, 16)
+        for name, entry in zip(names, entries, strict=True):
+            assert await cache.lookup(key_of(name)) == entry
+    (root / "v1" / "index.sqlite3").unlink()
+    async with AssetCache(root, clock=StillClock()) as rebuilt:
+        assert (await rebuilt.totals()).count == 9
+
+
+async def test_of_several_answers_of_one_key_at_the_same_time_the_last_one_stands_and_paid_ones_are_kept(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        drafts = [paid("clip", asset_id=f"take{number}") for number in range(3)]
+        entries = await _put_together(cache, *drafts)
+        assert await cache.lookup(key_of("clip")) == max(entries, key=lambda entry: entry.created_at)
+        kept = await cache.entries(EntryFilter(paid=True))
+        assert {entry.sha256 for entry in kept} == {entry.sha256 for entry in entries}
+    (root / "v1" / "index.sqlite3").unlink()
+    async with AssetCache(root, clock=StillClock()) as rebuilt:
+        assert {entry.sha256 for entry in await rebuilt.entries()} == {entry.sha256 for entry in entries}
+
+
+async def test_the_same_bytes_under_several_keys_at_the_same_time_are_kept_once(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        drafts = [draft(name, asset_id="same") for name in ("a", "b", "c")]
+        await _put_together(cache, *drafts)
+        totals = await cache.totals()
+        assert (totals.count, totals.size_bytes) == (3, len(bytes_of("same")))
+        assert list((root / "v1" / "partial").iterdir()) == []
+
+
+async def test_one_that_cannot_be_stored_takes_none_of_the_others_along(root: Path):
+    refused = hashlib.sha256(bytes_of("asset-b")).hexdigest()
+
+    def step(change: str, path: Path) -> None:
+        if change == "rename" and path.name.startswith(refused):
+            raise OSError(errno.EIO, "input/output error")
+
+    async with AssetCache(root, clock=StillClock(), step=step) as cache:
+        first, second, third = await _put_together(cache, draft("a"), draft("b"), draft("c"))
+        assert isinstance(second, CacheError)
+        assert [await cache.lookup(key_of(name)) for name in "abc"] == [first, None, third]
+        assert list((root / "v1" / "partial").iterdir()) == []
 
 
 def _orphan(root: Path) -> Path:

@@ -80,7 +80,7 @@ async def test_clear_keeps_what_another_process_uses_and_names_it(root: Path, cl
 @pytest.mark.usefixtures("held")
 async def test_even_what_is_named_stays_while_it_is_in_use(root: Path, clock: StillClock):
     async with AssetCache(root, clock=clock) as cache:
-        plan = await cache.plan_clear(EntryFilter(key_prefix=key_of("a")), include_paid=True)
+        plan = await cache.plan_clear(EntryFilter(key_prefixes=(key_of("a"),)), include_paid=True)
         assert (plan.entries, len(plan.kept_in_use)) == ((), 1)
 
 

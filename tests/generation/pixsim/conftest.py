@@ -6,13 +6,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from service.harness import LookAlike
 from shopping import Counted, Shopper
 
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
+from service.harness import LookAlike
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from service.harness import Account
-
     from assetctl.models import AssetRequest
     from assetctl.pixsim.client import PixsimClient
+    from service.harness import Account
 
 T = TypeVar("T")
 

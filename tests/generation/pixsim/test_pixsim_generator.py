@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from service import faults
 from shopping import SETTLE_S, order_of, until
 
 from assetctl.clock import SystemClock
@@ -27,14 +26,15 @@ from assetctl.generation.pixsim.generator import PixsimGenerator
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 from assetctl.media.inputs import with_digests
 from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Style
+from service import faults
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.harness import LookAlike
     from shopping import Shopper
 
     from assetctl.generation.base import JobStatus
+    from service.harness import LookAlike
 
 pytestmark = pytest.mark.anyio
 

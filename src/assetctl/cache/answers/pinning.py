@@ -24,12 +24,12 @@ def set_pinned(keys: Sequence[str], pinned: bool, blobs: Blobs, index: Index) ->
 
     def work(run: Run, batch: Sequence[str]) -> list[str]:
         changed = [entry for entry in index.of_keys(run, batch) if entry.pinned is not pinned]
-        for entry in changed:
-            wanted = replace(entry, pinned=pinned)
-            # The sidecar first: a rebuilt index must not forget a pin that was confirmed.
-            blobs.rewrite_sidecar(wanted)
-            put(run, wanted)
-        return [entry.key for entry in changed]
+        wanted = [replace(entry, pinned=pinned) for entry in changed]
+        # Sidecars first: a rebuilt index must not forget a pin that was confirmed.
+        blobs.rewrite_sidecars(wanted)
+        for entry in wanted:
+            put(run, entry)
+        return [entry.key for entry in wanted]
 
     distinct = list(dict.fromkeys(keys))
     return sum(len(index.exclusively(lambda run, batch=batch: work(run, batch))) for batch in batches(distinct))

@@ -109,7 +109,7 @@ def confirm(key: str, checked_at: datetime, fingerprint: str | None, blobs: Blob
     confirmed = replace(entry, checked_at=moment(milliseconds(checked_at)), fingerprint=fingerprint)
     try:
         if confirmed.fingerprint != entry.fingerprint:
-            blobs.rewrite_sidecar(confirmed)
+            blobs.rewrite_sidecars([confirmed])
         index.confirm(confirmed)
     except (StorageFull, StorageUnusable) as error:
         _log.info("the look at the source was not noted: %s", error)

@@ -17,7 +17,7 @@ from assetctl import filesystem
 from assetctl.cache.entries import CacheEntry, entry_from_sidecar, sidecar_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -49,6 +49,7 @@ class Blobs:
         self._root = root
         self._folder = folder
         self._blobs = folder / "blobs"
+        self._top = f"{self._blobs}{os.sep}"
         self.partial = folder / "partial"
         self.quarantined = folder / "quarantine"
         self.step = step
@@ -91,10 +92,7 @@ class Blobs:
 
     def has_shard(self, name: str) -> bool:
         """Whether the folder of `home` is there, no link on the way: nothing behind one is ours to move or remove."""
-        try:
-            return all(stat.S_ISDIR(folder.lstat().st_mode) for folder in (self._blobs, self._shard(name)))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        return self._is_shard(name[:2])
 
     def entry_at(self, folder: Path, name: str) -> CacheEntry | None:
         """What the sidecar `name` in `folder` says, None when it is missing, damaged or of another key or digest."""
@@ -103,20 +101,19 @@ class Blobs:
 
     def is_present(self, entry: CacheEntry) -> bool:
         """Whether there is a file of that name; says nothing of its bytes."""
-        try:
-            return self._has_shard(entry) and stat.S_ISREG(self.path_of(entry).lstat().st_mode)
-        except FileNotFoundError:
-            return False
+        # Each answer of the cache is looked for here: as texts, because making paths takes longer than looking.
+        shard = entry.sha256[:2]
+        return self._is_shard(shard) and _is_file(f"{self._top}{shard}{os.sep}{entry.blob}")
 
     def present(self, names: Iterable[str]) -> set[str]:
         """Those of the blobs `names` that there is a file of; as `is_present`, for thousands at once."""
         shards: dict[str, bool] = {}
-        below, found = str(self._blobs) + os.sep, set[str]()
+        found: set[str] = set()
         for name in names:
             shard = name[:2]
             if shard not in shards:
-                shards[shard] = self.has_shard(name)
-            if shards[shard] and _is_file(f"{below}{shard}{os.sep}{name}"):
+                shards[shard] = self._is_shard(shard)
+            if shards[shard] and _is_file(f"{self._top}{shard}{os.sep}{name}"):
                 found.add(name)
         return found
 
@@ -130,10 +127,13 @@ class Blobs:
         Raises:
             CacheError: they cannot be read; that is trouble of the machine, not damage.
         """
-        path = self.path_of(entry)
-        with filesystem.translated(path):
+        return self.condition_of(entry.blob, entry.size_bytes)
+
+    def condition_of(self, blob: str, size_bytes: int) -> Condition:
+        """As `condition`, for the blob of this name, which should have so many bytes."""
+        with filesystem.translated(self.home(blob)):
             try:
-                descriptor = filesystem.open_below(self._blobs, entry.sha256[:2], entry.blob)
+                descriptor = filesystem.open_below(self._blobs, blob[:2], blob)
             except FileNotFoundError:
                 return Condition.MISSING
             except OSError as error:
@@ -141,14 +141,14 @@ class Blobs:
                     return Condition.DAMAGED
                 raise
             try:
-                sizes_agree = os.fstat(descriptor).st_size == entry.size_bytes
-                whole = sizes_agree and filesystem.sha256_of_descriptor(descriptor) == entry.sha256
+                sizes_agree = os.fstat(descriptor).st_size == size_bytes
+                whole = sizes_agree and filesystem.sha256_of_descriptor(descriptor) == blob[:64]
             finally:
                 os.close(descriptor)
         return Condition.WHOLE if whole else Condition.DAMAGED
 
     def place(self, temporary: Path | None, sidecar: Path, entry: CacheEntry) -> None:
-        """The sealed file `temporary` is the blob of `entry`, the sealed `sidecar` its sidecar, both on the disk.
+        """The sealed file `temporary` is the blob of `entry`, the sealed `sidecar` its sidecar; see `sync_names`.
 
         With None the blob that is there stays. Bears to be called again with what an earlier call has placed already.
 
@@ -160,28 +160,45 @@ class Blobs:
         for source, final in ((temporary, self.path_of(entry)), (sidecar, self._sidecar(entry))):
             if source is not None and os.path.lexists(source):
                 filesystem.publish(source, final, step=self.step)
-        filesystem.sync_folder(shard, step=self.step)
 
-    def sealed_sidecar(self, entry: CacheEntry) -> Path:
-        """A sealed temporary that holds the sidecar of `entry`.
+    def sync_names(self, entries: Iterable[CacheEntry]) -> None:
+        """What was placed for `entries` is on the disk, each folder synced once.
+
+        Raises:
+            CacheError: it could not be synced.
+        """
+        filesystem.sync_folders(sorted({self._shard(entry.sha256) for entry in entries}), step=self.step)
+
+    def written_sidecar(self, entry: CacheEntry) -> Path:
+        """A temporary that holds the sidecar of `entry`, to be sealed and placed.
 
         Raises:
             CacheError: it could not be written.
         """
-        return self._sealed_bytes(sidecar_bytes(entry))
+        return self._written(sidecar_bytes(entry))
 
     def sidecar(self, digest: str, key: str) -> CacheEntry | None:
         """What the sidecar of that name says; None when there is none, or one that is damaged or a link."""
         entry = self._read(self._blobs, digest[:2], f"{digest}.{key}.json")
         return entry if entry is not None and (entry.sha256, entry.key) == (digest, key) else None
 
-    def rewrite_sidecar(self, entry: CacheEntry) -> None:
-        """The sidecar of `entry` says what `entry` says.
+    def rewrite_sidecars(self, entries: Sequence[CacheEntry]) -> None:
+        """The sidecars of `entries` say what `entries` say.
 
         Raises:
-            CacheError: it could not be written.
+            CacheError: they could not be written; some may be.
         """
-        self._publish(self.sealed_sidecar(entry), self._sidecar(entry))
+        written: list[tuple[Path, Path]] = []
+        try:
+            written += ((self.written_sidecar(entry), self._sidecar(entry)) for entry in entries)
+            filesystem.seal_all([temporary for temporary, _ in written], step=self.step)
+            for temporary, final in written:
+                filesystem.publish(temporary, final, step=self.step)
+        except BaseException:
+            for temporary, _ in written:
+                filesystem.remove(temporary)
+            raise
+        self.sync_names(entries)
 
     def remove_sidecar(self, entry: CacheEntry) -> None:
         """A rebuilt index will not know `entry` again."""
@@ -214,16 +231,16 @@ class Blobs:
         """The newest entry of `key` whose bytes were lost, None when none was."""
         found = [
             entry
-            for name in names_in(self.quarantined)
+            for name in filesystem.names_in(self.quarantined)
             if name.startswith(key) and LOST_NAME.fullmatch(name)
             if (entry := self._read(self.quarantined, name)) is not None and entry.key == key
         ]
         return max(found, key=lambda entry: entry.created_at, default=None)
 
-    def forget_lost(self, key: str) -> None:
-        """`lost` gives nothing for `key`: it has sound bytes again."""
-        for name in names_in(self.quarantined):
-            if name.startswith(key) and LOST_NAME.fullmatch(name):
+    def forget_lost(self, keys: Container[str]) -> None:
+        """`lost` gives nothing for `keys`: they have sound bytes again."""
+        for name in filesystem.names_in(self.quarantined):
+            if LOST_NAME.fullmatch(name) and name[:64] in keys:
                 filesystem.remove(self.quarantined / name, step=self.step)
 
     def entries(self) -> Iterator[CacheEntry]:
@@ -242,12 +259,14 @@ class Blobs:
 
     def quarantined_files(self) -> Iterator[Path]:
         """Everything that was put away, except what is remembered of lost entries."""
-        return (self.quarantined / name for name in names_in(self.quarantined) if not LOST_NAME.fullmatch(name))
+        return (
+            self.quarantined / name for name in filesystem.names_in(self.quarantined) if not LOST_NAME.fullmatch(name)
+        )
 
     def _files(self) -> Iterator[tuple[str, str]]:
-        for shard in names_in(self._blobs):
+        for shard in filesystem.names_in(self._blobs):
             if SHARD_NAME.fullmatch(shard) and self.has_shard(shard):
-                for name in names_in(self._blobs / shard):
+                for name in filesystem.names_in(self._blobs / shard):
                     yield shard, name
 
     def _read(self, root: Path, *names: str) -> CacheEntry | None:
@@ -269,6 +288,12 @@ class Blobs:
         # A folder that was swapped for a link leads out of the cache: nothing behind it is ours to read or remove.
         return self.has_shard(entry.sha256)
 
+    def _is_shard(self, name: str) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(self._blobs).st_mode) and stat.S_ISDIR(os.lstat(self._top + name).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def _shard(self, digest: str) -> Path:
         return self._blobs / digest[:2]
 
@@ -278,37 +303,21 @@ class Blobs:
     def _lost_file(self, entry: CacheEntry) -> Path:
         return self.quarantined / f"{entry.key}.{entry.sha256}.json"
 
-    def _sealed_bytes(self, data: bytes) -> Path:
+    def _written(self, data: bytes) -> Path:
         temporary = self.temporary(".json")
         filesystem.write_new(temporary, data, step=self.step)
-        try:
-            filesystem.seal(temporary, step=self.step)
-        except BaseException:
-            filesystem.remove(temporary)
-            raise
         return temporary
 
     def _publish_bytes(self, data: bytes, final: Path) -> None:
         filesystem.make_private_folder(self.partial, inside=self._folder, step=self.step)
-        self._publish(self._sealed_bytes(data), final)
-
-    def _publish(self, temporary: Path, final: Path) -> None:
+        temporary = self._written(data)
         try:
+            filesystem.seal(temporary, step=self.step)
             filesystem.publish(temporary, final, step=self.step)
             filesystem.sync_folder(final.parent, step=self.step)
         except BaseException:
             filesystem.remove(temporary)
             raise
-
-
-def names_in(folder: Path) -> list[str]:
-    """What lies in `folder`, in order; nothing if there is no such folder.
-
-    Raises:
-        CacheError: it cannot be read.
-    """
-    with filesystem.translated(folder):
-        return sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names, no paths
 
 
 def _is_file(path: str) -> bool:

@@ -15,7 +15,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from assetctl import filesystem, locks
-from assetctl.cache.files.blobs import names_in
 from assetctl.errors import CacheError
 from assetctl.text import safe
 
@@ -88,7 +87,7 @@ class Leases:
         """
         found: dict[str, str] = {}
         mine = None if self._file is None else self._file[1].name
-        for name in names_in(self._folder):
+        for name in filesystem.names_in(self._folder):
             if name.endswith(_LEASE) and name != mine:
                 found |= self._read(self._folder / name)
             elif name.endswith(_UNMARKED) and not _may_live(name):

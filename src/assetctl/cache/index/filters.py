@@ -67,9 +67,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
-    """Entries for which everything stated holds; None states nothing. `key_prefix` is hex digits of either case."""
+    """Entries for which everything stated holds; None states nothing.
 
-    key_prefix: str | None = None
+    With `key_prefixes`, hex digits of either case, the key begins with one of them.
+    """
+
+    key_prefixes: tuple[str, ...] = ()
     scene_id: str | None = None
     choice_id: str | None = None
     character_id: str | None = None

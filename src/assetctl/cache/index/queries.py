@@ -137,16 +137,15 @@ def where(filter_: EntryFilter, now: datetime) -> tuple[str, list[Any]]:
     """The WHERE clause (empty when everything matches) for `filter_`, and its parameters.
 
     Raises:
-        InvalidRequest: the key prefix is none.
+        InvalidRequest: a key prefix is none.
     """
     stated = {name: getattr(filter_, name) for name in _CONDITIONS if getattr(filter_, name) is not None}
     clauses = [_CONDITIONS[name] for name in stated]
     values: list[Any] = [storable(value) if isinstance(value, str) else value for value in stated.values()]
-    if filter_.key_prefix:
-        prefix = check_prefix(filter_.key_prefix)
-        clauses.append("e.key >= ? AND e.key < ?")
-        # 'g' follows every hex digit.
-        values += [prefix, prefix + "g"]
+    if filter_.key_prefixes:
+        clause, parameters = _beginning_with(filter_.key_prefixes)
+        clauses.append(clause)
+        values += parameters
     wishes = {name: getattr(filter_, name) for name in _SWITCHES}
     clauses += [_SWITCHES[name][bool(wanted)] for name, wanted in wishes.items() if wanted is not None]
     if filter_.expired is not None:
@@ -157,6 +156,18 @@ def where(filter_: EntryFilter, now: datetime) -> tuple[str, list[Any]]:
         clauses.append(clause)
         values.append(value)
     return (" WHERE " + " AND ".join(clauses) if clauses else ""), values
+
+
+def _beginning_with(prefixes: Sequence[str]) -> tuple[str, list[str]]:
+    checked = [check_prefix(prefix) for prefix in prefixes]
+    if len(checked) == 1:
+        # 'g' follows every hex digit.
+        return "e.key >= ? AND e.key < ?", [checked[0], checked[0] + "g"]
+    # One parameter for any number of them; CROSS JOIN walks the prefixes, and the index of keys for each.
+    return (
+        "e.id IN (SELECT x.id FROM json_each(?) p CROSS JOIN entries x ON x.key >= p.value AND x.key < p.value || 'g')",
+        [json.dumps(checked)],
+    )
 
 
 def _compared(measure: Measure, operator: Operator, value: float, now: datetime) -> tuple[str, float]:

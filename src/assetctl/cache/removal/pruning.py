@@ -98,22 +98,26 @@ class _Choosing:
     def __init__(self) -> None:
         self._seen: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, list[Candidate]] = defaultdict(list)
-        self._keys: set[str] = set()
+        self._expired: set[str] = set()
         self.chosen: list[tuple[Candidate, Reason]] = []
         self.in_use: list[Candidate] = []
         self.freed_bytes = 0
 
     def consider(self, one: Ranked, in_use: Container[str]) -> None:
         candidate = one.candidate
-        if candidate.key in self._keys:
+        if candidate.key in self._expired:
             return  # expired and unused too: it had its turn
-        self._keys.add(candidate.key)
+        if one.reason is Reason.EXPIRED:
+            self._expired.add(candidate.key)
         if candidate.blob in in_use:
             self.in_use.append(candidate)
+        elif one.uses <= 1:
+            self._take(candidate, one.reason)
+            self.freed_bytes += candidate.size_bytes
         else:
-            self._let_go(candidate, one)
+            self._take_with_the_last(candidate, one)
 
-    def _let_go(self, candidate: Candidate, one: Ranked) -> None:
+    def _take_with_the_last(self, candidate: Candidate, one: Ranked) -> None:
         self._seen[candidate.blob] += 1
         if one.reason is Reason.SPACE:
             self._waiting[candidate.blob].append(candidate)

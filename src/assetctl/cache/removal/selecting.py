@@ -9,6 +9,7 @@ import json
 import re
 from collections import defaultdict
 from decimal import Decimal
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from assetctl import documents
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from assetctl.cache.index.database import Run
     from assetctl.cache.index.filters import EntryFilter
 
-_KEY: Final = re.compile(r"[0-9a-f]{64}")
-_BLOB: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
+_KEY_AND_BLOB: Final = re.compile(r"[0-9a-f]{64} [0-9a-f]{64}\.[a-z0-9]{1,10}")
 _PAGE: Final = 2000
 _COLUMNS: Final = (
     "e.id, e.key, e.blob, e.size_bytes, e.paid, e.pinned, e.eviction_rank, e.asset_id, e.scene_id, e.choice_id"
@@ -85,12 +85,17 @@ def _pages(run: Run, clause: str, order: str, values: Sequence[Any], reason: Rea
 
 def _is_sound(row: Sequence[Any]) -> bool:
     # Names of files are made of these. A damaged row is mended when it is looked up, and never acted upon.
-    return bool(_KEY.fullmatch(str(row[1])) and _BLOB.fullmatch(str(row[2])) and isinstance(row[3], int))
+    return _KEY_AND_BLOB.fullmatch(f"{row[1]} {row[2]}") is not None and type(row[3]) is int
 
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     _, key, blob, size, paid, pinned, rank, asset_id, scene, choice = row[:10]
-    return Candidate(key, blob, size, bool(paid), bool(pinned), bool(rank), asset_id, scene, choice)
+    return Candidate(key, blob, size, bool(paid), bool(pinned), bool(rank), asset_id, _once(scene), _once(choice))
+
+
+def _once(name: Any) -> Any:
+    # Few names, and each of a hundred thousand rows brings its own copy.
+    return intern(name) if type(name) is str else name
 
 
 def price_of(run: Run, candidates: Sequence[Candidate]) -> Price:

@@ -22,7 +22,7 @@ from assetctl.errors import CacheError
 from assetctl.units import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -105,9 +105,13 @@ class Shrinking:
             _log.warning("the trash was not swept: %s", error)
 
     def plan_clear(self, filter_: EntryFilter, now: datetime, *, include_paid: bool) -> ClearPlan:
-        """What deleting the matching entries would do. One that is alone in having a prefix of its key is named."""
+        """What deleting the matching entries would do.
+
+        An entry that is alone in having the only prefix is named; a list of prefixes names none, since it may be long.
+        """
         matching = selecting.matching(self._index.read, filter_, now)
-        named = len(matching) == 1 and len(filter_.key_prefix or "") >= MIN_PREFIX
+        prefixes = filter_.key_prefixes
+        named = len(matching) == len(prefixes) == 1 and len(prefixes[0]) >= MIN_PREFIX
         uses = self._index.uses(list({one.blob for one in matching}))
         leased = self._leases.of_others()
         plan = plan_of(matching, uses, leased, include_paid=include_paid, named=named)
@@ -154,29 +158,30 @@ class Shrinking:
         totals = self._index.running_totals()
         stray = sum(size for _, size in strays.listed(self._index.read))
         stray += sum(_size(path) for path in self._blobs.quarantined_files())
-        stray += sum(_size(path) for path in _files_in(self._blobs.partial))
+        stray += sum(_size(self._blobs.partial / name) for name in filesystem.names_in(self._blobs.partial))
         return pruning.Use(
             totals.size_bytes, totals.count, stray, self._trash.size_bytes(), self._free_bytes(self._folder)
         )
 
-    def after_store(self, entry: CacheEntry, now: datetime) -> None:
-        """The cache is within its limits again, as far as that can be; `entry`, just stored, is not lost by it."""
+    def after_stores(self, entries: Sequence[CacheEntry], now: datetime) -> None:
+        """The cache is within its limits again, as far as that can be; `entries`, just stored, are not lost by it."""
         if self._limits is None:
             return
         try:
-            if pruning.is_too_large(entry.size_bytes, self._limits) and not (entry.paid or entry.pinned):
-                self._let_go(entry, self._limits)
-            self._prune_by_itself(self._limits, now)
+            for entry in entries:
+                if pruning.is_too_large(entry.size_bytes, self._limits) and not (entry.paid or entry.pinned):
+                    self._let_go(entry, self._limits)
+            self._prune_by_itself(self._limits, now, keep={entry.blob for entry in entries})
             self._sweeping.sweep_daily(now)
         except CacheError as error:
             self._tell(f"the cache could not be pruned: {error.what}")
 
-    def _prune_by_itself(self, limits: Limits, now: datetime) -> None:
+    def _prune_by_itself(self, limits: Limits, now: datetime, *, keep: Collection[str]) -> None:
         excess = pruning.excess_bytes(self.use(), limits)
         if not excess and self._has_pruned:
             return
         self._has_pruned = True
-        in_use = self._leases.own.union(self._leases.of_others())
+        in_use = self._leases.own.union(self._leases.of_others(), keep)
         slack = limits.max_size_bytes // _SLACK
         plan = self._planned(limits, now, in_use=dict.fromkeys(in_use, ""), slack=slack, at_most=_AT_MOST_BY_ITSELF)
         if not plan.is_empty:
@@ -279,14 +284,6 @@ def _as_deletion(choice: Choice, in_use: Mapping[str, str]) -> ClearPlan:
         holders=tuple(sorted({in_use[one.blob] for one in choice.in_use})),
         freed_bytes=choice.freed_bytes - len(entries) * pruning.SIDECAR_BYTES,
     )
-
-
-def _files_in(folder: Path) -> list[Path]:
-    with filesystem.translated(folder):
-        try:
-            return list(folder.iterdir())
-        except FileNotFoundError:
-            return []
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,6 @@ cache or in the trash. Trash counts as used room and is the first to go when roo
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -62,11 +61,7 @@ class Batch:
 
     def names(self) -> list[str]:
         """Its files in the order of their names; none when it is gone."""
-        with filesystem.translated(self.path):
-            try:
-                return sorted(os.listdir(self.path))  # noqa: PTH208 - names, no paths
-            except FileNotFoundError:
-                return []
+        return filesystem.names_in(self.path)
 
 
 class Trash:
@@ -80,11 +75,7 @@ class Trash:
 
     def batches(self) -> list[Batch]:
         """Every batch, the oldest first."""
-        with filesystem.translated(self._folder):
-            try:
-                names = os.listdir(self._folder)  # noqa: PTH208 - names, no paths
-            except FileNotFoundError:
-                return []
+        names = filesystem.names_in(self._folder)
         found = [batch for name in names if (batch := self._batch(name)) is not None]
         return sorted(found, key=lambda batch: (batch.made_ms, batch.tag))
 

@@ -69,8 +69,7 @@ class SharedFolder:
         folder = self._top / "entries" / key[:2]
         if not (_KEY.fullmatch(key) and self._is_ours(folder, group)):
             return None
-        with filesystem.translated(folder):
-            names = sorted(name for name in os.listdir(folder) if name.startswith(key))  # noqa: PTH208 - names, no paths
+        names = [name for name in filesystem.names_in(folder) if name.startswith(key)]
         found = [entry for name in names if (entry := self._read(name)) is not None]
         fit = [entry for entry in found if entry.is_current(now) and self._has_bytes(entry, group)]
         return max(fit, key=lambda entry: entry.created_at, default=None)

@@ -131,7 +131,7 @@ def read(folder: Path, now: datetime, *, run_id: str | None = None) -> UsageRepo
         CacheError: it cannot be read.
     """
     book = _sums(folder)
-    for name in _names(folder):
+    for name in filesystem.names_in(folder):
         match = _LINES.fullmatch(name) or _FOLDING.fullmatch(name)
         if match and name not in book.folded:
             _read_lines(folder, name, match[1], book)
@@ -164,7 +164,7 @@ def fold(folder: Path, now: datetime, *, everything: bool, step: Step = filesyst
 
 def _fold(folder: Path, now: datetime, *, everything: bool, step: Step) -> None:
     book = _sums(folder)
-    names = _names(folder)
+    names = filesystem.names_in(folder)
     # What an earlier fold, killed on its way, had counted already or had not finished writing.
     for name in names:
         if name in book.folded or (name.endswith(".json") and name != "sums.json"):
@@ -176,7 +176,7 @@ def _fold(folder: Path, now: datetime, *, everything: bool, step: Step) -> None:
         if match and match[1] <= last:
             unused = filesystem.temporary_path(folder).name
             filesystem.publish(folder / name, folder / f"{match[1]}.{unused}.folding", step=step)
-    taken = {name: match[1] for name in _names(folder) if (match := _FOLDING.fullmatch(name))}
+    taken = {name: match[1] for name in filesystem.names_in(folder) if (match := _FOLDING.fullmatch(name))}
     for name, day in taken.items():
         _read_lines(folder, name, day, book)
     if not taken:
@@ -278,11 +278,6 @@ def _bytes_of(folder: Path, name: str) -> bytes:
             return b""
         with os.fdopen(descriptor, "rb") as file:
             return file.read(_LARGEST_FILE)
-
-
-def _names(folder: Path) -> list[str]:
-    with filesystem.translated(folder):
-        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def _day(moment: datetime) -> str:

@@ -44,7 +44,7 @@ def put_back(temporary: Path, entries: Sequence[CacheEntry], blobs: Blobs, index
     count = 0
     for entry in entries:
         count += _put_back(temporary, replace(entry, verified_at=now), blobs, index)
-        blobs.forget_lost(entry.key)
+    blobs.forget_lost([entry.key for entry in entries])
     return count
 
 
@@ -54,11 +54,13 @@ def _put_back(temporary: Path, entry: CacheEntry, blobs: Blobs, index: Index) ->
         if known and known[0][0] > milliseconds(entry.created_at):
             return False
         blobs.place(temporary, sidecar, entry)
+        blobs.sync_names([entry])
         put(run, entry)
         return True
 
-    sidecar = blobs.sealed_sidecar(entry)
+    sidecar = blobs.written_sidecar(entry)
     try:
+        filesystem.seal(sidecar, step=blobs.step)
         return index.exclusively(work)
     finally:
         filesystem.remove(sidecar)
@@ -74,7 +76,7 @@ def mend_sidecar(entry: CacheEntry, blobs: Blobs, index: Index) -> bool:
     def work(run: Run) -> bool:
         if blob_of(run, entry.key) != entry.blob:
             return False
-        blobs.rewrite_sidecar(entry)
+        blobs.rewrite_sidecars([entry])
         return True
 
     return index.exclusively(work)

@@ -28,6 +28,8 @@ from assetctl.errors import AssetUnavailable, CacheError, InvalidRequest
 from assetctl.units import human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from assetctl.cache.removal.deletion import ClearPlan, RemovalReport
     from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
@@ -50,8 +52,8 @@ def clear(
 ) -> int:
     """Delete entries: first the plan, then the question, then the deed; `cache undo` brings them back for a day.
 
-    What was paid for, is pinned or in use stays. A KEY-PREFIX that only one key has names that entry, and then it goes
-    although it is pinned or paid for. Jobs and their journal are never touched.
+    What was paid for, is pinned or in use stays. One KEY-PREFIX that only one key has names that entry, and then it
+    goes although it is pinned or paid for; of several keys those still stay. Jobs and their journal are never touched.
     """
     if chosen == EntryFilter() and not everything:
         raise InvalidRequest("nothing says what to clear", hint="name a filter, or `--all` for everything")
@@ -81,7 +83,7 @@ async def _planned(stack: Stack, chosen: EntryFilter, *, include_paid: bool, wai
 
 def _check(planned: ClearPlan, chosen: EntryFilter) -> None:
     """Refuse what was named and cannot be done."""
-    if chosen.key_prefix is None or planned.entries:
+    if not chosen.key_prefixes or planned.entries:
         return
     if planned.kept_in_use:
         raise CacheError(
@@ -91,8 +93,13 @@ def _check(planned: ClearPlan, chosen: EntryFilter) -> None:
         )
     if not (planned.kept_paid or planned.kept_pinned):
         raise AssetUnavailable(
-            f"nothing cached has a key that begins with `{chosen.key_prefix}`", hint="assetctl cache ls"
+            f"nothing cached has a key that begins with {_listed(chosen.key_prefixes)}", hint="assetctl cache ls"
         )
+
+
+def _listed(prefixes: Sequence[str]) -> str:
+    more = f" or one of {len(prefixes) - 1:,} more" if len(prefixes) > 1 else ""
+    return f"`{prefixes[0]}`{more}"
 
 
 def _tell(report: RemovalReport, printer: Printer) -> None:

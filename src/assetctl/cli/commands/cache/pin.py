@@ -57,7 +57,8 @@ def _set(chosen: EntryFilter, *, everything: bool, as_json: bool, state: CliStat
 
 
 async def _chosen_keys(cache: AssetCache, chosen: EntryFilter) -> list[str]:
-    # A key by itself means one entry; beside other conditions it narrows them, as in a listing.
-    if chosen.key_prefix is not None and chosen == replace(EntryFilter(), key_prefix=chosen.key_prefix):
-        return [only_one(await cache.find_by_prefix(chosen.key_prefix), chosen.key_prefix).key]
+    # Keys by themselves mean one entry each; beside other conditions they narrow them, as in a listing.
+    prefixes = chosen.key_prefixes
+    if prefixes and chosen == replace(EntryFilter(), key_prefixes=prefixes):
+        return [only_one(await cache.find_by_prefix(prefix), prefix).key for prefix in prefixes]
     return await cache.keys(chosen, "key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,33 +21,44 @@ if TYPE_CHECKING:
 
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.index.index import Whereabouts
+    from assetctl.cli.output import Printer
     from assetctl.wiring import Stack
 
 
 @takes(state=shared_options)
 def show_entry(
-    key_prefix: Annotated[str, typer.Argument(metavar="KEY-PREFIX", help="How the key or the digest begins.")],
+    key_prefixes: Annotated[
+        list[str], typer.Argument(metavar="KEY-PREFIX...", help="How keys or digests begin, each of one entry.")
+    ],
     as_json: Json = False,
     *,
     state: CliState,
 ) -> int:
-    """All that is known of one entry. Exit code 7 when there is none."""
+    """All that is known of an entry, or of several. Exit code 7 when there is none."""
     printer = printer_for(state, as_json=as_json)
+    if len(key_prefixes) > 1:
+        printer = replace(printer, indent=None)
 
     async def work(stack: Stack) -> None:
-        entry = only_one(await stack.cache.find_by_prefix(key_prefix), key_prefix)
-        place = await stack.cache.whereabouts(entry)
-        now = stack.clock.now()
-        if as_json:
-            printer.document(_document(entry, place, now))
-        elif state.quiet:
-            printer.line(entry.key)
-        else:
-            for name, value in _facts(entry, place, now):
-                printer.line(f"{name:<14}{value}")
+        for number, prefix in enumerate(key_prefixes):
+            if number and not (as_json or state.quiet):
+                printer.line("")
+            await _show(stack, only_one(await stack.cache.find_by_prefix(prefix), prefix), printer)
 
     with_stack(state, printer, work)
     return 0
+
+
+async def _show(stack: Stack, entry: CacheEntry, printer: Printer) -> None:
+    place = await stack.cache.whereabouts(entry)
+    now = stack.clock.now()
+    if printer.as_json:
+        printer.document(_document(entry, place, now))
+    elif printer.quiet:
+        printer.line(entry.key)
+    else:
+        for name, value in _facts(entry, place, now):
+            printer.line(f"{name:<14}{value}")
 
 
 def _document(entry: CacheEntry, place: Whereabouts, now: datetime) -> dict[str, Any]:

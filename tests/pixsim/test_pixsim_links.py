@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from assetctl.library.pixsim_links import FRESH_S, is_on_its_way, links, shown
 from assetctl.network import Origin
+from assetctl.pixsim.links import FRESH_S, is_on_its_way, links, shown
 from assetctl.pixsim.records import StoredAsset
 from fakes import NOW
 

@@ -9,7 +9,7 @@ import pytest
 
 from assetctl import settings as settings_room
 from assetctl.clock import SystemClock
-from assetctl.errors import ConfigError, InvalidRequest, StorageUnusable
+from assetctl.errors import ConfigError, InvalidRequest, LibraryError, StorageUnusable
 from assetctl.events import AssetEventBus
 from assetctl.models import Asset, AssetRequest, AssetType, Availability, Would
 from assetctl.providers.base import Step
@@ -39,11 +39,51 @@ async def test_opening_and_closing_a_stack_builds_and_writes_nothing(settings: S
     assert not settings.data_dir.exists()
 
 
-async def test_a_library_of_a_later_version_is_refused(settings: Settings) -> None:
-    later = replace(settings, library=replace(settings.library, kind="pixsim"))
-    with pytest.raises(ConfigError, match="pixsim"):
-        async with opened(later):
+async def test_a_backends_library_needs_a_backend(settings: Settings) -> None:
+    far = replace(settings, library=replace(settings.library, kind="pixsim"))
+    with pytest.raises(ConfigError, match="no backend is set"):
+        async with opened(far):
             pass
+
+
+@pytest.fixture
+def far(settings: Settings) -> Settings:
+    """Settings with a backend where nobody answers, and its library."""
+    backend = replace(settings.backend, url="http://127.0.0.1:1")
+    return replace(settings, backend=backend, library=replace(settings.library, kind="pixsim"))
+
+
+async def test_a_backends_library_is_not_built_before_it_is_asked(far: Settings) -> None:
+    async with opened(far) as stack:
+        assert (stack.library.name, stack.library.needs_network, stack.library.recheck_after_s) == (
+            "pixsim",
+            True,
+            86_400,
+        )
+        assert await stack.cache.lookup("a" * 64) is None
+        assert not {"pixsim", "folder", "lookups", "tokens"} & set(stack.__dict__)
+
+
+async def test_with_refresh_cached_copies_of_a_backend_are_confirmed_at_once(far: Settings) -> None:
+    async with open_stack(far, events=AssetEventBus(), clock=SystemClock(), refresh=True) as stack:
+        assert stack.library.recheck_after_s == 0
+
+
+async def test_offline_a_backends_library_is_a_closed_step_and_a_folder_is_none(
+    far: Settings, settings: Settings
+) -> None:
+    async with opened(far, offline=True) as stack:
+        (verdict,) = [
+            verdict
+            for verdict in (await stack.service.explain(AssetRequest(scene_id="park"))).verdicts
+            if verdict.provider == "library:pixsim"
+        ]
+        assert "offline" in (verdict.skipped or "")
+        with pytest.raises(LibraryError, match="offline"):
+            await stack.library.get("1")
+    async with opened(settings, offline=True) as stack:
+        verdicts = (await stack.service.explain(AssetRequest(scene_id="park"))).verdicts
+    assert all(verdict.skipped is None for verdict in verdicts if verdict.provider == "library:folder")
 
 
 async def test_a_data_folder_that_cannot_be_one_is_refused_before_anything_is_built(settings: Settings) -> None:

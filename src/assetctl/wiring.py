@@ -6,6 +6,7 @@ the cache never pays for the generator, the media libraries or a backend.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -13,13 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import ConfigError
+from assetctl.errors import ConfigError, ServiceError
 from assetctl.eventloop import in_thread
 from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.network import Origin
+    from assetctl.pixsim.calling import Tokens
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
     from assetctl.pixsim.socket import EventSocket
@@ -71,10 +73,10 @@ async def open_stack(
         ConfigError: the settings name something this version can't do.
         CacheError: the data directory is none that assetctl may use.
     """
-    if settings.library.kind != "folder":
+    if settings.library.kind == "pixsim" and settings.backend.url is None:
         raise ConfigError(
-            f"the library kind `{settings.library.kind}` is not supported by this version",
-            hint='set `library.kind = "folder"`',
+            "the library is a backend's, and no backend is set",
+            hint='set `backend.url`, or `library.kind = "folder"`',
         )
     _refuse_unfit_folder(settings.data_dir)
     stack = Stack(settings, events=events, clock=clock, offline=offline, refresh=refresh, tell=tell, run_id=run_id)
@@ -169,8 +171,34 @@ class Stack:
         return Lookups(self.settings.data_dir / "cache" / "lookups", clock=self.clock)
 
     @cached_property
-    def library(self) -> FolderLibrary:
-        """The library of pre-made assets."""
+    def library(self) -> Library:
+        """The library of pre-made assets, near or far; offline, a far one only says that it is not asked."""
+        if self.settings.library.kind == "folder":
+            return self.folder
+        from assetctl.library.late import LateLibrary
+        from assetctl.library.pixsim_facts import LIBRARY, RECHECK_AFTER_S
+
+        recheck_after_s = 0.0 if self._refresh else RECHECK_AFTER_S
+        library = LateLibrary(LIBRARY, recheck_after_s=recheck_after_s, build=self._server_library)
+        if not self._offline:
+            return library
+        from assetctl.library.offline import OfflineLibrary
+
+        return OfflineLibrary(library)
+
+    def _server_library(self) -> Library:
+        from assetctl.library.pixsim import PixsimLibrary
+        from assetctl.library.pixsim_files import FileFetcher
+
+        files = FileFetcher(self._download, origin=self.origin, clock=self.clock)
+        return self.remembered(PixsimLibrary(self.pixsim, files=files, clock=self.clock))
+
+    async def _download(self, *_: object, **__: object) -> None:
+        raise ServiceError("the file is at a web address, which this version can't fetch")
+
+    @cached_property
+    def folder(self) -> FolderLibrary:
+        """The library that is a folder."""
         from assetctl.library.folder import FolderLibrary
 
         return FolderLibrary(
@@ -206,6 +234,20 @@ class Stack:
         return LoginStore(self.settings.data_dir / "logins.json")
 
     @cached_property
+    def tokens(self) -> Tokens:
+        """The token that was handed in, else that of the kept login.
+
+        Raises:
+            ConfigError: the settings name no backend.
+        """
+        from assetctl.pixsim.session import HandedIn, KeptSession
+
+        token = self.settings.backend.token
+        if token is None:
+            return KeptSession(self.origin, self.logins)
+        return HandedIn(token, hint=f"put a good one into {self.settings.origins['backend.token']}")
+
+    @cached_property
     def pixsim(self) -> PixsimClient:
         """The backend, with whatever login there is.
 
@@ -216,19 +258,14 @@ class Stack:
 
         from assetctl.network import new_client
         from assetctl.pixsim.client import PixsimClient
-        from assetctl.pixsim.session import HandedIn, KeptSession
 
         backend, origin = self.settings.backend, self.origin
-        if backend.token is None:
-            tokens = KeptSession(origin, self.logins)
-        else:
-            tokens = HandedIn(backend.token, hint=f"put a good one into {self.settings.origins['backend.token']}")
         http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
         self._closing.push_async_callback(http.aclose)
         return PixsimClient(
             origin,
             http,
-            tokens=tokens,
+            tokens=self.tokens,
             clock=self.clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
             timeout_s=backend.timeout_s,
@@ -267,8 +304,10 @@ class Stack:
         """The generators."""
         from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 
-        backend = None if self.settings.backend.url is None else lambda: self.pixsim
-        return GeneratorRegistry(GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock, pixsim=backend))
+        context = GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock)
+        if self.settings.backend.url is not None:
+            context = replace(context, pixsim=lambda: self.pixsim, pixsim_events=lambda: self.events_socket)
+        return GeneratorRegistry(context)
 
     @cached_property
     def allowance(self) -> Allowance:
@@ -333,6 +372,7 @@ class Stack:
                 tag=generation.tag,
             ),
             complete=self._completed,
+            closed=self._closed_steps(),
         )
 
     async def preview(self, asset: Asset, columns: int, rows: int) -> Sequence[Sequence[Cell]]:
@@ -362,15 +402,21 @@ class Stack:
         )
 
     def remembered(self, library: Library) -> Library:
-        """`library`, asked less often if asking it takes the network."""
-        if not library.needs_network:
-            return library
+        """`library`, which takes the network, asked less often."""
         from assetctl.library.remembered import RememberedLibrary
 
         return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
 
     async def _scope(self) -> tuple[str, ...]:
-        return (self.settings.backend.url or "",)
+        # Whoever has another token may see other assets.
+        token = await self.tokens.token()
+        who = "" if token is None else hashlib.sha256(token.reveal().encode()).hexdigest()
+        return (str(self.origin), who)
+
+    def _closed_steps(self) -> Mapping[Step, str]:
+        if self._offline and self.library.needs_network:
+            return {Step.LIBRARY: f"the library `{self.library.name}` is on the network, and this is offline"}
+        return {}
 
     def _take_from_others(self) -> Callable[[CacheEntry, Path], bool] | None:
         if self.settings.cache.shared is None:
@@ -379,13 +425,18 @@ class Stack:
 
         return SharedFolder(self.settings.cache.shared).take
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether nothing on the network is asked."""
+        return self._offline
+
     async def library_problems(self) -> Sequence[str]:
-        """A sentence for each thing in the library that can't be used.
+        """A sentence for each thing in the library's folder that can't be used.
 
         Raises:
             LibraryError: the library can't be read.
         """
-        return await self.library.problems()
+        return await self.folder.problems()
 
     async def close(self) -> None:
         """What was opened is closed."""
@@ -398,7 +449,7 @@ class Stack:
         from assetctl.providers.cached import CachedAssetProvider
         from assetctl.providers.first_use import OnFirstUse
 
-        libraries = {self.library.name: self.remembered(self.library)}
+        libraries = {self.library.name: self.library}
         providers: list[AssetProvider] = [
             CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
             OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
@@ -412,7 +463,7 @@ class Stack:
     def _pre_made(self) -> AssetProvider:
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.remembered(self.library), cache=self.cache, intake=self.intake)
+        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

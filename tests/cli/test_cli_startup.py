@@ -78,6 +78,15 @@ def test_a_warm_hit_loads_neither_media_nor_network_nor_tables(tool: Tool) -> No
     assert loaded(tool, *INSTANT) & heavy == set()
 
 
+def test_a_warm_hit_of_what_a_backend_once_gave_does_not_load_the_network(tool: Tool) -> None:
+    tool(*INSTANT)
+    backend = {"ASSETCTL_BACKEND__URL": "http://127.0.0.1:9", "ASSETCTL_GENERATION__GENERATOR": "instant"}
+    ran = tool(*INSTANT, "--provider", "pixverse")
+    assert ran.code == 0
+    heavy = PROMISED - {"pydantic_settings"} | {"anyio", "keyring"}
+    assert loaded(tool, *INSTANT, "--provider", "pixverse", env=backend) & heavy == set()
+
+
 def commands() -> dict[tuple[str, ...], Any]:
     """Every command by its words."""
     group = typer.main.get_command(app)

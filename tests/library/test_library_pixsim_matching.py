@@ -205,6 +205,13 @@ def test_what_is_one_players_answers_that_player_by_its_key_alone() -> None:
     assert verdict(made_for(ann), bob) is not None
 
 
+def test_what_no_tag_can_say_is_said_by_no_tag() -> None:
+    long = replace(REQUEST, choice_id="x" * 200)
+    own = made_for(long)
+    assert verdict(own, long) is None
+    assert "choice" in (verdict(replace(own, tags=own.tags | TAGS), long) or "")
+
+
 def test_nothing_generated_before_answers_a_request_for_a_new_one_each_time() -> None:
     always = replace(REQUEST, reuse=Reuse.ALWAYS)
     made = replace(made_for(REQUEST), tags=TAGS | {key_slug(request_key(always))})

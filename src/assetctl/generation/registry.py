@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.generation.base import Generator
     from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.socket import EventSocket
 
 ENTRY_POINT_GROUP: Final = "assetctl.generators"
 
@@ -30,12 +31,14 @@ ENTRY_POINT_GROUP: Final = "assetctl.generators"
 class GeneratorContext:
     """What a generator is made with. `data_dir` is a folder of assetctl's own; a generator uses one named after it.
 
-    `pixsim` gives the client of the backend, opened when it is first asked for; it is None where none is configured.
+    `pixsim` gives the client of the backend and `pixsim_events` its events, each opened when first asked for; they
+    are None where no backend is configured.
     """
 
     data_dir: Path
     clock: Clock
     pixsim: Callable[[], PixsimClient] | None = None
+    pixsim_events: Callable[[], EventSocket] | None = None
 
 
 class GeneratorFactory(Protocol):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from assetctl.errors import LibraryError, NotAllowed
 from assetctl.keys import request_key
 from assetctl.library.base import Standing
-from assetctl.library.pixsim_matching import LIBRARY, Reader, described, fingerprint_of, is_same, judged
+from assetctl.library.pixsim_facts import LIBRARY, RECHECK_AFTER_S
+from assetctl.library.pixsim_matching import Reader, described, fingerprint_of, is_same, judged
 from assetctl.library.pixsim_search import Found, bodies, unspoken
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import StoredAsset
 
-RECHECK_AFTER_S: Final = 86_400.0
 _ID: Final = re.compile(r"[1-9][0-9]{0,9}")
 _LARGEST_ID: Final = 2**31 - 1
 """The server counts in its database's 32-bit integers and fails on more."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from assetctl.errors import LibraryError
 from assetctl.library.base import Candidate, LibraryAsset
 from assetctl.library.matching import MAX_REFUSED_TOLD, judge, rank
+from assetctl.library.pixsim_facts import LIBRARY
 from assetctl.models import AssetType, Origin, Reuse, Style
 from assetctl.pixsim.links import is_on_its_way, is_placeholder, links, shown
 from assetctl.pixsim.tags import CONTEXT, KEY, STYLE, NoSlug, key_slug, names_in, slug
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from assetctl.network import Origin as ServerOrigin
     from assetctl.pixsim.records import StoredAsset
 
-LIBRARY: Final = "pixsim"
 MAX_TAGS_KEPT: Final = 100
 """How many tags of an asset are kept to rank it by; those that say what it is for are always read."""
 

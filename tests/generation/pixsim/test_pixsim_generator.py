@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from shopping import SETTLE_S, order_of, until
 
@@ -26,6 +28,8 @@ from assetctl.generation.pixsim.generator import PixsimGenerator
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 from assetctl.media.inputs import with_digests
 from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Style
+from assetctl.network import Origin, ssl_context
+from assetctl.pixsim.socket import EventSocket
 from service import faults
 
 if TYPE_CHECKING:
@@ -494,6 +498,25 @@ async def test_refused_tags_are_an_error_of_the_service(server: LookAlike, shopp
     server.fault("POST /api/v1/assets/*/tags/assign", faults.answers(500, "boom", code="internal_error"), times=None)
     with pytest.raises(ServiceError):
         await shopper.generator.announce(job_id, ORDER)
+
+
+# --- hints ----------------------------------------------------------------------------------------------------------
+
+
+async def test_news_of_a_job_is_heard_at_once(server: LookAlike, shopper: Shopper):
+    server.script(duration_s=0.5)
+    socket = EventSocket(Origin.of(server.url), clock=shopper.clock, random=Random(3), context=ssl_context)
+    context = GeneratorContext(
+        data_dir=shopper.folder, clock=shopper.clock, pixsim=lambda: shopper.client, pixsim_events=lambda: socket
+    )
+    generator = PixsimGenerator(context)
+    async with generator.watch() as hints:
+        assert hints is not None
+        job_id = await generator.submit(ORDER, NONCE)
+        with anyio.fail_after(20):
+            while (await generator.status(job_id)).state is not JobState.SUCCEEDED:
+                assert await hints.wait(job_id, 20.0)
+    assert len(server.requests(f"GET /api/v1/generations/{job_id}")) <= 8
 
 
 # --- without a server -----------------------------------------------------------------------------------------------

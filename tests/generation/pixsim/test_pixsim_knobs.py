@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assetctl.errors import InvalidRequest
+from assetctl.generation.parameters import checked_value
 from assetctl.generation.pixsim.knobs import SPECS, checked_knobs, provider_named, providers_table, specs_of
 from assetctl.generation.pixsim.operations import Operation
 from assetctl.models import AssetRequest, AssetType, Style
@@ -133,3 +134,9 @@ def test_backend_without_providers_says_so():
 def test_static_knobs_hold_for_what_can_be_made_alone():
     assert all(spec.asset_types <= {AssetType.VIDEO, AssetType.IMAGE} for spec in SPECS)
     assert len({spec.name for spec in SPECS}) == len(SPECS)
+
+
+@pytest.mark.parametrize(("given", "typed"), [("yes", True), (True, True), ("off", False)])
+def test_switch_is_taken_from_a_command_and_from_json(given: object, typed: bool):  # noqa: FBT001 - a table
+    (spec,) = [spec for spec in SPECS if spec.name == "audio"]
+    assert checked_value(given, spec) is typed  # type: ignore[arg-type]

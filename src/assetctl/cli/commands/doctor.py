@@ -137,6 +137,20 @@ async def _journal(stack: Stack) -> list[Finding]:
 
 
 async def _library(stack: Stack) -> list[Finding]:
+    return await (_folder(stack) if stack.settings.library.kind == "folder" else _server(stack))
+
+
+async def _server(stack: Stack) -> list[Finding]:
+    place = str(stack.origin)
+    if stack.is_offline:
+        return [Finding("library", Health.OK, f"{place} (not asked offline)")]
+    facts = await stack.pixsim.introspect()
+    if not facts.is_active:
+        return [Finding("library", Health.FAILED, f"{place} doesn't take the login any more", "assetctl auth login")]
+    return [Finding("library", Health.OK, f"{place}, as {facts.user or 'somebody without a name'}")]
+
+
+async def _folder(stack: Stack) -> list[Finding]:
     path = stack.settings.library.path
     problems = await stack.library_problems()
     if not problems:

@@ -174,8 +174,9 @@ class PixsimGenerator:
         """Nothing of the job is kept here."""
 
     def watch(self) -> AbstractAsyncContextManager[Hints | None]:
-        """Without hints: every look is a look."""
-        return nullcontext()
+        """Hints from the server's events, which anybody may hear; None without a server."""
+        events = self._context.pixsim_events
+        return nullcontext() if events is None else events().watch()
 
     def _client(self) -> PixsimClient:
         if self._context.pixsim is None:

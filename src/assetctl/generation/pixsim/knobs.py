@@ -42,28 +42,30 @@ _OWN: Final = (
     ParameterSpec(PACING, str, choices=("slow", "medium", "fast"), help="how fast it moves", asset_types=_VIDEO),
 )
 #: What the server passes on to a provider; any other name it would drop. `model` and `seed` are options of their own.
-_PASSED_ON: Final = (
+_WORDS: Final = (
     ("quality", "the picture's quality, such as 720p"),
     ("aspect_ratio", "such as 16:9"),
     ("negative_prompt", "what is not to be seen"),
     ("image_resolution", "the picture's size"),
     ("camera_movement", "how the camera moves"),
     ("motion_mode", "how fast things move"),
-    ("multi_shot", "several shots in one video"),
-    ("audio", "sound in the video"),
-    ("off_peak", "made when it is cheaper"),
     ("template_id", "a template of the provider's"),
     ("task_type", "the provider's kind of task"),
     ("api_method", "which of its interfaces the provider uses"),
     ("pixverse_api_mode", "which of its interfaces Pixverse uses"),
-    ("use_openapi", "whether the provider's open interface is used"),
+)
+_SWITCHES: Final = (
+    ("multi_shot", "several shots in one video"),
+    ("audio", "sound in the video"),
+    ("off_peak", "made when it is cheaper"),
+    ("use_openapi", "the provider's open interface is used"),
 )
 SPECS: Final = (
     *_OWN,
-    *(ParameterSpec(name, str, help=f"{text}; as the provider has it", asset_types=ASSET_TYPES)
-      for name, text in _PASSED_ON),
-)  # fmt: skip
-_PASSED_ON_NAMES: Final = frozenset(name for name, _ in _PASSED_ON) | {"model", "seed", "style"}
+    *(ParameterSpec(name, str, help=f"{text} (the provider's own)", asset_types=ASSET_TYPES) for name, text in _WORDS),
+    *(ParameterSpec(name, bool, help=text, asset_types=ASSET_TYPES) for name, text in _SWITCHES),
+)
+_PASSED_ON: Final = frozenset(name for name, _ in (*_WORDS, *_SWITCHES)) | {"model", "seed", "style"}
 _NO_KNOBS: Final = frozenset(
     {"prompt", "prompts", "composition_assets", "image_url", "image_urls", "video_url", "duration"}
 )
@@ -98,7 +100,7 @@ def provider_named(name: str | None, providers: Sequence[ProviderInfo], operatio
 
 def provider_knobs(request: AssetRequest) -> dict[str, ParameterValue]:
     """What goes to the provider, under the names that the server passes on; nothing is checked."""
-    knobs = {name: value for name, value in request.parameters.items() if name in _PASSED_ON_NAMES}
+    knobs = {name: value for name, value in request.parameters.items() if name in _PASSED_ON}
     named = {"model": request.model, "seed": request.seed, "style": request.style and request.style.value}
     return knobs | {name: value for name, value in named.items() if value is not None}
 
@@ -158,7 +160,7 @@ def specs_of(provider: ProviderInfo, operation: str) -> list[ParameterSpec]:
     return [
         _spec(parameter, operation)
         for parameter in provider.parameters.get(operation, ())
-        if parameter.name in _PASSED_ON_NAMES
+        if parameter.name in _PASSED_ON
     ]
 
 

@@ -1,0 +1,71 @@
+"""A library on the network, built when it is first asked, so that an answer from the cache doesn't pay for it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from assetctl import eventloop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from assetctl.library.base import Candidate, Library, LibraryAsset, Standing
+    from assetctl.models import AssetRequest
+
+
+class LateLibrary:
+    """A library that is built when it is first asked; what it raises, this raises."""
+
+    def __init__(self, name: str, *, recheck_after_s: float, build: Callable[[], Library]) -> None:
+        """Be called `name`, have cached copies confirmed after `recheck_after_s`, and `build` later."""
+        self._name = name
+        self._recheck_after_s = recheck_after_s
+        self._build = build
+
+    @cached_property
+    def _library(self) -> Library:
+        return self._build()
+
+    @property
+    def name(self) -> str:
+        """The name it was given, known before it is built."""
+        return self._name
+
+    @property
+    def needs_network(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def recheck_after_s(self) -> float:
+        """The time it was given, known before it is built."""
+        return self._recheck_after_s
+
+    async def get(self, asset_id: str) -> LibraryAsset | None:
+        """What the library says."""
+        await eventloop.started()
+        return await self._library.get(asset_id)
+
+    async def search(self, request: AssetRequest) -> list[Candidate]:
+        """What the library says."""
+        await eventloop.started()
+        return await self._library.search(request)
+
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:
+        """What the library says."""
+        return self._library.remarks(request)
+
+    async def standing(self, asset_id: str, fingerprint: str) -> Standing:
+        """What the library says."""
+        await eventloop.started()
+        return await self._library.standing(asset_id, fingerprint)
+
+    @asynccontextmanager
+    async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
+        """What the library gives."""
+        await eventloop.started()
+        async with self._library.open(asset, target) as path:
+            yield path

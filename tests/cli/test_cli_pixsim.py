@@ -1,0 +1,149 @@
+"""`assetctl` against a look-alike of the backend, as a designer types it; what is said and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service import faults
+from service.harness import LookAlike
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cli_harness import Ran, Tool
+
+    Run = Callable[..., Ran]
+
+CREATE = "POST /api/v1/generations"
+SCENE = ("request", "--scene", "romance_5", "--choice", "confess", "--prompt", "She says it at last")
+
+
+@pytest.fixture
+def server() -> Iterator[LookAlike]:
+    with LookAlike() as server:
+        yield server
+
+
+@pytest.fixture
+def run(tool: Tool, server: LookAlike) -> Run:
+    """Runs a command as a process that knows the backend and has a token; its library is a folder."""
+    token = server.user().token
+    backend = {
+        "ASSETCTL_BACKEND__URL": server.url,
+        "ASSETCTL_TOKEN": token,
+        "ASSETCTL_LIBRARY__KIND": "folder",
+    }
+
+    def run(*words: str) -> Ran:
+        ran = tool.process(*words, env=backend)
+        assert token not in ran.out + ran.err
+        return ran
+
+    return run
+
+
+def test_backend_is_asked_by_default_and_its_knobs_are_shown(run: Run) -> None:
+    shown = run("generators", "show", "pixsim", "--json").document
+    assert shown["is_paid"] is True
+    assert "negative_prompt" in {spec["name"] for spec in shown["parameters"]}
+    (quality,) = [spec for spec in shown["providers"]["pixverse"]["text_to_video"] if spec["name"] == "quality"]
+    assert quality["choices"] == ["360p", "540p", "720p", "1080p"]
+    table = run("generators", "show", "pixsim").out
+    assert "camera_movement" in table
+    assert "video_transition" in table
+    assert run("explain", *SCENE[1:], "--json").document["decision"]["would"] == "generate"
+
+
+def test_knobs_that_hold_for_all_are_shown_without_the_backend(run: Run, tool: Tool, server: LookAlike) -> None:
+    server.kill()
+    ran = run("generators", "show", "pixsim", "--json")
+    assert (ran.code, "providers" in ran.document) == (0, False)
+    assert ran.document["parameters"]
+    assert "not known now" in ran.err
+    assert run("generators", "show", "pixsim", "--offline").err == ""
+    listed = tool.process("generators", "ls", "--json").document
+    assert {each["name"]: each["problem"] for each in listed}["pixsim"] == "`backend.url` is not set"
+
+
+def test_without_a_backend_its_generator_says_what_to_set(tool: Tool) -> None:
+    ran = tool.process(*SCENE, "--generator", "pixsim", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "config_invalid")
+    assert "backend.url" in ran.error["why"]
+    assert "auth login" in ran.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--type", "audio"), "makes audio"),
+        (("--provider", "pixvers"), "has no provider `pixvers`"),
+        (("--provider", "remaker"), "can't do `text_to_video`"),
+        (("--model", "v1"), "`v1` is no value for the parameter `model`"),
+        (("--duration", "60"), "`duration` is out of range"),
+        (("--param", "quality=8k"), "`8k` is no value for the parameter `quality`"),
+        (("--param", "fps=24"), "has no parameter `fps`"),
+        (("--param", "operation=video_modify"), "is no value for the parameter `operation`"),
+        (("--asset-ref", "hero=999"), "has no asset `999`"),
+        (("--image", "https://example.com/a.png", "--param", "operation=text_to_video"), "takes no input"),
+    ],
+)
+def test_what_the_backend_cannot_make_is_refused_before_an_order(
+    run: Run, tool: Tool, server: LookAlike, words: tuple[str, ...], what: str
+) -> None:
+    ran = run(*SCENE, *words, "--json")
+    assert (ran.code, ran.error["code"]) == (2, "invalid_request")
+    assert what in ran.error["message"]
+    assert ran.error["hint"] or ran.error["why"]
+    assert server.requests(CREATE) == []
+    assert [order["state"] for order in tool.orders()] == []
+
+
+def test_audio_is_sent_to_the_library(run: Run) -> None:
+    assert "library" in run(*SCENE, "--type", "audio", "--json").error["hint"]
+
+
+def test_request_without_a_prompt_is_told_that_the_backend_needs_one(run: Run) -> None:
+    ran = run("request", "--scene", "romance_5", "--json")
+    assert ran.code == 2
+    assert "--prompt" in ran.error["hint"]
+
+
+def test_dead_token_is_told_with_what_to_do(run: Run, tool: Tool, server: LookAlike) -> None:
+    server.revoke_all()
+    ran = run(*SCENE, "--json")
+    assert (ran.code, ran.error["code"]) == (3, "not_allowed")
+    assert tool.orders() == []
+
+
+def test_lost_answer_is_told_and_found_by_asking_again(run: Run, server: LookAlike) -> None:
+    server.script(outcomes=["waits"], wait_reason="account_credit_exhausted_wait")
+    server.fault(CREATE, faults.lost_after())
+    ran = run(*SCENE, "--json")
+    assert (ran.code, ran.error["code"]) == (10, "outcome_unknown")
+    again = run(*SCENE, "--json", "--detach")
+    assert (again.code, again.error["code"], again.error["job_id"]) == (4, "job_pending", "1")
+    assert len(server.jobs()) == 1
+
+
+def test_wait_is_told_with_its_reason(run: Run, server: LookAlike) -> None:
+    server.script(outcomes=["waits"], wait_reason="account_credit_exhausted_wait")
+    ran = run(*SCENE, "--max-wait", "1s", "--progress", "json")
+    assert ran.code == 4
+    assert "its accounts have no credit left" in ran.err
+
+
+def test_paused_job_is_told_and_not_waited_for(run: Run, server: LookAlike) -> None:
+    server.script(outcomes=["paused"])
+    ran = run(*SCENE, "--json")
+    assert (ran.code, ran.error["code"]) == (4, "job_pending")
+    assert "paused" in ran.error["message"]
+
+
+def test_refused_prompt_is_told_and_frees_the_way(run: Run, tool: Tool, server: LookAlike) -> None:
+    server.script(outcomes=["failed:content_prompt_rejected"], error_message="not \x1b[31mthat")
+    ran = run(*SCENE, "--no-placeholder")
+    assert ran.code == 1
+    assert "not \\x1b[31mthat" in ran.err
+    assert [order["state"] for order in tool.orders()] == ["failed"]

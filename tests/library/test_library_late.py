@@ -1,0 +1,38 @@
+"""A library that is built when it is first asked; its name and times are known before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assetctl.library.base import Standing
+from assetctl.library.late import LateLibrary
+from fakes import REQUEST, FakeLibrary, film
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_is_built_once_and_not_before_it_is_asked(tmp_path: Path) -> None:
+    built: list[FakeLibrary] = []
+
+    def build() -> FakeLibrary:
+        built.append(FakeLibrary(tmp_path / "far", name="far"))
+        return built[-1]
+
+    library = LateLibrary("far", recheck_after_s=60.0, build=build)
+    assert (library.name, library.needs_network, library.recheck_after_s) == ("far", True, 60.0)
+    assert built == []
+    assert await library.get("clip") is None
+    (far,) = built
+    asset = far.add("clip", film("clip"))
+    far.told = ("a remark",)
+    assert [candidate.asset for candidate in await library.search(REQUEST)] == [asset]
+    assert library.remarks(REQUEST) == ("a remark",)
+    assert await library.standing("clip", asset.fingerprint) is Standing.SAME
+    async with library.open(asset, tmp_path / "target") as path:
+        assert path.read_bytes() == film("clip")
+    assert len(built) == 1

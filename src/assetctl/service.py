@@ -163,18 +163,21 @@ class AssetService:
             undecided = [index for index in undecided if decisions[index] is None]
         return decisions
 
-    def effective(self, request: AssetRequest) -> AssetRequest:
+    def effective(self, request: AssetRequest, *, max_wait_s: float | None = None) -> AssetRequest:
         """`request` checked, with the settings in force where it demands nothing. Blocks while its inputs are read.
+
+        `max_wait_s` takes the place of the setting's.
 
         Raises:
             InvalidRequest: it makes no sense, an input can't be used, or a parameter isn't one of its generator's.
         """
         check_request(request)
+        default_wait_s = self._defaults.max_wait_s if max_wait_s is None else max_wait_s
         filled = replace(
             request,
             generator=request.generator or self._defaults.generator,
             provider=request.provider or self._defaults.provider,
-            max_wait_s=self._defaults.max_wait_s if request.max_wait_s is None else request.max_wait_s,
+            max_wait_s=default_wait_s if request.max_wait_s is None else request.max_wait_s,
             tag=self._defaults.tag if request.tag is None else request.tag,
         )
         return filled if self._complete is None else self._complete(filled)

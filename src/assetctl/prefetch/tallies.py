@@ -40,6 +40,7 @@ class Time:
     high_s: float = 0.0
     longest_low_s: float = 0.0
     longest_high_s: float = 0.0
+    known: int = 0
     unknown: int = 0
 
     def add(self, estimate: Estimate | None) -> None:
@@ -47,6 +48,7 @@ class Time:
         if estimate is None or estimate.seconds_low is None or estimate.seconds_high is None:
             self.unknown += 1
             return
+        self.known += 1
         self.low_s += estimate.seconds_low
         self.high_s += estimate.seconds_high
         self.longest_low_s = max(self.longest_low_s, estimate.seconds_low)
@@ -55,9 +57,12 @@ class Time:
     def span_s(self, at_once: int) -> tuple[float, float]:
         """The shortest and longest time that all of them take with `at_once` of them at a time.
 
-        A list schedule takes at most the sum's share and one longest job (Graham, 1969).
+        A list schedule takes at most the sum's share and what of the longest job sticks out (Graham, 1969).
         """
-        return max(self.longest_low_s, self.low_s / at_once), self.high_s / at_once + self.longest_high_s
+        low_s = max(self.longest_low_s, self.low_s / at_once)
+        if self.known <= at_once:
+            return low_s, self.longest_high_s
+        return low_s, self.high_s / at_once + self.longest_high_s * (1 - 1 / at_once)
 
 
 @dataclass(slots=True)

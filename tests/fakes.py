@@ -33,6 +33,7 @@ from assetctl.providers.generated import GeneratedAssetProvider
 from assetctl.providers.intake import Intake
 from assetctl.providers.placeholder import PlaceholderAssetProvider
 from assetctl.providers.premade import PreMadeAssetProvider
+from assetctl.providers.results import ResultFiles
 from assetctl.service import AssetService, RequestDefaults
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.generation.base import Generator
+    from assetctl.transfer import Downloads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REQUEST = AssetRequest(scene_id="romance_5", choice_id="confess")
@@ -182,6 +184,7 @@ class House:
         run_id: str | None = None,
         offline: bool = False,
         libraries: dict[str, FakeLibrary] | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -209,6 +212,13 @@ class House:
             desk=self.desk,
             cache=self.cache,
             intake=self.intake,
+            results=ResultFiles(
+                folder / "downloads",
+                downloads=lambda: downloads,  # type: ignore[arg-type, return-value]
+                open_keys=self.open_keys,
+                clock=self.clock,
+                events=self.bus,
+            ),
             clock=self.clock,
             random=Random(5),
             events=self.bus,
@@ -224,6 +234,7 @@ class House:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.bus,
             offline=offline,
         )
         self.placeholder = PlaceholderAssetProvider(folder / "placeholders", draw=draw_film, probe=film_probe)
@@ -238,6 +249,9 @@ class House:
             events=self.bus,
             defaults=RequestDefaults(generator=name),
         )
+
+    async def open_keys(self) -> set[str]:
+        return {order.key for order in await self.journal.orders(open_only=True)}
 
     def asked(self, request: AssetRequest = REQUEST) -> tuple[AssetRequest, str]:
         """`request` as this house's generator is asked for it, and its key."""

@@ -21,7 +21,9 @@ JUDGED = {
     "prune decides, 10 % over",
     "clear",
     "clear --now",
-    "store",
+    "store, one by one",
+    "store, 8 at once",
+    "store, 32 at once",
     "verify",
 }
 

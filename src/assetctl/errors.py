@@ -14,12 +14,14 @@
     │   ├── ServiceUnreachable                                                      9
     │   ├── NotAllowed            no login, or not permitted                        3
     │   ├── RateLimited                                                             1
-    │   └── AddressRefused        a web address we do not go to                     1
+    │   ├── AddressRefused        a web address we do not go to                     1
+    │   └── LinkExpired           a link to a file that leads nowhere any more      1
     ├── JobError                  a generation job                                  1
     │   ├── GeneratorUnknown      no such generator, or it does not load            2
     │   ├── JobFailed                                                               1
     │   ├── JobCancelled                                                            1
     │   ├── JobPending            it goes on; asking again adopts it                4
+    │   ├── NeverOrdered          an order that cost nothing: it never arrived         1
     │   └── OutcomeUnknown        the order may or may not have been accepted       10
     ├── SpendRefused              consent or budget missing, nothing spent          6
     ├── AssetUnavailable          nobody could or was allowed to deliver            7
@@ -154,6 +156,12 @@ class AddressRefused(ServiceError):
     code = "address_refused"
 
 
+class LinkExpired(ServiceError):
+    """A link to a file leads nowhere any more; who gave it may give a fresh one."""
+
+    code = "link_expired"
+
+
 class JobError(AssetctlError):
     """A generation job did not give its asset."""
 
@@ -186,11 +194,31 @@ class JobPending(JobError):
     exit_code = 4
 
 
+class NeverOrdered(JobError):
+    """An order was never sent or never arrived; it cost nothing and is given up."""
+
+    code = "never_ordered"
+
+
 class OutcomeUnknown(JobError):
     """An order was sent and nobody knows whether it was accepted; it is not sent again."""
 
     code = "outcome_unknown"
     exit_code = 10
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str | None = None,
+        hint: str | None = None,
+        job_id: str | None = None,
+        request_id: str | None = None,
+        ask_again_in_s: float | None = None,
+    ) -> None:
+        """Keep the parts; after `ask_again_in_s` its generator can tell, None when it doesn't know when."""
+        super().__init__(what, why=why, hint=hint, job_id=job_id, request_id=request_id)
+        self.ask_again_in_s = ask_again_in_s
 
 
 class SpendRefused(AssetctlError):

@@ -98,13 +98,19 @@ class JobAdopted(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobProgressed(Event):
-    """A job was looked at. `state` is queued or running; `fraction` is 0 to 1, None when the generator does not say."""
+    """A job was looked at.
+
+    `state` is queued, running or paused; `fraction` is 0 to 1, None when the generator does not say. `elapsed_s` is how
+    long ago it was ordered. `typical_s` is what such jobs of this generator took before, None when nobody knows.
+    """
 
     generator: str
     job_id: str
     state: str
     fraction: float | None
     message: str | None
+    elapsed_s: float | None = None
+    typical_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,31 @@ class JobEnded(Event):
     generator: str
     job_id: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFileArrived(Event):
+    """All bytes of a job's file are on this machine; it is looked into and stored next."""
+
+    generator: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked(Event):
+    """A generator was asked to stop a job that is still `state`; it is looked at until it ends."""
+
+    generator: str
+    job_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeAwaited(Event):
+    """Nobody knows yet whether an order was accepted; its generator is asked again in `ask_again_in_s`."""
+
+    generator: str
+    ask_again_in_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import ConfigError, ServiceError
+from assetctl.errors import ConfigError
 from assetctl.eventloop import in_thread
-from assetctl.events import CacheTroubled
+from assetctl.events import CacheTroubled, TransferProgressed
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
+    from assetctl.providers.results import ResultFiles
     from assetctl.service import AssetService
     from assetctl.settings import Settings
+    from assetctl.transfer import Downloads, RemoteFile
 
 
 @asynccontextmanager
@@ -193,8 +195,48 @@ class Stack:
         files = FileFetcher(self._download, origin=self.origin, clock=self.clock)
         return self.remembered(PixsimLibrary(self.pixsim, files=files, clock=self.clock))
 
-    async def _download(self, *_: object, **__: object) -> None:
-        raise ServiceError("the file is at a web address, which this version can't fetch")
+    async def _download(
+        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
+    ) -> None:
+        from assetctl.transfer import RemoteFile
+
+        await self._download_for_nobody(RemoteFile(url, asset_type, sha256, size_bytes), target)
+
+    async def _download_for_nobody(self, file: RemoteFile, target: Path) -> None:
+        """A file that can be had again for nothing: what came of it is no use to a later process."""
+
+        def tell(received: int, total: int | None) -> None:
+            self.events.publish(TransferProgressed(None, received, total))
+
+        await self.downloads.fetch(file, target, tell, keep_partial=False)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """Whatever comes over HTTP into a file; the login goes to the backend alone.
+
+        Raises:
+            ConfigError: the settings name certificates that can't be used.
+        """
+        from random import Random
+
+        from assetctl.media.kinds import beginning_problem
+        from assetctl.network import new_client
+        from assetctl.transfer import MAX_TRANSFERS, Downloads
+
+        backend = self.settings.backend
+        home = None if backend.url is None else self.origin
+        client = new_client(
+            timeout_s=backend.timeout_s, home=home, ca_file=backend.ca_file, max_connections=MAX_TRANSFERS + 4
+        )
+        self._closing.push_async_callback(client.aclose)
+        return Downloads(
+            client,
+            home=home,
+            credentials=lambda _: self.tokens.token(),
+            recognise=beginning_problem,
+            clock=self.clock,
+            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+        )
 
     @cached_property
     def folder(self) -> FolderLibrary:
@@ -343,10 +385,27 @@ class Stack:
             desk=self.desk,
             cache=self.cache,
             intake=self.intake,
+            results=self.results,
             clock=self.clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
             events=self.events,
         )
+
+    @cached_property
+    def results(self) -> ResultFiles:
+        """Where files of finished jobs come from."""
+        from assetctl.providers.results import ResultFiles
+
+        return ResultFiles(
+            self.settings.data_dir / "downloads",
+            downloads=lambda: self.downloads,
+            open_keys=self._open_keys,
+            clock=self.clock,
+            events=self.events,
+        )
+
+    async def _open_keys(self) -> set[str]:
+        return {order.key for order in await self.journal.orders(open_only=True)}
 
     @cached_property
     def intake(self) -> Intake:
@@ -391,6 +450,7 @@ class Stack:
             generator=self.registry.get,
             offline=self._offline,
             shared=self._take_from_others(),
+            download=self._download_for_nobody,
         )
         return Verification(
             self.cache,
@@ -475,6 +535,7 @@ class Stack:
             follower=self.follower,
             cache=self.cache,
             clock=self.clock,
+            events=self.events,
             offline=self._offline,
         )
 

@@ -132,6 +132,12 @@ class Tool:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute("SELECT * FROM orders ORDER BY created_at, rowid")]
 
+    def alter(self, statement: str) -> None:
+        """The journal is changed as no command would."""
+        with closing(sqlite3.connect(self.data / "journal.sqlite3")) as connection:
+            connection.execute(statement)
+            connection.commit()
+
     def calls(self, what: str | None = None) -> list[str]:
         """What the scripted generators were called for, in order."""
         path = self.data / "scripted" / "calls"

@@ -37,6 +37,8 @@ from assetctl.providers.restoring import Originals
 if TYPE_CHECKING:
     from cli_harness import Ran, Tool
 
+    from assetctl.transfer import RemoteFile
+
 
 def asked(tool: Tool, generator: str = "instant", scene: str = "park") -> dict[str, Any]:
     words = ("request", "--scene", scene, "--type", "audio", "--generator", generator, "--json")
@@ -395,7 +397,7 @@ async def test_a_library_that_cannot_give_it_says_why(
 @pytest.mark.parametrize(
     ("file", "origin", "why"),
     [
-        (GeneratedFile("x", url="https://far/x"), None, "web address"),
+        (GeneratedFile("x", url="https://far/x"), None, "could be fetched"),
         (GeneratedFile("x"), Origin("generator:far", generator="far"), "which job"),
         (None, None, "no file any more"),
     ],
@@ -407,6 +409,18 @@ async def test_a_job_that_cannot_give_it_says_why(
     originals = Originals(libraries={}, generator=lambda _: generator)  # type: ignore[arg-type,return-value]
     with pytest.raises(JobError, match=why):
         await originals.fetch(entry(**({} if origin is None else {"origin": origin})), tmp_path / "x")
+
+
+@pytest.mark.anyio
+async def test_what_a_job_has_at_a_web_address_is_downloaded(tmp_path: Path) -> None:
+    async def download(file: RemoteFile, target: Path) -> None:
+        assert (file.url, file.sha256) == ("https://far/x", None)  # whoever asked compares; it may be another one now
+        write_new(target, b"fetched")
+
+    generator = FarGenerator(GeneratedFile("x", url="https://far/x"))
+    originals = Originals(libraries={}, generator=lambda _: generator, download=download)  # type: ignore[arg-type,return-value]
+    assert await originals.fetch(entry(), tmp_path / "x") == "its job"
+    assert (tmp_path / "x").read_bytes() == b"fetched"
 
 
 @pytest.mark.anyio

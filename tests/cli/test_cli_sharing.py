@@ -57,11 +57,8 @@ def test_a_shared_folder_open_to_everybody_stops_the_request(tool: Tool) -> None
     assert "next:" in ran.err or "install -d" in ran.err
 
 
-def test_only_a_library_that_needs_the_network_is_remembered(tmp_path: Path) -> None:
-    stack = stack_of(tmp_path)
-    near = FakeLibrary(tmp_path / "near")
-    assert stack.remembered(near) is near
-    assert isinstance(stack.remembered(FarLibrary(tmp_path / "far")), RememberedLibrary)
+def test_a_library_that_needs_the_network_is_remembered_and_nothing_is_opened_for_it(tmp_path: Path) -> None:
+    assert isinstance(stack_of(tmp_path).remembered(FarLibrary(tmp_path / "far")), RememberedLibrary)
     assert not (tmp_path / "data").exists()
 
 

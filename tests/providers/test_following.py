@@ -9,8 +9,17 @@ import anyio
 import pytest
 
 from assetctl.clock import SystemClock
-from assetctl.errors import IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceUnreachable
-from assetctl.events import JobEnded, JobProgressed
+from assetctl.errors import (
+    IntegrityError,
+    JobCancelled,
+    JobError,
+    JobFailed,
+    JobPending,
+    NeverOrdered,
+    OutcomeUnknown,
+    ServiceUnreachable,
+)
+from assetctl.events import CancelAsked, JobEnded, JobFileArrived, JobProgressed, OutcomeAwaited
 from assetctl.generation.base import GeneratedFile, JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.models import Source
@@ -19,8 +28,10 @@ from shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
+    from assetctl.clock import Clock
     from assetctl.errors import AssetctlError
     from assetctl.generation.base import GenerationOrder
     from assetctl.generation.orders import Order
@@ -72,10 +83,12 @@ async def test_progress_is_told_and_the_end_once(house: House, shop: Shop):
     house.events.clear()
     await house.follower.bring_home(shop, order, 60)
     job_id = order.job_id or ""
+    later_s = pytest.approx(house.clock.slept[0], abs=0.001)  # type: ignore[attr-defined]
     assert house.events == [
-        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing"),
-        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing"),
+        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing", elapsed_s=0.0),
+        JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing", elapsed_s=later_s),
         JobEnded(KEY, "shop", job_id, "succeeded"),
+        JobFileArrived(KEY, "shop", job_id),
     ]
 
 
@@ -213,15 +226,6 @@ async def test_promised_digest_is_held(house: House, shop: Wrapped, tmp_path: Pa
     assert list((tmp_path / "house" / "cache" / "v1" / "partial").iterdir()) == []
 
 
-async def test_file_at_a_web_address_is_refused_and_the_order_kept(house: House, shop: Wrapped):
-    order = await ordered(house, shop)
-    shop.instead = GeneratedFile("x", url="https://media/x.mp4")
-    with pytest.raises(JobError, match="web address") as caught:
-        await house.follower.bring_home(shop, order, 60)
-    assert caught.value.job_id == order.job_id
-    assert await state_of(house, order) is OrderState.READY
-
-
 async def test_date_of_the_generator_wins_over_ours(house: House, shop: Wrapped):
     order = await ordered(house, shop)
     honest = await shop.result(order.job_id or "")
@@ -254,7 +258,7 @@ async def test_discarded_once_it_is_stored_and_not_before(house: House, shop: Wr
 async def test_cancelled_order_ends_only_when_its_job_did(house: House, shop: Shop, ends: JobState, state: OrderState):
     order = await ordered(house, shop)
     shop.ends = ends
-    assert (await house.follower.cancel(shop, order)).state is ends
+    assert (await house.follower.cancel(shop, order, 5)).state is ends
     assert await state_of(house, order) is state
 
 
@@ -293,7 +297,7 @@ async def test_resuming_an_order_that_somebody_closed_gives_its_file_and_orders_
 
 async def test_resuming_an_order_that_was_never_sent_orders_nothing_and_frees_its_key(house: House, shop: Shop):
     intended, _ = await house.journal.intend(KEY, "shop", REQUEST)
-    with pytest.raises(JobFailed, match="never arrived"):
+    with pytest.raises(NeverOrdered, match="never arrived"):
         await house.follower.resume(shop, intended, 60)
     assert shop.submissions == 0
     assert await state_of(house, intended) is OrderState.REFUSED
@@ -343,7 +347,7 @@ async def test_cancelling_what_was_collected_meanwhile_changes_nothing(house: Ho
     order = await ordered(house, shop)
     await house.follower.bring_home(shop, order, 60)
     shop.ends = JobState.CANCELLED
-    await house.follower.cancel(shop, order)
+    await house.follower.cancel(shop, order, 5)
     assert await state_of(house, order) is OrderState.CLOSED
 
 
@@ -457,3 +461,98 @@ async def test_hints_of_the_generator_cut_the_pauses_of_its_jobs_short(house: Ho
     await house.follower.bring_home(shop, order, 60)
     assert shop.hints.asked == [order.job_id] * 2
     assert house.clock.elapsed_s() - start_s < 1
+
+
+async def test_what_such_jobs_took_before_is_told_with_the_progress(house: House, shop: Shop):
+    for number in range(3):
+        order = await ordered(house, shop, f"{number:064x}")
+        await house.follower.bring_home(shop, order, 60)
+    shop.looks = 2
+    order = await ordered(house, shop)
+    house.clock.advance(seconds=30)  # type: ignore[attr-defined]
+    await house.follower.bring_home(shop, order, 60)
+    (told,) = [event for event in house.events if isinstance(event, JobProgressed)]
+    assert (told.elapsed_s, told.typical_s) == (30, 1.5)
+
+
+async def test_job_that_goes_on_after_it_was_to_stop_is_looked_at_until_it_ends(house: House, shop: Shop):
+    order = await ordered(house, shop)
+
+    async def asked(_job_id: str) -> JobStatus:
+        return JobStatus(JobState.RUNNING)
+
+    shop.cancel = asked  # type: ignore[method-assign]
+    shop.looks, shop.ends = 3, JobState.CANCELLED
+    assert (await house.follower.cancel(shop, order, 60)).state is JobState.CANCELLED
+    assert CancelAsked(KEY, "shop", order.job_id or "", "running") in house.events
+    assert await state_of(house, order) is OrderState.CANCELLED
+
+
+async def test_order_that_may_have_arrived_is_settled_before_its_job_is_stopped(house: House, shop: Shop):
+    order = await house.journal.advance(await ordered(house, shop), OrderState.UNKNOWN)
+    shop.ends = JobState.CANCELLED
+    assert (await house.follower.cancel(shop, order, 60)).state is JobState.CANCELLED
+    assert await state_of(house, order) is OrderState.CANCELLED
+
+
+# An outcome that can be told only after a while
+
+
+class Late(Shop):
+    """A shop whose answer gets lost and whose list is right only `settles_s` later."""
+
+    settles_s = 20.0
+    clock: Clock
+    arrives = True
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        if not self.arrives:
+            self.arrives = True
+            raise OutcomeUnknown("reset", ask_again_in_s=self.settles_s)
+        await super().submit(order, idempotency_key)
+        raise OutcomeUnknown("reset", ask_again_in_s=self.settles_s)
+
+    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        assert sent_at is not None
+        left_s = self.settles_s - (self.clock.now() - sent_at).total_seconds()
+        if left_s > 0:
+            raise OutcomeUnknown("the list may be old", ask_again_in_s=left_s)
+        return await super().find(idempotency_key, sent_at)
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Late:
+    return Late(tmp_path / "shop")
+
+
+@pytest.fixture
+def waiting(build: Callable[..., House], late: Late) -> House:
+    house = build(generator=late)
+    late.clock = house.clock
+    return house
+
+
+async def test_lost_answer_is_settled_within_the_wait_once_the_generator_can_tell(waiting: House, late: Late):
+    asset = await waiting.service.request_asset(replace(REQUEST, max_wait_s=60.0))
+    assert asset.source is Source.GENERATED
+    assert late.charges == late.submissions == 1
+    assert [event.ask_again_in_s for event in waiting.events if isinstance(event, OutcomeAwaited)] == [20.0]
+
+
+async def test_order_that_got_lost_on_its_way_is_sent_again_once_that_is_certain(waiting: House, late: Late):
+    late.arrives = False
+    asset = await waiting.service.request_asset(replace(REQUEST, max_wait_s=60.0))
+    assert asset.source is Source.GENERATED
+    assert late.charges == 1
+    (order,) = await waiting.journal.orders(open_only=False)
+    assert order.sends == 2
+
+
+async def test_outcome_that_takes_longer_than_the_wait_is_told_and_kept(waiting: House, late: Late):
+    request = replace(REQUEST, max_wait_s=5.0)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await waiting.service.request_asset(request)
+    assert caught.value.ask_again_in_s == 20.0
+    (order,) = await waiting.journal.orders(open_only=True)
+    assert (await waiting.follower.resume(late, order, 60)).entry.key == order.key
+    assert late.charges == 1

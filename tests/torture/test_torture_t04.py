@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ import pytest
 from torture_damage import FILE_HARMS, INDEX_HARMS, ROW_HARMS, harm_index, harm_row
 from torture_promises import Promises
 from torture_report import Report, scaled
-from torture_shelf import Shelf, content, digest_of, key_of
+from torture_shelf import Shelf, at_once, content, digest_of, key_of
 
 from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from assetctl.cache.entries import CacheEntry
 
 _NAMES = [f"n{number}" for number in range(24)]
 _SIZE = 1_500
@@ -124,6 +126,29 @@ def test_damaged_sidecars_and_rows_serve_nothing_wrong_and_cost_nothing_whole(wh
             _served(root, set(), f"round {done}, swept", found)
         report.tell(part="sidecars and rows", damages=done)
         report.all_zero(served_wrong=found.wrong, whole_but_missed=found.missed, foreign_errors=found.foreign)
+
+
+@scaled("damages", quick=200, long=5_000)
+def test_sidecar_with_a_flipped_bit_tells_nothing_that_was_never_so(whole: Path, damages: int):
+    random, known, untrue, done = Random(7), _told(whole), [], 0
+    with Report("T4") as report:
+        while done < damages:
+            root = _fresh(whole)
+            for name in _NAMES:
+                FILE_HARMS["flip"](_sidecar(root, name), [], random)
+            done += len(_NAMES)
+            # Nobody else knows: what the index will say is what the sidecars say.
+            for path in (root / "v1").glob("index.sqlite3*"):
+                path.unlink()
+            untrue += [entry.key for entry in _told(root) if entry not in known]
+        report.tell(part="sidecars", damages=done)
+        report.all_zero(untrue=untrue)
+
+
+def _told(root: Path) -> list[CacheEntry]:
+    """All that is known of each answer, but when its bytes were last looked at."""
+    with Shelf(root) as shelf:
+        return [replace(entry, verified_at=None) for entry in at_once(shelf.cache.entries)]
 
 
 @scaled("damages", quick=60, long=3_000)

@@ -83,6 +83,14 @@ def expires(tried: Tried, off: timedelta) -> None:
         tried.must_not_be(shelf, "short")
 
 
+def expires_beyond_belief(tried: Tried, off: timedelta) -> None:
+    with tried.at(timedelta()) as shelf:
+        shelf.put("long", 1, size=_SIZE, expires_at=NOW + abs(off) + _TTL)
+        tried.must_not_be(shelf, "long")
+    with tried.at(off) as shelf:
+        tried.must_not_be(shelf, "long")
+
+
 def _nothing_goes(change: str, path: Path) -> None:
     if change == "unlink":
         raise OSError(errno.EIO, "the disk refuses", str(path))
@@ -149,7 +157,8 @@ def ordered(tried: Tried, off: timedelta) -> None:
 
 
 DEEDS: tuple[Callable[[Tried, timedelta], None], ...] = (
-    stored_before, stored_meanwhile, expires, replaced_meanwhile, pruned_meanwhile, used_meanwhile, forgotten, ordered,
+    stored_before, stored_meanwhile, expires, expires_beyond_belief,
+    replaced_meanwhile, pruned_meanwhile, used_meanwhile, forgotten, ordered,
 )  # fmt: skip
 
 

@@ -99,6 +99,9 @@ def test_all_is_private_whatever_the_umask(ground: Path, mask: int):
                 found = {path: path.lstat().st_mode for path in [ground / "cache", *(ground / "cache").rglob("*")]}
             report.tell(part="modes", umask=oct(mask), files=len(found))
             report.all_zero(open_to_others=[str(path) for path, mode in found.items() if mode & 0o077])
+            # A umask may take from the user too, whom all of it must serve.
+            closed = [str(path) for path, mode in found.items() if ~mode & (0o700 if stat.S_ISDIR(mode) else 0o400)]
+            report.all_zero(closed_to_us=closed)
             assert len(found) > 5
     finally:
         os.umask(before)

@@ -218,6 +218,10 @@ class Shelf:
         folder = self.root / "v1" / "partial"
         return sorted(folder.iterdir()) if folder.exists() else []
 
+    def half_done(self) -> list[Path]:
+        """Deletions that were begun and neither finished nor settled."""
+        return sorted((self.root / "v1" / "trash").glob("open.*"))
+
     def blob_files(self) -> list[Path]:
         return sorted((self.root / "v1" / "blobs").rglob("*.mp4"))
 

@@ -307,7 +307,7 @@ class AssetCache:
                 self._is_open = True
             if writing and not self._is_writable:
                 self._blobs.open_for_writing(self._clock.now())
-                self._shrinking.start(self._clock.now())
+                self._shrinking.tidy_trash(self._clock.now())
                 self._is_writable = True
 
 

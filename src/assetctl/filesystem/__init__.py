@@ -7,6 +7,7 @@ point. Nothing here knows what the files mean.
 from assetctl.filesystem.files import (
     copy,
     create,
+    link_or_copy,
     move,
     move_all,
     open_below,
@@ -20,6 +21,7 @@ from assetctl.filesystem.files import (
     write_new,
 )
 from assetctl.filesystem.folders import free_bytes, make_private_folder, names_in
+from assetctl.filesystem.growing import GrowingFile
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
 from assetctl.filesystem.shared_folders import (
@@ -39,6 +41,7 @@ __all__ = [
     "STRAY_AGE_S",
     "FileSystemKind",
     "FindKind",
+    "GrowingFile",
     "Step",
     "Writer",
     "append",
@@ -52,6 +55,7 @@ __all__ = [
     "is_shared_folder",
     "kind_in",
     "kind_of",
+    "link_or_copy",
     "make_private_folder",
     "make_shared_folder",
     "move",

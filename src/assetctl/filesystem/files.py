@@ -32,6 +32,8 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 # linux/fs.h: share the blocks of one file with another; what the file system may answer when it cannot.
 _FICLONE: Final = 0x40049409
 _CANNOT_CLONE: Final = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
+# link(2), what is said where there are no hard links, or none from here to there.
+_CANNOT_LINK: Final = frozenset({errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EINVAL})
 
 
 def create(path: Path, *, step: Step = no_step) -> int:
@@ -52,7 +54,7 @@ def write_new(path: Path, data: bytes, *, step: Step = no_step) -> None:
     with translated(path, needed_bytes=len(data)):
         descriptor = create(path, step=step)
         try:
-            _write_all(descriptor, data, path, step)
+            write_all(descriptor, data, path, step)
         except BaseException:
             os.close(descriptor)
             path.unlink(missing_ok=True)
@@ -60,7 +62,12 @@ def write_new(path: Path, data: bytes, *, step: Step = no_step) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes, path: Path, step: Step) -> None:
+def write_all(descriptor: int, data: bytes, path: Path, step: Step) -> None:
+    """All of `data` is written to `descriptor`, which belongs to `path`.
+
+    Raises:
+        OSError: part of it may be.
+    """
     left = memoryview(data)
     while left:
         step("write", path)
@@ -81,7 +88,7 @@ def copy(source: Path, target: Path, *, step: Step = no_step) -> None:
         try:
             if not _clone(reader.fileno(), descriptor):
                 while data := _chunk(reader, source):
-                    _write_all(descriptor, data, target, step)
+                    write_all(descriptor, data, target, step)
         except BaseException:
             os.close(descriptor)
             target.unlink(missing_ok=True)
@@ -262,6 +269,40 @@ def open_below(root: Path, *names: str) -> int:
         return _regular(os.open(names[-1], os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW, dir_fd=held))
     finally:
         os.close(held)
+
+
+def open_to_continue(path: Path) -> int | None:
+    """A descriptor to read and write the regular file `path`, at its beginning; None when there is none, or a link.
+
+    Raises:
+        OSError: it may not be opened.
+    """
+    try:
+        return _regular(os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW | _BINARY))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
+            return None
+        raise
+
+
+def link_or_copy(source: Path, target: Path, *, step: Step = no_step) -> None:
+    """`target`, which did not exist before, has the bytes of `source`, which nobody changes any more.
+
+    They are one file with two names where the file system can, so that neither is lost with the other.
+
+    Raises:
+        CacheError: it could not be made (see `translated`).
+    """
+    with translated(target):
+        step("link", target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+        else:
+            return
+    copy(source, target, step=step)
 
 
 def _open_checking(root: Path, names: tuple[str, ...]) -> int:  # pragma: no cover - Windows

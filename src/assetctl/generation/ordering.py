@@ -15,6 +15,7 @@ from assetctl.errors import (
     CacheError,
     JobFailed,
     JournalError,
+    NeverOrdered,
     OutcomeUnknown,
     ServiceError,
 )
@@ -109,7 +110,7 @@ class OrderDesk:
         The caller holds `exclusively(order.key)`.
 
         Raises:
-            JobFailed: it was never sent, or never arrived; it cost nothing and frees its key.
+            NeverOrdered: it was never sent, or never arrived; it cost nothing and frees its key.
             OutcomeUnknown: it was sent and cannot be settled yet.
             JournalError: the journal can't be read or written.
         """
@@ -120,7 +121,7 @@ class OrderDesk:
         elif order.state is not OrderState.INTENDED:
             return await self._adopted(generator, order)
         await self._journal.advance(order, OrderState.REFUSED, detail="it never arrived")
-        raise JobFailed(
+        raise NeverOrdered(
             f"the order `{order.order_id}` never arrived at `{generator.name}`",
             why="whoever placed it ended before",
             hint="it cost nothing; ask for the asset again",
@@ -215,4 +216,5 @@ def _unknown(generator: Generator, order: Order, error: Exception) -> OutcomeUnk
         why=str(error),
         hint="assetctl jobs reconcile",
         job_id=order.job_id,
+        ask_again_in_s=getattr(error, "ask_again_in_s", None),
     )

@@ -7,7 +7,9 @@ them under a deadline, and a hint only wakes it early. Clock, sleep and random s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from assetctl.errors import OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.generation.base import Hints, JobStatus
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,29 @@ async def wait_for_job(
             return None
         steps = hinted_rhythm if hints is not None and hints.is_live else rhythm
         await rest.take(min(steps.send(status.poll_after_s), left_s))
+
+
+async def settled(
+    attempt: Callable[[], Awaitable[T]], *, clock: Clock, max_wait_s: float, on_pause: Callable[[float], None]
+) -> T:
+    """What `attempt` returns, tried again when the generator said it could tell, within `max_wait_s`.
+
+    `on_pause` hears how long each pause will be.
+
+    Raises:
+        OutcomeUnknown: the generator can't tell, or not before `max_wait_s` have passed.
+    """
+    deadline_s = clock.elapsed_s() + max_wait_s
+    while True:
+        try:
+            return await attempt()
+        except OutcomeUnknown as error:
+            pause_s = error.ask_again_in_s
+            if pause_s is None or clock.elapsed_s() + pause_s > deadline_s:
+                raise
+        pause_s = max(_SHORTEST_S, pause_s)
+        on_pause(pause_s)
+        await clock.sleep(pause_s)
 
 
 class _Rest:

@@ -146,6 +146,16 @@ def format_of(head: bytes) -> MediaFormat | None:
     return _text_format(head)
 
 
+def beginning_problem(head: bytes, expected: AssetType) -> str | None:
+    """Why a file that begins with `head` (its first `HEAD_BYTES`) is none of type `expected`; None when it may be."""
+    media_format = format_of(head)
+    if media_format is None:
+        return "its first bytes are those of no media format known here"
+    if expected not in media_format.mime_types:
+        return f"it is {media_format.name}, which holds no {expected.value}"
+    return None
+
+
 _RIFF_OFFSET = 8
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from assetctl.media.endings import ending_problem
 from assetctl.media.images import load_image
-from assetctl.media.kinds import HEAD_BYTES, format_of
+from assetctl.media.kinds import HEAD_BYTES, beginning_problem, format_of
 from assetctl.media.limits import DEFAULT_LIMITS, refusal
 from assetctl.media.models3d import check_model
 from assetctl.media.streams import check_streams
@@ -63,10 +63,7 @@ def recognised(path: Path, expected: AssetType) -> MediaFormat:
         raise refusal(path, f"it cannot be read: {os.strerror(error.errno or 0)}") from error
     if not head:
         raise refusal(path, "it is empty")
-    if media_format is None:
-        raise refusal(path, "its first bytes are those of no media format known here")
-    if expected not in media_format.mime_types:
-        raise refusal(path, f"it is {media_format.name}, which holds no {expected.value}")
-    if problem:
-        raise refusal(path, problem)
+    problem = beginning_problem(head, expected) or problem
+    if media_format is None or problem:
+        raise refusal(path, problem or "")
     return media_format

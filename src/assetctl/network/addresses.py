@@ -153,7 +153,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     async def _is_where_home_is(self, address: _Address) -> bool:
         if self._home is None:
             return False
-        for text in await self._addresses(self._home.host, self._home.port):
+        try:
+            where = await self._addresses(self._home.host, self._home.port)
+        except httpcore.ConnectError:
+            return False  # nobody knows where it is, least of all there
+        for text in where:
             found = _address(text)
             if found is not None and (_plain(found) == address or (_plain(found).is_loopback and address.is_loopback)):
                 return True

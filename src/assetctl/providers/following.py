@@ -6,19 +6,19 @@ follower that dies leaves the rest to the next one.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from assetctl.errors import AssetctlError, IntegrityError, JobCancelled, JobError, JobFailed, JobPending, ServiceError
-from assetctl.events import JobEnded, JobProgressed
-from assetctl.generation.base import GenerationOrder, JobState, JobStatus
+from assetctl.errors import IntegrityError, JobError, JobFailed, ServiceError
+from assetctl.events import CancelAsked, JobFileArrived, OutcomeAwaited
+from assetctl.generation.base import GenerationOrder, JobState
 from assetctl.generation.orders import OrderState
-from assetctl.generation.waiting import wait_for_job
+from assetctl.generation.waiting import settled
 from assetctl.models import Origin, Source
 from assetctl.providers.intake import Facts
+from assetctl.providers.watching import SUCCEEDED, JobWatch, discard
 
 if TYPE_CHECKING:
     from random import Random
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
-    from assetctl.generation.base import GeneratedFile, Generator
+    from assetctl.generation.base import GeneratedFile, Generator, JobStatus
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.orders import Order
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
+    from assetctl.providers.results import ResultFiles
 
-_log = logging.getLogger(__name__)
-
-_SUCCEEDED = JobStatus(JobState.SUCCEEDED)
 #: An asset that is stored is not kept waiting longer than this by a service that is told what it is for.
 _ANNOUNCE_LIMIT_S: Final = 15.0
 
@@ -50,7 +48,7 @@ class Arrival:
 
 
 class JobFollower:
-    """Brings accepted orders home; the only caller of `Generator.status` and `Generator.result`."""
+    """Brings accepted orders home; the only caller of `Generator.result`."""
 
     def __init__(
         self,
@@ -59,6 +57,7 @@ class JobFollower:
         desk: OrderDesk,
         cache: AssetCache,
         intake: Intake,
+        results: ResultFiles,
         clock: Clock,
         random: Random,
         events: AssetEventBus,
@@ -68,9 +67,10 @@ class JobFollower:
         self._desk = desk
         self._cache = cache
         self._intake = intake
+        self._results = results
         self._clock = clock
-        self._random = random
         self._events = events
+        self._watch = JobWatch(journal=journal, desk=desk, clock=clock, random=random, events=events)
 
     async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
         """The job's verified file in the cache, the order closed; stored by us or by somebody else meanwhile.
@@ -82,7 +82,7 @@ class JobFollower:
             ServiceError: the generator could not be asked; the job may go on.
         """
         if order.state is OrderState.ACCEPTED:
-            await self._wait(generator, order, max_wait_s)
+            await self._watch.wait(generator, order, max_wait_s)
         async with self._desk.exclusively(order.key):
             return await self._collect(generator, order)
 
@@ -90,15 +90,27 @@ class JobFollower:
         """As `bring_home` for an order that may be at any state; nothing is ever ordered.
 
         Raises:
-            JobFailed: it ended without a file, or was never sent; it frees its key.
+            NeverOrdered: it was never sent or never arrived; it frees its key.
+            JobFailed: it ended without a file; it frees its key.
             OutcomeUnknown: it was sent and the generator can't tell what became of it.
             JobPending, JobCancelled, IntegrityError, ServiceError: as `bring_home`.
         """
+        start_s = self._clock.elapsed_s()
+        current = await settled(
+            lambda: self._adopted(generator, order),
+            clock=self._clock,
+            max_wait_s=max_wait_s,
+            on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(order.key, generator.name, pause_s)),
+        )
+        left_s = max_wait_s - (self._clock.elapsed_s() - start_s)
+        return await self.bring_home(generator, current, max(0.0, left_s))
+
+    async def _adopted(self, generator: Generator, order: Order) -> Order:
         async with self._desk.exclusively(order.key):
             current = await self._journal.get(order.order_id) or order
-            if current.is_open:
-                current = await self._desk.adopt(generator, current)
-        return await self.bring_home(generator, current, max_wait_s)
+            if not current.is_open:
+                return current
+            return await self._desk.adopt(generator, current)
 
     async def fetch_again(self, generator: Generator, order: Order) -> CacheEntry:
         """The entry of a closed order whose file was paid for and is no longer in the cache; nothing is bought.
@@ -111,87 +123,31 @@ class JobFollower:
         """
         return await self._fetch(generator, order, await generator.result(order.job_id or ""))
 
-    async def cancel(self, generator: Generator, order: Order) -> JobStatus:
-        """What became of the job after asking to stop it; the order is closed when it did stop.
+    async def cancel(self, generator: Generator, order: Order, max_wait_s: float) -> JobStatus:
+        """What became of the job after asking to stop it and then looking at it for `max_wait_s` at most.
+
+        A job that stopped closes its order; one that is still at work may stop later. Nothing is fetched.
 
         Raises:
+            NeverOrdered: there is no job: it was never sent or never arrived; its key is free.
+            OutcomeUnknown: it was sent, and the generator can't tell what became of it.
             ServiceError: the generator could not be asked.
         """
-        status = await generator.cancel(order.job_id or "")
+        current = await self._adopted(generator, order)
+        if current.state is not OrderState.ACCEPTED:
+            return SUCCEEDED
+        status = await generator.cancel(current.job_id or "")
+        if not status.is_final:
+            self._events.publish(CancelAsked(current.key, generator.name, current.job_id or "", status.state))
+            status = await self._watch.look_on(generator, current, max_wait_s) or status
         if status.state in (JobState.CANCELLED, JobState.FAILED):
-            await self._end(generator, order, status)
+            await self._watch.end(generator, current, status)
         return status
 
     async def forget(self, order: Order) -> None:
         """`order` is given up on the user's word: its key is free, whatever its job may have cost is not looked for."""
         async with self._desk.exclusively(order.key):
             await self._journal.advance(order, OrderState.ABANDONED, detail="given up by the user")
-
-    async def _wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
-        job_id = order.job_id or ""
-
-        def tell(status: JobStatus) -> None:
-            if not status.is_final:
-                self._events.publish(
-                    JobProgressed(order.key, generator.name, job_id, status.state, status.fraction, status.message)
-                )
-
-        async with generator.watch() as hints:
-            status = await wait_for_job(
-                lambda: self._look(generator, order, job_id),
-                clock=self._clock,
-                random=self._random,
-                max_wait_s=max_wait_s,
-                on_status=tell,
-                hints=hints,
-                job_id=job_id,
-            )
-        if status is None:
-            raise JobPending(
-                f"the job `{job_id}` at `{generator.name}` is not finished yet",
-                why="the longest wait is over" if max_wait_s else "nobody waits for it (`--detach`)",
-                hint="ask again with the same options: the job is adopted, nothing is ordered twice",
-                job_id=job_id,
-            )
-        if status.state is JobState.PAUSED:
-            raise _paused(generator, job_id, status)
-        self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
-        if status.state is not JobState.SUCCEEDED:
-            await self._end(generator, order, status)
-            raise _ended_badly(generator, job_id, status)
-
-    async def _look(self, generator: Generator, order: Order, job_id: str) -> JobStatus:
-        try:
-            return await generator.status(job_id)
-        except JobError as error:
-            # Somebody else may have collected the job and let the generator forget it while we slept.
-            current = await self._journal.get(order.order_id)
-            if current is not None and current.state in (OrderState.PUBLISHED, OrderState.CLOSED):
-                return _SUCCEEDED
-            await self._gone(generator, order, error)
-            raise
-
-    async def _gone(self, generator: Generator, order: Order, error: JobError) -> None:
-        """A job that its generator doesn't know any more must not hold its key for ever.
-
-        What may have been paid for is given up only on the user's word.
-        """
-        if generator.is_paid:
-            error.hint = f"assetctl jobs cancel {order.order_id} --forget gives it up, so that it can be ordered anew"
-        else:
-            await self._journal.advance(order, OrderState.FAILED, detail=error.what)
-            error.hint = "ask again: the order was given up, it cost nothing"
-
-    async def _end(self, generator: Generator, order: Order, status: JobStatus) -> None:
-        cancelled = status.state is JobState.CANCELLED
-        state = OrderState.CANCELLED if cancelled else OrderState.FAILED
-        async with self._desk.exclusively(order.key):
-            current = await self._journal.get(order.order_id) or order
-            if current.state is not OrderState.ACCEPTED:
-                return
-            await self._journal.advance(current, state, detail=status.message)
-            if not generator.is_paid:
-                await self._discard(generator, current)
 
     async def _collect(self, generator: Generator, order: Order) -> Arrival:
         """The file, with the order's lock held."""
@@ -219,25 +175,21 @@ class JobFollower:
         try:
             file = await generator.result(current.job_id or "")
         except JobError as error:
-            await self._gone(generator, current, error)
+            await self._watch.gone(generator, current, error)
             raise
-        current = await self._journal.advance(current, OrderState.READY, cost=file.cost)
+        current = await self._journal.advance(
+            current, OrderState.READY, cost=file.cost, generation_time_ms=file.generation_time_ms
+        )
         try:
             return await self._fetch(generator, current, file)
         except IntegrityError as error:
             if not generator.is_paid:
                 # A broken file that cost nothing is thrown away, so that asking again makes a new one.
                 await self._journal.advance(current, OrderState.FAILED, detail=error.what)
-                await self._discard(generator, current)
+                await discard(generator, current)
             raise
 
     async def _fetch(self, generator: Generator, order: Order, file: GeneratedFile) -> CacheEntry:
-        if file.path is None:
-            raise JobError(
-                f"the file of the job `{order.job_id}` is at a web address, which this version can't fetch",
-                why="downloads belong to generators over HTTP",
-                job_id=order.job_id,
-            )
         facts = Facts(
             key=order.key,
             request=order.request,
@@ -257,11 +209,16 @@ class JobFollower:
             generation_time_ms=file.generation_time_ms,
         )
 
+        self._events.publish(JobFileArrived(order.key, generator.name, order.job_id or ""))
+
         async def downloaded(_media: MediaInfo, digest: str) -> None:
             if order.is_open:
                 await self._journal.advance(order, OrderState.DOWNLOADED, digest=digest)
 
-        return await self._intake.take(file.path, facts, sha256=file.sha256, before_store=downloaded)
+        async with self._results.local(generator, order, file) as local:
+            return await self._intake.take(
+                local.path, facts, sha256=file.sha256, hashed=local.hashed, before_store=downloaded
+            )
 
     async def close(self, generator: Generator, order: Order) -> tuple[str, ...]:
         """What went wrong while others were told of a published job; its key is free for another order.
@@ -271,7 +228,7 @@ class JobFollower:
         if order.state is OrderState.CLOSED:
             return ()
         warnings = await self._announced(generator, order)
-        await self._discard(generator, order)
+        await discard(generator, order)
         await self._journal.advance(order, OrderState.CLOSED)
         return warnings
 
@@ -288,13 +245,6 @@ class JobFollower:
             return ()
         return (f"the asset is stored, but `{generator.name}` could not be told what it is for: {why}",)
 
-    async def _discard(self, generator: Generator, order: Order) -> None:
-        try:
-            await generator.discard(order.job_id or "")
-        except AssetctlError as error:
-            # The asset is stored; what the generator keeps of it costs room and nothing else.
-            _log.info("the generator `%s` kept a job it should forget: %s", generator.name, error.what)
-
 
 def _ended_meanwhile(order: Order) -> JobError:
     match order.state:
@@ -305,23 +255,3 @@ def _ended_meanwhile(order: Order) -> JobError:
         case _:
             what = f"the job `{order.job_id}` ended meanwhile without an asset"
     return JobFailed(what, why=order.detail, hint="ask again", job_id=order.job_id)
-
-
-def _paused(generator: Generator, job_id: str, status: JobStatus) -> JobPending:
-    return JobPending(
-        f"the job `{job_id}` at `{generator.name}` is paused",
-        why=status.message or "it moves only when somebody lets it go on",
-        hint=f"let it go on at its service and ask again, or stop it: assetctl jobs cancel {job_id}",
-        job_id=job_id,
-    )
-
-
-def _ended_badly(generator: Generator, job_id: str, status: JobStatus) -> JobError:
-    if status.state is JobState.CANCELLED:
-        return JobCancelled(f"the job `{job_id}` at `{generator.name}` was cancelled", hint="ask again", job_id=job_id)
-    return JobFailed(
-        f"the generator `{generator.name}` could not make this asset",
-        why=status.message,
-        hint="nothing is ordered again by itself; ask again to try once more",
-        job_id=job_id,
-    )

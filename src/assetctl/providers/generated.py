@@ -14,8 +14,10 @@ from assetctl.errors import (
     NotAllowed,
     ServiceUnreachable,
 )
+from assetctl.events import OutcomeAwaited
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
+from assetctl.generation.waiting import settled
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Asked, Step
 from assetctl.providers.following import Arrival
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
     from assetctl.generation.base import Generator
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
@@ -49,6 +52,7 @@ class GeneratedAssetProvider:
         follower: JobFollower,
         cache: AssetCache,
         clock: Clock,
+        events: AssetEventBus,
         offline: bool = False,
     ) -> None:
         """Order at the generators of `registry`; with `offline` only at those that need no network."""
@@ -58,6 +62,7 @@ class GeneratedAssetProvider:
         self._follower = follower
         self._cache = cache
         self._clock = clock
+        self._events = events
         self._offline = offline
 
     @property
@@ -130,7 +135,8 @@ class GeneratedAssetProvider:
             reasons=(f"`{generator.name}` makes it: {job}",),
             generator=generator.name,
             is_paid=generator.is_paid,
-            job_id=None if order is None else order.job_id or order.order_id,
+            # What was only intended was never sent: it is ordered anew.
+            job_id=None if order is None or order.state is OrderState.INTENDED else order.job_id or order.order_id,
         )
 
     async def has_asset(self, asset_id: str) -> Availability:  # noqa: ARG002 - a provider's face
@@ -144,13 +150,25 @@ class GeneratedAssetProvider:
         return None if self._offline and generator.needs_network else generator
 
     async def _made(self, generator: Generator, request: AssetRequest, key: str) -> Arrival:
+        start_s, max_wait_s = self._clock.elapsed_s(), request.max_wait_s or 0.0
+        found = await settled(
+            lambda: self._placed(generator, request, key),
+            clock=self._clock,
+            max_wait_s=max_wait_s,
+            on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(key, generator.name, pause_s)),
+        )
+        if isinstance(found, Arrival):
+            return found
+        left_s = max_wait_s - (self._clock.elapsed_s() - start_s)
+        return await self._follower.bring_home(generator, found, max(0.0, left_s))
+
+    async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         async with self._desk.exclusively(key):
             warnings = await self._finish_published(generator, key)
             entry = await self._made_before(generator, request, key)
             if entry is not None:
                 return Arrival(entry, warnings)
-            order = await self._desk.place(generator, key, request)
-        return await self._follower.bring_home(generator, order, request.max_wait_s or 0.0)
+            return await self._desk.place(generator, key, request)
 
     async def _finish_published(self, generator: Generator, key: str) -> tuple[str, ...]:
         """An order whose file is stored already, left by somebody who was killed then, no longer holds its key."""

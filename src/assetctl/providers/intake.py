@@ -71,9 +71,13 @@ class Intake:
         facts: Facts,
         *,
         sha256: str | None = None,
+        hashed: str | None = None,
         before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
     ) -> CacheEntry:
         """The entry for a verified copy of `file`; the file itself is left as it is.
+
+        With `hashed`, the digest of its bytes, it is a file that nobody changes any more: no second copy is made where
+        one file can have two names.
 
         `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
 
@@ -83,7 +87,7 @@ class Intake:
         """
         suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
-            media, digest = await in_thread(self._copy_and_look, file, partial, facts.asset_type)
+            media, digest = await in_thread(self._copy_and_look, file, partial, facts.asset_type, hashed)
             if sha256 is not None and digest != sha256:
                 raise IntegrityError(
                     f"the file of `{facts.asset_id}` is not the one that was promised",
@@ -93,7 +97,12 @@ class Intake:
                 await before_store(media, digest)
             return await self._cache.store(partial, self._draft(facts, suffix, media))
 
-    def _copy_and_look(self, file: Path, partial: Path, asset_type: AssetType) -> tuple[MediaInfo, str]:
+    def _copy_and_look(
+        self, file: Path, partial: Path, asset_type: AssetType, hashed: str | None
+    ) -> tuple[MediaInfo, str]:
+        if hashed is not None:
+            filesystem.link_or_copy(file, partial)
+            return self._probe(partial, asset_type), hashed
         filesystem.copy(file, partial)
         return self._probe(partial, asset_type), filesystem.sha256_of(partial)
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from assetctl import filesystem
 from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.eventloop import in_thread
+from assetctl.transfer import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry
@@ -34,12 +35,15 @@ class Originals:
         generator: Callable[[str], Generator],
         offline: bool = False,
         shared: Callable[[CacheEntry, Path], bool] | None = None,
+        download: Callable[[RemoteFile, Path], Awaitable[None]] | None = None,
     ) -> None:
         """Ask the one of `libraries` (by name) that an entry came from, or what `generator` gives for a name.
 
         Before them, `shared` is called in a worker thread and says whether others had the bytes and they are there now.
+        `download` brings what is at a web address.
         """
         self._shared = shared
+        self._download = download
         self._libraries = libraries
         self._generator = generator
         self._offline = offline
@@ -93,8 +97,11 @@ class Originals:
         if self._offline and generator.needs_network:
             raise JobError(f"the generator `{generator.name}` is not asked offline")
         file = await generator.result(entry.origin.job_id)
+        if file.url is not None and self._download is not None:
+            await self._download(RemoteFile(file.url, entry.asset_type), target)
+            return "its job"
         if file.path is None:
-            raise JobError("its file is at a web address, which this version can't fetch")
+            raise JobError("its job has no file that could be fetched")
         if not await in_thread(file.path.is_file):
             raise JobError("its job has no file any more")
         await in_thread(filesystem.copy, file.path, target)

@@ -168,6 +168,25 @@ async def test_the_same_bytes_under_several_keys_at_the_same_time_are_kept_once(
         assert list((root / "v1" / "partial").iterdir()) == []
 
 
+async def test_bytes_that_somebody_clears_after_they_were_found_there_are_put_there(root: Path):
+    async with AssetCache(root, clock=StillClock()) as other, AssetCache(root, clock=StillClock()) as mine:
+        await put(other, draft("a"), bytes_of("asset-b"))
+        turns = mine._storing._turns
+        async with anyio.create_task_group() as tasks:
+            await anyio.to_thread.run_sync(turns._turn.acquire)
+            tasks.start_soon(put, mine, draft("b"), bytes_of("asset-b"))
+            with anyio.fail_after(30):
+                while not turns._waiting:  # noqa: ASYNC110 - a thread is waited for
+                    await anyio.sleep(0.001)
+            await other.remove(await other.plan_clear(EntryFilter(key_prefix=key_of("a"))))
+            turns._turn.release()
+        entry = await mine.lookup(key_of("b"))
+        assert entry is not None
+        path = await mine.verified(entry)
+        assert path is not None
+        assert path.read_bytes() == bytes_of("asset-b")
+
+
 async def test_one_that_cannot_be_stored_takes_none_of_the_others_along(root: Path):
     refused = hashlib.sha256(bytes_of("asset-b")).hexdigest()
 

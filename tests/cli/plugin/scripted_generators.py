@@ -1,7 +1,8 @@
 """A plug-in of generators that behave as a test needs them: slow, paid, silent, lying, unreachable.
 
 Each is one entry point and differs by its name alone. Jobs are folders below the data directory, so that any process
-sees them; `calls` lists every call in order. `slow` goes on until a file `release` lies beside it.
+sees them; `calls` lists every call in order. `slow` goes on until a file `release` lies beside it, and
+heeds no wish to cancel while a file `deaf` does.
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ class ScriptedGenerator:
 
     async def cancel(self, job_id: str) -> JobStatus:
         self._called("cancel", job_id)
+        if (self.folder / "deaf").exists():
+            # It goes on for now, as what a vendor works on does.
+            return await self.status(job_id)
         (self.folder / job_id / "cancelled").touch()
         return await self.status(job_id)
 

@@ -125,7 +125,7 @@ def _list(run: Run, change: _Change) -> None:
     if change.kept is not None:
         put(run, change.kept)
     elif change.previous is not None and change.previous.blob != change.entry.blob:
-        strays.leave(run, change.previous)
+        strays.leave(run, change.previous.blob, change.previous.size_bytes)
 
 
 def _kept_apart(previous: CacheEntry | None, entry: CacheEntry) -> CacheEntry | None:

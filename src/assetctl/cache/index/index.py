@@ -186,13 +186,7 @@ class Index:
 
     def uses(self, blobs: Sequence[str]) -> dict[str, int]:
         """How many entries have each of these blobs; those without any are left out."""
-        counts: dict[str, int] = {}
-        for batch in batches(blobs):
-            counts |= self._database.read(
-                f"SELECT blob, count(*) FROM entries WHERE blob IN ({marks(batch)}) GROUP BY blob",  # noqa: S608 - question marks
-                batch,
-            )
-        return counts
+        return uses_of(self._database.read, blobs)
 
     def touch(self, key: str, blob: str, used_ms: int) -> None:
         """The entry was handed out at `used_ms`, its bytes just hashed and found right."""
@@ -256,6 +250,16 @@ def blob_of(run: Run, key: str) -> str | None:
     """The blob that the row of `key` names, None when there is no such row."""
     found = run("SELECT blob FROM entries WHERE key = ?", (key,))
     return found[0][0] if found else None
+
+
+def uses_of(run: Run, blobs: Iterable[str]) -> dict[str, int]:
+    """How many entries have each of `blobs`; those without any are left out."""
+    counts: dict[str, int] = {}
+    for batch in batches(list(blobs)):
+        counts |= dict(
+            run(f"SELECT blob, count(*) FROM entries WHERE blob IN ({marks(batch)}) GROUP BY blob", batch)  # noqa: S608 - question marks
+        )
+    return counts
 
 
 def is_used(run: Run, blob: str) -> bool:

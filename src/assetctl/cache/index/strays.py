@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assetctl.cache.entries import CacheEntry
     from assetctl.cache.index.database import Run
 
 
-def leave(run: Run, entry: CacheEntry) -> None:
-    """The bytes of `entry`, whose row goes or is replaced in this transaction, are listed as a stray."""
-    run("INSERT OR REPLACE INTO strays (blob, size_bytes) VALUES (?, ?)", (entry.blob, entry.size_bytes))
+def leave(run: Run, blob: str, size_bytes: int) -> None:
+    """`blob`, whose row goes or is replaced in this transaction or which has none, is listed as a stray."""
+    run("INSERT OR REPLACE INTO strays (blob, size_bytes) VALUES (?, ?)", (blob, size_bytes))
 
 
 def unlist(run: Run, blobs: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from assetctl import filesystem
 from assetctl.cache.index import strays
 from assetctl.cache.index.batching import batches, marks
+from assetctl.cache.index.index import uses_of
 from assetctl.cache.removal.candidates import NO_PRICE, Price
 from assetctl.cache.removal.pruning import SIDECAR_BYTES
 from assetctl.cache.removal.undoing import settle_batch
@@ -232,7 +233,7 @@ class Deletion:
         # What could be moved before the room ran out is dropped from the trash too: room is what is wanted now.
         leased = self._leases.of_others()
         going = self._without([one for one in some if one.key not in self._tally.skipped], leased)
-        uses = _uses(self._index.read, {one.blob for one in going})
+        uses = uses_of(self._index.read, {one.blob for one in going})
         for one in going:
             self._remove_anywhere(_sidecar(one))
             if uses.get(one.blob, 0) <= counts[one.blob] and self._remove_anywhere(one.blob):
@@ -279,14 +280,5 @@ def _by_shard(names: Iterable[str]) -> dict[str, list[str]]:
 def _last_uses(run: Run, going: Sequence[Candidate]) -> dict[str, int]:
     """The blobs whose last entries are in `going`, with their sizes."""
     counts = Counter(one.blob for one in going)
-    uses = _uses(run, counts)
+    uses = uses_of(run, counts)
     return {one.blob: one.size_bytes for one in going if uses.get(one.blob, 0) <= counts[one.blob]}
-
-
-def _uses(run: Run, blobs: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for names in batches(list(blobs)):
-        found |= dict(
-            run(f"SELECT blob, count(*) FROM entries WHERE blob IN ({marks(names)}) GROUP BY blob", names)  # noqa: S608 - question marks
-        )
-    return found

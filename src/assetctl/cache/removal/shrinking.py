@@ -96,7 +96,7 @@ class Shrinking:
         self._has_pruned = False
         self._has_told_shortage = False
 
-    def start(self, now: datetime) -> None:
+    def tidy_trash(self, now: datetime) -> None:
         """What dead processes left half way is settled, and old trash is gone."""
         try:
             undoing.settle(self._trash, self._blobs, self._index)
@@ -119,7 +119,7 @@ class Shrinking:
 
     def clear(self, plan: ClearPlan, now: datetime, *, keep: bool) -> RemovalReport:
         """What was done of `plan`; kept in the trash unless the disk is short of room."""
-        self.start(now)
+        self.tidy_trash(now)
         return self._deletion().carry_out(plan.entries, command="clear", now=now, keep=keep and not self._is_short())
 
     def plan_prune(self, limits: Limits, now: datetime) -> PrunePlan:
@@ -132,7 +132,7 @@ class Shrinking:
 
     def prune(self, plan: PrunePlan, now: datetime, *, keep: bool) -> RemovalReport:
         """What was done of `plan`, and of what killed processes and replaced answers left."""
-        self.start(now)
+        self.tidy_trash(now)
         report = self._carry_out(plan, now, keep=keep)
         return replace(report, freed_bytes=report.freed_bytes + self._sweeping.sweep(now))
 
@@ -185,7 +185,7 @@ class Shrinking:
         slack = limits.max_size_bytes // _SLACK
         plan = self._planned(limits, now, in_use=dict.fromkeys(in_use, ""), slack=slack, at_most=_AT_MOST_BY_ITSELF)
         if not plan.is_empty:
-            self.start(now)
+            self.tidy_trash(now)
             self._carry_out(plan, now, keep=False)
         self._tell_shortage(excess - plan.freed_bytes)
 
@@ -241,7 +241,7 @@ class Shrinking:
         def work(run: Run) -> None:
             if blob_of(run, entry.key) == entry.blob:
                 self._blobs.remove_sidecar(entry)
-                strays.leave(run, entry)
+                strays.leave(run, entry.blob, entry.size_bytes)
                 drop(run, entry.key)
 
         self._index.exclusively(work)

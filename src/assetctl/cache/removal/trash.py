@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
 from assetctl.cache.entries import milliseconds
+from assetctl.cache.files.blobs import BLOB_NAME, SIDECAR_NAME
 from assetctl.cache.removal.pruning import SIDECAR_BYTES
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from assetctl.filesystem import Step
 
 KEPT_FOR: Final = timedelta(hours=24)
-SIDECAR: Final = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})\.json")
-BLOB: Final = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,10}")
-
 UNDONE: Final = "undone"
 """The command of a batch that was brought back; what is left of it cannot be."""
 
@@ -120,9 +118,9 @@ class Trash:
     def measured(self, batch: Batch) -> int:
         """The bytes that the files in `batch` take."""
         names = batch.names()
-        total = SIDECAR_BYTES * sum(1 for name in names if SIDECAR.fullmatch(name))
+        total = SIDECAR_BYTES * sum(1 for name in names if SIDECAR_NAME.fullmatch(name))
         with filesystem.translated(batch.path):
-            for name in filter(BLOB.fullmatch, names):
+            for name in filter(BLOB_NAME.fullmatch, names):
                 try:
                     total += (batch.path / name).lstat().st_size
                 except FileNotFoundError:

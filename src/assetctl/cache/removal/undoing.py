@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
 from assetctl.cache.entries import milliseconds, moment
+from assetctl.cache.files.blobs import SIDECAR_NAME
 from assetctl.cache.index.index import blob_of, drop, put
-from assetctl.cache.removal.trash import SIDECAR, UNDONE
+from assetctl.cache.removal.trash import UNDONE
 from assetctl.errors import AssetUnavailable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Undoing:
         self._sizes: dict[str, int] = {}
 
     def carry_out(self) -> UndoReport:
-        sidecars = [name for name in self._batch.names() if SIDECAR.fullmatch(name)]
+        sidecars = [name for name in self._batch.names() if SIDECAR_NAME.fullmatch(name)]
         for start in range(0, len(sidecars), _AT_ONCE):
             some = sidecars[start : start + _AT_ONCE]
             back = self._index.exclusively(lambda run, some=some: self._restored(run, some))
@@ -164,7 +165,7 @@ def settle_batch(batch: Batch, trash: Trash, blobs: Blobs, index: Index) -> None
     here = set(names)
 
     def work(run: Run) -> None:
-        for match in filter(None, map(SIDECAR.fullmatch, names)):
+        for match in filter(None, map(SIDECAR_NAME.fullmatch, names)):
             digest, key = match.groups()
             blob = blob_of(run, key)
             if blob is None or not blob.startswith(digest):

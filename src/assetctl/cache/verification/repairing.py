@@ -141,7 +141,7 @@ def let_go(path: Path, blobs: Blobs, index: Index, now: datetime, in_use: Callab
             strays.unlist(run, [path.name])
             filesystem.remove(path, step=blobs.step)
             return "removed"
-        run("INSERT OR REPLACE INTO strays (blob, size_bytes) VALUES (?, ?)", (path.name, found.st_size))
+        strays.leave(run, path.name, found.st_size)
         return "may be in use: listed, so that pruning takes it first"
 
     return index.exclusively(work)

@@ -1,0 +1,40 @@
+"""Many jobs at once: a few at a time, each told as it is done, and one that is in trouble stops no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from assetctl.errors import AssetctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from assetctl.cli.output import Printer
+    from assetctl.generation.orders import Order
+
+_AT_ONCE: Final = 8
+
+
+async def each(orders: Sequence[Order], work: Callable[[Order], Awaitable[int]], printer: Printer) -> int:
+    """The exit code, after `work` was done for all `orders`: 0 when each gave 0, a code that all others share, else 1.
+
+    An error of `work` is told, and its exit code is what counts.
+    """
+    limiter = anyio.Semaphore(_AT_ONCE)
+    codes: set[int] = set()
+
+    async def one(order: Order) -> None:
+        async with limiter:
+            try:
+                codes.add(await work(order))
+            except AssetctlError as error:
+                printer.error(error)
+                codes.add(error.exit_code)
+
+    async with anyio.create_task_group() as tasks:
+        for order in orders:
+            tasks.start_soon(one, order)
+    codes.discard(0)
+    return codes.pop() if len(codes) == 1 else min(1, len(codes))

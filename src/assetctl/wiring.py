@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.network import Origin
+    from assetctl.pixsim.account import Account
     from assetctl.pixsim.calling import Tokens
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
@@ -88,6 +89,22 @@ async def open_stack(
     finally:
         unsubscribe()
         await stack.close()
+
+
+def backend_origin(settings: Settings) -> Origin:
+    """Whose server the backend is.
+
+    Raises:
+        ConfigError: the settings name no backend.
+    """
+    from assetctl.network import Origin
+
+    if settings.backend.url is None:
+        raise ConfigError(
+            "no backend is set",
+            hint="set `backend.url` in your settings (assetctl config path) or ASSETCTL_BACKEND__URL",
+        )
+    return Origin.of(settings.backend.url)
 
 
 def _refuse_unfit_folder(data_dir: Path) -> None:
@@ -258,15 +275,7 @@ class Stack:
         Raises:
             ConfigError: the settings name no backend.
         """
-        from assetctl.network import Origin
-
-        url = self.settings.backend.url
-        if url is None:
-            raise ConfigError(
-                "no backend is set",
-                hint="set `backend.url` in your settings (assetctl config path) or ASSETCTL_BACKEND__URL",
-            )
-        return Origin.of(url)
+        return backend_origin(self.settings)
 
     @cached_property
     def logins(self) -> LoginStore:
@@ -312,6 +321,18 @@ class Stack:
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
             timeout_s=backend.timeout_s,
         )
+
+    @cached_property
+    def account(self) -> Account:
+        """Who we are at the backend.
+
+        Raises:
+            ConfigError: as `pixsim`.
+        """
+        from assetctl.pixsim.account import Account
+
+        given_by = self.settings.origins["backend.token"]
+        return Account(self.pixsim, self.logins, given=self.settings.backend.token, given_by=given_by)
 
     @cached_property
     def events_socket(self) -> EventSocket:

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "explain": "The whole decision for a request: who would answer, who would not, and why.",
     "cache": "Look after the cache.",
     "jobs": "Look after generation jobs.",
+    "auth": "Log in at the backend, and out.",
     "generators": "What can make assets, and with which parameters.",
     "config": "Settings: show, find, make, check, trust.",
     "doctor": "Check this installation and say what to mend.",

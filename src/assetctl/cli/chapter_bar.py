@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.table import Column
 
-from assetctl.cli.bar import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.chapter_progress import RunProgress
 from assetctl.cli.chapters import item_name
+from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.labels import job_label, transfer_label
 from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed
 from assetctl.text import safe
@@ -87,7 +87,7 @@ class BarProgress(RunProgress):
             return
         match event:
             case JobProgressed():
-                self._show(line, item, job_label(event.state, event.message), event.fraction)
+                self._show(line, item, job_label(event, room=self._room), event.fraction)
             case JobEnded() | AssetGenerated():
                 self._show(line, item, "verifying", None)
             case TransferProgressed():

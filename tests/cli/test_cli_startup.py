@@ -17,8 +17,10 @@ from cli_harness import INSTANT
 from assetctl.cli.app import COMMANDS, app
 from assetctl.media.placeholder import write_placeholder
 from assetctl.models import AssetRequest
+from service.harness import LookAlike
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cli_harness import Tool
@@ -110,12 +112,25 @@ def test_every_command_explains_itself_with_an_example(tool: Tool, words: tuple[
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_every_example_works(tool: Tool, small_video: Path, words: tuple[str, ...]) -> None:
+def test_every_example_works(
+    tool: Tool, small_video: Path, words: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
     example = re.fullmatch(r"Example: assetctl (.*)", commands()[words].epilog)
     assert example is not None
     given = shlex.split(example[1])
     assert tuple(given[: len(words)]) == words
-    assert tool(*_in_a_world_for(tool, given, small_video)).code == 0
+    stdin = request.getfixturevalue("password_of_designer") if words[0] == "auth" else None
+    assert tool(*_in_a_world_for(tool, given, small_video), stdin=stdin).code == 0
+
+
+@pytest.fixture
+def password_of_designer(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The designer's, who is logged in at a backend."""
+    with LookAlike() as server:
+        monkeypatch.setenv("ASSETCTL_BACKEND__URL", server.url)
+        designer = server.user("designer")
+        assert tool("auth", "login", "--with-token", stdin=designer.token).code == 0
+        yield designer.password
 
 
 @pytest.fixture(scope="session")

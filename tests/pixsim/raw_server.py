@@ -46,6 +46,13 @@ HANG_UP = b""
 
 
 @dataclass
+class Cut:
+    """Say `first` and hang up."""
+
+    first: bytes
+
+
+@dataclass
 class Silence:
     """Say `first`, then nothing until the client goes."""
 
@@ -144,6 +151,9 @@ class RawServer:
 
     def _say(self, connection: socket.socket, said) -> bool:
         match said:
+            case Cut():
+                connection.sendall(said.first)
+                return False
             case Silence():
                 connection.sendall(said.first)
                 connection.recv(1)

@@ -26,6 +26,7 @@ MAX_BODY_BYTES: Final = 16 << 20
 MAX_ERROR_BYTES: Final = 64 << 10
 _MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_REDIRECTED: Final = 302
 #: Each silence is limited by the client; a whole exchange may take this many of them, so that a drip ends.
 _SILENCES: Final = 4
 #: Uploads get more time by their size, at this speed.
@@ -122,6 +123,9 @@ class Exchange:
         except httpx.TransportError as error:
             # Not `from` it: its own text may repeat what was sent.
             raise _no_answer(error, self._timeout_s, progress) from None
+        except httpx.InvalidURL:
+            # httpx looks at where a redirect leads although it is told to follow none.
+            raise UnusableAnswer("it redirects to something that is no address", status=_REDIRECTED) from None
 
     async def _followed(self, call: Call, token: Secret | None, progress: _Progress) -> Answer:
         url, query, hops = f"{self._origin}{call.path}", call.query, 0

@@ -180,16 +180,22 @@ def _private_content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise _unfit(path, "it is a link" if error.errno == errno.ELOOP else error.strerror) from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise _unfit(path, "it is no regular file")
-        if sys.platform != "win32":
-            if found.st_uid != os.geteuid():
-                raise _unfit(path, "it belongs to another user", hint="run as its owner")
-            if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise _unfit(path, "others can read it", hint=f"chmod 600 '{path}', and log in anew if they may have")
-        return file.read(_MAX_FILE_BYTES)
+    try:
+        _check(path, os.fstat(descriptor))
+        return os.read(descriptor, _MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _unfit(path, "it is no regular file")
+    if sys.platform == "win32":  # pragma: no cover - Windows: access lists decide there
+        return
+    if found.st_uid != os.geteuid():
+        raise _unfit(path, "it belongs to another user", hint="run as its owner")
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise _unfit(path, "others can read it", hint=f"chmod 600 '{path}', and log in anew if they may have")
 
 
 def _unfit(path: Path, why: str | None, *, hint: str = _LOG_IN_AGAIN) -> ConfigError:

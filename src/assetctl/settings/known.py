@@ -82,8 +82,8 @@ _ALL: Final = (
     KnownSetting(
         "backend.ca_file",
         wanted="the path of a file",
-        help="PEM file with the certificates to trust for the backend, instead of the system's.",
-        default_note="none, the system's certificates count",
+        help="PEM file with the certificates of an authority of your own, trusted beside the system's.",
+        default_note="none, the system's authorities count",
         example="/etc/ssl/studio-ca.pem",
         is_restricted=True,
     ),

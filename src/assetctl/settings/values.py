@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class BackendSettings:
     """The service that has assets and makes them; `url` is None without one and never ends with a slash.
 
-    `ca_file` is the absolute path of certificates to trust instead of the system's, None without one.
+    `ca_file` is the absolute path of certificates to trust beside the system's, None without one.
     """
 
     url: str | None

@@ -6,7 +6,7 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
 from assetctl.cache.index.filters import EntryFilter
@@ -15,12 +15,16 @@ from assetctl.cli.output import Printer
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import AssetctlError, CacheError
-from assetctl.units import counted, human_size
+from assetctl.eventloop import in_thread
+from assetctl.units import counted, human_duration, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from assetctl.wiring import Stack
+
+#: By so much two clocks may differ before what they say of each other's deeds misleads.
+_MAX_SKEW_S: Final = 30.0
 
 app = command_app()
 
@@ -46,7 +50,7 @@ class Finding:
 @app.command(epilog="Example: assetctl doctor --json")
 @takes(state=shared_options)
 def doctor(as_json: Json = False, *, state: CliState) -> int:
-    """Check settings, disk, cache, journal, library and generators. Exit code 1 when something is broken."""
+    """Check settings, disk, cache, journal, library, generators and backend. Exit code 1 when something is broken."""
     printer = printer_for(state, as_json=as_json)
     findings = _findings(state, printer)
     if as_json:
@@ -78,6 +82,8 @@ async def _examined(stack: Stack) -> list[Finding]:
         "journal": _journal,
         "library": _library,
         "generators": _generators,
+        "backend": _backend,
+        "login": _login,
     }
     findings: list[Finding] = []
     for name, check in checks.items():
@@ -141,10 +147,10 @@ async def _library(stack: Stack) -> list[Finding]:
 
 
 async def _server(stack: Stack) -> list[Finding]:
-    place = str(stack.origin)
+    place = str(stack.backend.origin)
     if stack.is_offline:
         return [Finding("library", Health.OK, f"{place} (not asked offline)")]
-    facts = await stack.pixsim.introspect()
+    facts = await stack.backend.client.introspect()
     if not facts.is_active:
         return [Finding("library", Health.FAILED, f"{place} doesn't take the login any more", "assetctl auth login")]
     return [Finding("library", Health.OK, f"{place}, as {facts.user or 'somebody without a name'}")]
@@ -170,4 +176,33 @@ async def _generators(stack: Stack) -> list[Finding]:
             "generator", Health.WARNING, f"{listing.name}: {listing.problem}", "reinstall the package it is in"
         )
         for listing in stack.registry.list()
+    ]
+
+
+async def _backend(stack: Stack) -> list[Finding]:
+    if stack.settings.backend.url is None or stack.is_offline:
+        return []
+    before = stack.clock.now()
+    version = await stack.backend.client.version()
+    # Its clock was read somewhere between asking and hearing.
+    middle = before + (stack.clock.now() - before) / 2
+    skew_s = 0.0 if version.server_time is None else (version.server_time - middle).total_seconds()
+    detail = f"{stack.backend.origin} answers (API {version.api_version or 'of no stated version'})"
+    if abs(skew_s) > _MAX_SKEW_S:
+        ahead = "ahead of" if skew_s > 0 else "behind"
+        skew = human_duration(abs(skew_s))
+        hint = "set both clocks by a time server"
+        return [Finding("backend", Health.WARNING, f"{detail}, its clock is {skew} {ahead} ours", hint)]
+    return [Finding("backend", Health.OK, detail)]
+
+
+async def _login(stack: Stack) -> list[Finding]:
+    if stack.settings.backend.url is None:
+        return []
+    standing = await stack.backend.account.standing(verify=not stack.is_offline)
+    until = "" if standing.expires_at is None else f", until {standing.expires_at:%Y-%m-%d}"
+    keyring = await in_thread(stack.backend.logins.keyring_name)
+    return [
+        Finding("login", Health.OK, f"{standing.user or 'a user'}, token in {standing.kept_in}{until}"),
+        Finding("keyring", Health.OK, keyring or "none to rely on; tokens are kept in a file for you alone"),
     ]

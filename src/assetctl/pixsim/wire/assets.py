@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import BeforeValidator, TypeAdapter
 
 from assetctl.pixsim.records import AssetPage, StoredAsset
-from assetctl.pixsim.wire.reading import Count, Digest, Id, Moment, Number, Wire, read, validated, without_none
+from assetctl.pixsim.wire.reading import MANY, Count, Digest, Id, Moment, Number, Wire, read, validated, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ class _AssetWire(Wire):
     remote_url: str | None = None
     stored_key: str | None = None
     sync_status: str | None = None
-    tags: Annotated[tuple[_TagWire, ...], BeforeValidator(without_none)] = ()
+    tags: Annotated[tuple[_TagWire, ...], *MANY, BeforeValidator(without_none)] = ()
     prompt: str | None = None
     description: str | None = None
     duration_sec: Number = None
@@ -56,7 +56,7 @@ class _AssetWire(Wire):
 
 
 class _AssetsWire(Wire):
-    assets: list[_AssetWire]
+    assets: Annotated[list[_AssetWire], *MANY]
     total: Count = None
     next_cursor: str | None = None
 
@@ -65,7 +65,7 @@ class _UploadWire(Wire):
     asset_id: Id
 
 
-_ASSETS: Final = TypeAdapter(list[_AssetWire])
+_ASSETS: Final = TypeAdapter(Annotated[list[_AssetWire], *MANY])
 
 
 def asset(data: bytes) -> StoredAsset:

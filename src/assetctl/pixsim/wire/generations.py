@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from assetctl.pixsim.records import Generation, GenerationPage
-from assetctl.pixsim.wire.reading import Count, Id, Moment, Reference, Wire, read
+from assetctl.pixsim.wire.reading import MANY, Count, Id, Moment, Reference, Wire, read, without_none
 
 
 class _GenerationWire(Wire):
@@ -14,7 +16,7 @@ class _GenerationWire(Wire):
     operation_type: str
     provider_id: str
     canonical_params: dict[str, Any] | None = None
-    inputs: list[dict[str, Any]] | None = None
+    inputs: Annotated[tuple[dict[str, Any], ...], *MANY, BeforeValidator(without_none)] = ()
     name: str | None = None
     user: Reference = None
     asset: Reference = None
@@ -33,7 +35,7 @@ class _GenerationWire(Wire):
         return Generation(
             **{name: getattr(self, name) for name in type(self).model_fields.keys() - renamed},
             canonical_params=self.canonical_params or {},
-            inputs=tuple(self.inputs or ()),
+            inputs=self.inputs,
             user_id=self.user,
             asset_id=self.asset,
             retry_count=self.retry_count or 0,
@@ -41,7 +43,7 @@ class _GenerationWire(Wire):
 
 
 class _GenerationsWire(Wire):
-    generations: list[_GenerationWire]
+    generations: Annotated[list[_GenerationWire], *MANY]
     total: Count = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, TypeAdapter
 
 from assetctl.pixsim.records import ProviderInfo, ProviderParameter
-from assetctl.pixsim.wire.reading import Count, Number, Wire, validated, without_none
+from assetctl.pixsim.wire.reading import MANY, Count, Number, Wire, validated, without_none
 
 
 class _ParameterWire(Wire):
@@ -15,7 +15,7 @@ class _ParameterWire(Wire):
     type: str = "string"
     required: bool | None = None
     default: Any = None
-    enum: list[Any] | None = None
+    enum: Annotated[tuple[Any, ...], *MANY, BeforeValidator(without_none)] = ()
     description: str | None = None
     min: Number = None
     max: Number = None
@@ -27,7 +27,7 @@ class _ParameterWire(Wire):
             self.type,
             is_required=bool(self.required),
             default=self.default,
-            choices=tuple(str(choice) for choice in self.enum or ()),
+            choices=tuple(str(choice) for choice in self.enum),
             description=self.description,
             minimum=self.min,
             maximum=self.max,
@@ -36,7 +36,7 @@ class _ParameterWire(Wire):
 
 
 class _OperationWire(Wire):
-    parameters: Annotated[tuple[_ParameterWire, ...], BeforeValidator(without_none)] = ()
+    parameters: Annotated[tuple[_ParameterWire, ...], *MANY, BeforeValidator(without_none)] = ()
 
 
 class _CapabilitiesWire(Wire):
@@ -46,7 +46,7 @@ class _CapabilitiesWire(Wire):
 class _ProviderWire(Wire):
     provider_id: str
     name: str | None = None
-    supported_operations: Annotated[tuple[str, ...], BeforeValidator(without_none)] = ()
+    supported_operations: Annotated[tuple[str, ...], *MANY, BeforeValidator(without_none)] = ()
     capabilities: _CapabilitiesWire | None = None
 
     def record(self) -> ProviderInfo:
@@ -59,7 +59,7 @@ class _ProviderWire(Wire):
         )
 
 
-_PROVIDERS: Final = TypeAdapter(list[_ProviderWire])
+_PROVIDERS: Final = TypeAdapter(Annotated[list[_ProviderWire], *MANY])
 
 
 def providers(data: bytes) -> tuple[ProviderInfo, ...]:

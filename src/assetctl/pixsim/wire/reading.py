@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 #: How many values one answer may have. A full page of assets has some thousands; each costs memory many times its text.
 MAX_VALUES: Final = 200_000
@@ -51,6 +51,9 @@ def without_none(value: object) -> object:
     """`value`, an empty list for null: the server sends null for what is absent."""
     return [] if value is None else value
 
+
+#: A list ends at its first bad item, and at more of them than the server gives: each costs memory, each complaint too.
+MANY: Final = (FailFast(), Field(max_length=20_000))
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 Reference = Annotated[Id | None, BeforeValidator(_referred_id)]

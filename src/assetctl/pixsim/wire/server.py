@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from assetctl.pixsim.records import Login, ServerVersion, TokenFacts
-from assetctl.pixsim.wire.reading import Id, Moment, Reference, Unreadable, Wire, read
+from assetctl.pixsim.wire.reading import MANY, Id, Moment, Reference, Unreadable, Wire, read, without_none
 from assetctl.secret import Secret
 
 
@@ -47,14 +47,14 @@ class _LoginWire(Wire):
 
 
 class _FieldWire(Wire):
-    loc: tuple[Any, ...] = ()
+    loc: Annotated[tuple[Any, ...], *MANY] = ()
     msg: str = ""
 
 
 class _ErrorWire(Wire):
     code: str
     message: str
-    fields: list[_FieldWire] | None = None
+    fields: Annotated[tuple[_FieldWire, ...], *MANY, BeforeValidator(without_none)] = ()
 
 
 def version(data: bytes) -> ServerVersion:
@@ -80,5 +80,5 @@ def complaint(data: bytes) -> tuple[str, str] | None:
         told = read(_ErrorWire, data)
     except Unreadable:
         return None
-    fields = [f"{'.'.join(str(part) for part in field.loc)}: {field.msg}" for field in told.fields or ()]
+    fields = [f"{'.'.join(str(part) for part in field.loc)}: {field.msg}" for field in told.fields]
     return told.code, "; ".join([told.message, *fields])

@@ -1,0 +1,304 @@
+"""What is sent how often: the client against a server that says what the test wants, with a clock that never waits."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from raw_server import HANG_UP, Cut, RawServer, answer, complaint
+
+from assetctl.errors import (
+    InvalidRequest,
+    JobFailed,
+    NotAllowed,
+    OutcomeUnknown,
+    RateLimited,
+    ServiceError,
+    ServiceUnreachable,
+)
+from assetctl.pixsim.pacing import WINDOW_S
+from assetctl.pixsim.session import HandedIn
+from assetctl.secret import Secret
+
+pytestmark = pytest.mark.anyio
+GENERATION = {
+    "id": 5,
+    "status": "pending",
+    "operation_type": "text_to_video",
+    "provider_id": "p",
+    "canonical_params": {},
+}
+LIMIT = "Rate limit exceeded. Try again in 37 seconds."
+CREATED = answer(201, GENERATION)
+SEARCHED = answer(200, {"assets": [], "total": 0})
+
+
+class Tokens:
+    """Each rejected token has a successor, as long as there are some."""
+
+    hint = "assetctl auth login"
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+        self.renewals = 0
+
+    async def token(self) -> Secret | None:
+        return Secret(self.texts[0]) if self.texts else None
+
+    async def renewed(self, rejected: Secret) -> Secret | None:
+        assert rejected.reveal() == self.texts.pop(0)
+        self.renewals += 1
+        return await self.token()
+
+
+# Orders are sent once
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HANG_UP,
+        Cut(b"HTTP/1.1 201 Created\r\ncontent-length: 900\r\n\r\n{"),
+        complaint(500, "Failed to create generation: connection to database lost"),
+        complaint(500, "boom"),
+        complaint(502, "bad gateway", "provider_error"),
+        complaint(503, "unavailable", "service_unavailable"),
+        complaint(504, "timeout", "http_504"),
+        answer(500, raw=b"<html>oops</html>"),
+        answer(408, raw=b"proxy"),
+        answer(201, raw=b"no json"),
+        answer(201, {"id": "none"}),
+        answer(201, raw=b"x", headers=[("content-encoding", "gzip")]),
+    ],
+    ids=range(12),
+)
+async def test_order_whose_answer_is_unclear_is_unknown_and_never_sent_again(server, connect, said):
+    server.script = [said]
+    client = await connect(server.url)
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.create_generation({})
+
+    assert len(server.requests) == 1
+    assert caught.value.request_id == server.requests[0].headers["x-request-id"]
+    assert caught.value.hint == "assetctl jobs reconcile"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        complaint(422, "Invalid request data", "validation_error"),
+        complaint(400, "bad guidance plan", "invalid_request"),
+        complaint(402, "quota", "quota_exceeded"),
+        complaint(500, "Failed to create generation: Provider 'nope' not found or not registered"),
+        complaint(500, "Failed to create generation: text_to_video operation requires a non-empty 'prompt'"),
+        complaint(500, "Failed to create generation: Daily job limit exceeded (0). Resets at midnight UTC."),
+        complaint(
+            500, "Failed to create generation: No account with sufficient credits (9) available for provider 'x'"
+        ),
+    ],
+    ids=range(7),
+)
+async def test_refused_order_failed_for_good(server, connect, said):
+    server.script = [said]
+    client = await connect(server.url)
+    with pytest.raises(JobFailed):
+        await client.create_generation({})
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (complaint(401, "expired", "unauthorized"), NotAllowed),
+        (complaint(403, "inactive", "forbidden"), NotAllowed),
+        (complaint(404, "Not Found", "not_found"), ServiceError),
+        (answer(404, raw=b"<html>"), ServiceError),
+        (answer(405, raw=b""), ServiceError),
+        (answer(307, headers=[("location", "https://example.com/")]), ServiceError),
+    ],
+    ids=range(6),
+)
+async def test_order_that_certainly_was_not_taken_may_be_sent_again_later(server, connect, said, error):
+    server.script = [said]
+    client = await connect(server.url)
+    with pytest.raises(error) as caught:
+        await client.create_generation({})
+    assert not isinstance(caught.value, OutcomeUnknown | JobFailed)
+    assert len(server.requests) == 1
+
+
+async def test_order_refused_before_it_was_sent_is_tried_again_and_then_unreachable(connect, clock):
+    with RawServer([CREATED]) as gone:
+        url = gone.url
+    client = await connect(url)
+    with pytest.raises(ServiceUnreachable) as caught:
+        await client.create_generation({})
+    assert len(clock.slept) == 3
+    assert caught.value.exit_code == 9
+
+
+async def test_limited_order_waits_as_long_as_the_server_says_and_goes(server, connect, clock):
+    server.script = [complaint(429, LIMIT, "http_429"), CREATED]
+    client = await connect(server.url)
+    assert (await client.create_generation({})).id == 5
+    assert clock.slept == [0.0, 38.0]
+
+
+async def test_order_held_for_too_long_is_limited_and_not_sent(server, connect):
+    server.script = [complaint(429, "Try again in 200 seconds.", "http_429")]
+    client = await connect(server.url)
+    for _ in range(2):
+        with pytest.raises(RateLimited, match="no more requests") as caught:
+            await client.create_generation({})
+        assert "201 s" in caught.value.hint
+    assert len(server.requests) == 1
+
+
+async def test_twenty_first_order_of_a_minute_waits_for_its_turn(server, connect, clock):
+    server.script = [CREATED]
+    client = await connect(server.url)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(client.create_generation, {})
+    assert clock.slept == []
+    await client.create_generation({})
+    assert sum(clock.slept) == pytest.approx(WINDOW_S)
+
+
+async def test_reading_goes_on_while_orders_are_held(server, connect, clock):
+    server.script = [complaint(429, "Try again in 200 seconds.", "http_429"), answer(200, GENERATION)]
+    client = await connect(server.url)
+    with pytest.raises(RateLimited):
+        await client.create_generation({})
+    clock.slept.clear()
+    assert (await client.generation(5)).id == 5
+    assert clock.slept == []
+
+
+# Reading is repeated
+
+
+@pytest.mark.parametrize(
+    "said", [HANG_UP, answer(502, raw=b""), complaint(500, "deadlock detected"), answer(503, raw=b"")]
+)
+async def test_read_is_tried_again_with_the_same_request_id(server, connect, said):
+    server.script = [said, SEARCHED]
+    client = await connect(server.url)
+    assert (await client.search_assets({"limit": 1})).assets == ()
+    assert len({request.headers["x-request-id"] for request in server.requests}) == 1
+    assert len(server.requests) == 2
+
+
+async def test_read_that_never_works_ends_after_four_tries(server, connect):
+    server.script = [HANG_UP]
+    client = await connect(server.url)
+    with pytest.raises(ServiceUnreachable):
+        await client.generation(5)
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (complaint(500, "Failed to get asset: Cannot access other users' assets"), NotAllowed),
+        (complaint(400, "bad", "invalid_request"), InvalidRequest),
+        (complaint(422, "Invalid request data", "validation_error"), InvalidRequest),
+        (answer(404, raw=b"nginx"), ServiceError),
+        (answer(200, raw=b"<html>"), ServiceError),
+        (answer(200, raw=b"[" * 100_000), ServiceError),
+        (answer(200, {"id": 1}), ServiceError),
+    ],
+    ids=range(7),
+)
+async def test_what_asking_again_would_not_change_is_asked_once(server, connect, said, error):
+    server.script = [said]
+    client = await connect(server.url)
+    with pytest.raises(error):
+        await client.asset(5)
+    assert len(server.requests) == 1
+
+
+async def test_host_that_is_down_is_left_alone(server, connect):
+    server.script = [HANG_UP]
+    client = await connect(server.url)
+    for _ in range(3):
+        with pytest.raises(ServiceUnreachable):
+            await client.generation(5)
+    assert len(server.requests) == 5
+
+
+async def test_retries_of_all_calls_together_stay_a_tenth(server, connect, clock):
+    server.script = [complaint(500, "deadlock detected")]
+    client = await connect(server.url)
+    for _ in range(100):
+        with pytest.raises(ServiceError):
+            await client.generation(5)
+        clock.advance(seconds=1)
+    assert 100 < len(server.requests) <= 116
+
+
+async def test_upload_is_not_sent_twice(server, connect, tmp_path):
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"PNG" * 1000)
+    server.script = [HANG_UP]
+    client = await connect(server.url)
+    with pytest.raises(ServiceUnreachable):
+        await client.upload(picture, "image/png")
+    assert len(server.requests) == 1
+
+
+# Logins
+
+
+async def test_rejected_token_is_replaced_once_and_the_order_sent_with_the_new_one(server, connect):
+    tokens = Tokens("old", "new")
+    server.script = [complaint(401, "expired", "unauthorized"), CREATED]
+    client = await connect(server.url, tokens=tokens)
+    assert (await client.create_generation({})).id == 5
+    assert [request.headers["authorization"] for request in server.requests] == ["Bearer old", "Bearer new"]
+
+
+async def test_second_rejection_is_final(server, connect):
+    tokens = Tokens("old", "new", "newest")
+    server.script = [complaint(401, "Invalid or expired token: revoked", "unauthorized")]
+    client = await connect(server.url, tokens=tokens)
+    with pytest.raises(NotAllowed, match="not logged in") as caught:
+        await client.generation(5)
+    assert (tokens.renewals, len(server.requests)) == (1, 2)
+    assert (caught.value.why, caught.value.hint) == ("Invalid or expired token: revoked", "assetctl auth login")
+    assert caught.value.exit_code == 3
+
+
+async def test_without_a_login_nothing_is_sent(server, connect):
+    client = await connect(server.url, tokens=Tokens())
+    with pytest.raises(NotAllowed, match="not logged in"):
+        await client.create_generation({})
+    assert server.requests == []
+
+
+async def test_token_that_the_server_repeats_is_masked(server, connect):
+    server.script = [complaint(401, "I do not like Bearer s3cret!", "unauthorized")]
+    client = await connect(server.url, tokens=HandedIn(Secret("s3cret"), hint="h"))
+    with pytest.raises(NotAllowed) as caught:
+        await client.generation(5)
+    assert caught.value.why == "I do not like Bearer **********!"
+
+
+async def test_password_is_sent_once_and_masked(server, connect):
+    server.script = [complaint(429, "hunter2 again? Try again in 5 seconds.", "http_429")]
+    client = await connect(server.url)
+    with pytest.raises(RateLimited):
+        await client.login("me", Secret("hunter2"))
+    server.script = [complaint(422, "Value error: hunter2 is short", "validation_error")]
+    with pytest.raises(InvalidRequest) as caught:
+        await client.login("me@example.com", Secret("hunter2"))
+    assert "hunter2" not in str(caught.value.why)
+    assert server.requests[1].document["email"] == "me@example.com"
+    assert len(server.requests) == 2
+
+
+async def test_wrong_password_says_so(server, connect):
+    server.script = [complaint(401, "Invalid credentials", "unauthorized")]
+    client = await connect(server.url)
+    with pytest.raises(NotAllowed, match="does not know this name and password"):
+        await client.login("me", Secret("x"))

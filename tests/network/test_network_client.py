@@ -254,6 +254,15 @@ async def test_this_machine_is_never_asked_through_a_proxy():
     assert proxy.connections == 0
 
 
+async def test_this_machine_is_not_asked_through_a_proxy_over_tls_either(authority: tuple[Path, Path]):
+    ca_file, pair = authority
+    with serving(always(b"")) as proxy, serving(OK, certificate=pair) as server:
+        proxies = {"https": proxy.url}
+        async with new_client(home=Origin.of(server.url), timeout_s=5, ca_file=ca_file, proxies=proxies) as client:
+            assert (await client.get(server.url)).text == "fine"
+    assert proxy.connections == 0
+
+
 async def test_hosts_the_environment_exempts_are_asked_straight(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NO_PROXY", "media.example")
     with serving(always(b"")) as proxy:

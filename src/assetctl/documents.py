@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style, Via
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def request_document(request: AssetRequest) -> dict[str, Any]:
         "allow_placeholder": request.allow_placeholder,
         "max_wait_s": request.max_wait_s,
         "tag": request.tag,
+        "via": request.via.value,
     }
 
 
@@ -99,7 +100,7 @@ _TEXT_FIELDS = ("scene_id", "choice_id", "character_id", "location_id", "prompt"
                 "player_id", "playthrough_id")  # fmt: skip
 _FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag")
 _NUMBER_FIELDS = ("duration_s", "max_wait_s")
-_OTHER_FIELDS = ("type", "style", "seed", "parameters", "inputs", "reuse", "strategy")
+_OTHER_FIELDS = ("type", "style", "seed", "parameters", "inputs", "reuse", "strategy", "via")
 _INPUT_FIELDS: Final = frozenset(("type", "role", "path", "sha256", "asset_id", "url"))
 REQUEST_FIELDS: Final = frozenset((*_TEXT_FIELDS, *_FLAG_FIELDS, *_NUMBER_FIELDS, *_OTHER_FIELDS))
 
@@ -125,6 +126,8 @@ def request_from_document(document: Mapping[str, Any]) -> AssetRequest:
         fields["reuse"] = word("reuse", given["reuse"], Reuse)
     if "strategy" in given:
         fields["strategy"] = word("strategy", given["strategy"], Strategy)
+    if "via" in given:
+        fields["via"] = word("via", given["via"], Via)
     if "seed" in given:
         fields["seed"] = _integer("seed", given["seed"])
     if "parameters" in given:

@@ -92,13 +92,10 @@ def long_job(server: LookAlike, token: str, folder: Path, name: str) -> dict[str
 
 def jobs(rounds: int, *, minute: bool) -> Iterator[dict[str, Any]]:
     """A line for each measurement, with the socket and without it side by side; with `minute` also a long job."""
-
-    def lines(with_socket: bool) -> list[dict[str, Any]]:
-        return measured(rounds, minute=minute, with_socket=with_socket)
-
     with ThreadPoolExecutor() as pool:
-        for found in pool.map(lines, (True, False)):
-            yield from found
+        waits = [pool.submit(measured, rounds, minute=minute, with_socket=with_socket) for with_socket in (True, False)]
+        for wait in waits:
+            yield from wait.result()
 
 
 def measured(rounds: int, *, minute: bool, with_socket: bool) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ import pytest
 from assetctl.cache.lookups import Lookups
 from assetctl.clock import SystemClock
 from assetctl.library.base import Library, Standing
-from assetctl.library.folder import FolderLibrary
+from assetctl.library.folder.library import FolderLibrary
 from assetctl.library.late import LateLibrary
-from assetctl.library.pixsim import PixsimLibrary
-from assetctl.library.pixsim_files import FileFetcher
+from assetctl.library.pixsim.files import FileFetcher
+from assetctl.library.pixsim.library import PixsimLibrary
 from assetctl.library.remembered import RememberedLibrary
 from assetctl.models import AssetRequest, AssetType
 from assetctl.network import Origin, new_client
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    from assetctl.transfer import RemoteFile
 
 pytestmark = pytest.mark.anyio
 
@@ -73,8 +75,8 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
             origin, http, tokens=HandedIn(Secret(user.token)), clock=clock, random=Random(5), timeout_s=5.0
         )
 
-        async def download(url: str, target: Path, **_: object) -> None:
-            answer = await http.get(url, headers={"Authorization": f"Bearer {user.token}"})
+        async def download(file: RemoteFile, target: Path) -> None:
+            answer = await http.get(file.url, headers={"Authorization": f"Bearer {user.token}"})
             target.write_bytes(answer.content)  # noqa: ASYNC240 - some bytes
 
         yield Place(

@@ -1,10 +1,11 @@
-"""What comes from a backend, and how fast: `uv run python bench/backend.py download` (Linux; takes minutes).
+"""What comes from a backend, and how fast: `uv run python bench/backend.py download|jobs` (Linux; takes minutes).
 
-Fetches large files and many small ones, 16 at a time, each way in turn so that a busy moment of the machine meets all
-of them alike. One JSON object a line: medians, and the ratios of MB/s to the programs measured beside it; one that is
-not installed is named and left out. `curl` and `aria2c` verify nothing and leave their files to the system to write;
-`curl, synced` waits until they are on the disk, as a store must. Figures of a server that costs next to nothing, in a
-process of its own; with `--look-alike` of the one that tests use.
+`jobs` tells how soon a job's file is here and how often the server was asked. `download` fetches large files and many
+small ones, 16 at a time, each way in turn so that a busy moment of the machine meets all of them alike. One JSON object
+a line: medians, and the ratios of MB/s to the programs measured beside it; one that is not installed is named and left
+out. `curl` and `aria2c` verify nothing and leave their files to the system to write; `curl, synced` waits until they
+are on the disk, as a store must. Figures of a server that costs next to nothing, in a process of its own; with
+`--look-alike` of the one that tests use.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
+
+from backend_jobs import jobs  # noqa: E402 - as below
 
 from service.harness import LookAlike  # noqa: E402 - the path to it is set above
 from service.samples import sample  # noqa: E402 - as above
@@ -217,12 +220,17 @@ def lines(load: Load, rounds: dict[str, list[Round]]) -> Iterable[dict[str, obje
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What comes from a backend, and how fast.")
-    parser.add_argument("what", choices=["download"])
-    parser.add_argument("--runs", type=int, default=5, help="rounds that count; one more warms up (default: 5)")
+    parser.add_argument("what", choices=["download", "jobs"])
+    parser.add_argument("--runs", type=int, default=5, help="rounds that count; a download has one more to warm up")
+    parser.add_argument("--minute", action="store_true", help="jobs: also one that takes a minute")
     parser.add_argument("--large", type=int, default=64, help="files of 8 MB (default: 64)")
     parser.add_argument("--small", type=int, default=2000, help="files of 50 KB (default: 2000)")
     parser.add_argument("--look-alike", action="store_true", help="fetch from the look-alike that tests use")
     options = parser.parse_args()
+    if options.what == "jobs":
+        for line in jobs(options.runs, minute=options.minute):
+            print(json.dumps(line), flush=True)
+        return
     scratch = Path(tempfile.mkdtemp())
     serving = look_alike if options.look_alike else plain_server
     try:

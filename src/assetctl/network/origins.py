@@ -8,7 +8,7 @@ from typing import Final, Self
 import httpx
 
 from assetctl.errors import AddressRefused
-from assetctl.network.addresses import is_loopback
+from assetctl.hosts import is_loopback
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_PORT: Final = 65_535

@@ -37,7 +37,8 @@ _SLOWEST_UPLOAD_BYTES_PER_S: Final = 64 << 10
 class Call:
     """One logical request. `path` begins with a slash; `is_repeatable` means that twice is as good as once.
 
-    The server may be silent over it for `patience_s` longer than usual. `body` is sent as JSON. With `upload` (file name, open file, media type, size in bytes) it is sent as a form.
+    The server may be silent over it for `patience_s` longer than usual. `body` is sent as
+    JSON. With `upload` (file name, open file, media type, size in bytes) it is sent as a form.
     """
 
     method: str

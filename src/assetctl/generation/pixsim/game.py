@@ -141,7 +141,6 @@ class GameWay:
             raise JobFailed(
                 f"the backend answered the order with its asset `{asset_id}`, which is refused",
                 why=fault,
-                hint="look at it at the backend, it may cost something; ordered anew, it may happen again",
                 job_id=job_id,
             )
         return replace(file_at(stored, client.origin, job_id), generation_time_ms=self._took_ms.get(asset_id))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from cli_harness import wait_until
 
 from service import faults
 from service.harness import LookAlike
@@ -27,18 +31,19 @@ def server() -> Iterator[LookAlike]:
 
 
 @pytest.fixture
-def run(tool: Tool, server: LookAlike) -> Run:
-    """Runs a command as a process that knows the backend and has a token; its library is a folder."""
-    token = server.user().token
-    backend = {
-        "ASSETCTL_BACKEND__URL": server.url,
-        "ASSETCTL_TOKEN": token,
-        "ASSETCTL_LIBRARY__KIND": "folder",
-    }
+def backend(server: LookAlike) -> dict[str, str]:
+    """Variables of somebody who knows the backend and has a token; the library is a folder."""
+    url, token = server.url, server.user().token
+    return {"ASSETCTL_BACKEND__URL": url, "ASSETCTL_TOKEN": token, "ASSETCTL_LIBRARY__KIND": "folder"}
 
-    def run(*words: str) -> Ran:
-        ran = tool.process(*words, env=backend)
-        assert token not in ran.out + ran.err
+
+@pytest.fixture
+def run(tool: Tool, backend: dict[str, str]) -> Run:
+    """Runs a command as a process."""
+
+    def run(*words: str, library: str = "folder") -> Ran:
+        ran = tool.process(*words, env={**backend, "ASSETCTL_LIBRARY__KIND": library})
+        assert backend["ASSETCTL_TOKEN"] not in ran.out + ran.err
         return ran
 
     return run
@@ -120,7 +125,7 @@ def test_dead_token_is_told_with_what_to_do(run: Run, tool: Tool, server: LookAl
 def test_lost_answer_is_told_and_found_by_asking_again(run: Run, server: LookAlike) -> None:
     server.script(outcomes=["waits"], wait_reason="account_credit_exhausted_wait")
     server.fault(CREATE, faults.lost_after())
-    ran = run(*SCENE, "--json")
+    ran = run(*SCENE, "--json", "--detach")
     assert (ran.code, ran.error["code"]) == (10, "outcome_unknown")
     again = run(*SCENE, "--json", "--detach")
     assert (again.code, again.error["code"], again.error["job_id"]) == (4, "job_pending", "1")
@@ -147,3 +152,80 @@ def test_refused_prompt_is_told_and_frees_the_way(run: Run, tool: Tool, server: 
     assert ran.code == 1
     assert "not \\x1b[31mthat" in ran.err
     assert [order["state"] for order in tool.orders()] == ["failed"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_leaves_the_job_to_the_next_asker(
+    run: Run, tool: Tool, server: LookAlike, backend: dict[str, str], number: signal.Signals
+) -> None:
+    server.script(outcomes=["hang"])
+    process = tool.spawn(*SCENE, "--progress", "lines", env=backend)
+    wait_until(lambda: server.requests("GET /api/v1/generations/1"))
+    process.send_signal(number)
+    ended = tool.finish(process)
+    assert ended.code == 128 + number
+    assert "job 1" in ended.err
+    again = run(*SCENE, "--detach", "--json")
+    assert (again.code, again.error["job_id"]) == (4, "1")
+    assert len(server.jobs()) == len(server.charges()) == 1
+
+
+# --- to the end -----------------------------------------------------------------------------------------------------
+
+
+def test_clip_is_bought_once_fetched_and_tagged(run: Run, tool: Tool, server: LookAlike) -> None:
+    server.script(duration_s=0.3)
+    ran = run(*SCENE, "--duration", "5", "--json")
+    assert ran.code == 0, ran.err
+    (asset,) = server.assets()
+    told = ran.document
+    assert (told["source"], told["origin"]["generator"], told["origin"]["job_id"]) == ("generated", "pixsim", "1")
+    assert (told["asset_id"], told["sha256"], told["size_bytes"]) == (
+        str(asset["id"]), asset["sha256"], asset["file_size_bytes"],
+    )  # fmt: skip
+    assert told["cost"] is None
+    assert told["generation_time_ms"] > 0
+    assert told["warnings"] == []
+    slugs = {tag["slug"] for tag in asset["tags"]}
+    assert {"scene:romance_5", "choice:confess", f"assetctl:{told['key'][:32]}"} <= slugs
+    assert run(*SCENE, "--duration", "5", "--json").document["source"] == "cached"
+    assert [order["state"] for order in tool.orders()] == ["closed"]
+    assert len(server.jobs()) == len(server.charges()) == 1
+    assert server.sightings() == []
+
+
+def test_next_person_finds_it_in_the_library(run: Run, tool: Tool, server: LookAlike) -> None:
+    assert run(*SCENE).code == 0
+    shutil.rmtree(tool.data)
+    found = run(*SCENE, "--json", library="pixsim")
+    assert (found.code, found.document["source"]) == (0, "pre_made"), found.err
+    assert len(server.jobs()) == 1
+
+
+def test_without_tags_nobody_finds_it(run: Run, server: LookAlike) -> None:
+    assert run(*SCENE, "--no-tag").code == 0
+    assert server.requests("POST /api/v1/assets/*/tags/assign") == []
+
+
+def test_tags_that_cannot_be_set_are_a_warning_and_no_error(run: Run, server: LookAlike) -> None:
+    server.fault("POST /api/v1/assets/*/tags/assign", faults.answers(500, "boom", code="internal_error"), times=None)
+    ran = run(*SCENE, "--json")
+    assert ran.code == 0
+    assert "could not be told what it is for" in " ".join(ran.document["warnings"])
+
+
+def test_image_is_made_from_an_image(run: Run, tool: Tool, server: LookAlike) -> None:
+    (tool.work / "lantern.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"pixels" + b"IEND\xaeB`\x82")
+    ran = run(*SCENE, "--type", "image", "--image", "lantern.png", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.document["mime_type"].startswith("image/")
+    (job,) = server.jobs()
+    assert job["operation_type"] == "image_to_image"
+    assert job["inputs"][0]["asset"] == f"asset:{server.assets()[0]['id']}"
+
+
+def test_failure_that_turns_back_ends_well(run: Run, server: LookAlike) -> None:
+    server.script(outcomes=["failed:provider_timeout", "completed"], retry_s=0.5)
+    assert run(*SCENE).code == 0
+    assert len(server.jobs()) == 1

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from assetctl.generation.base import GeneratedFile, GenerationOrder
 
 KILLED = 66
-REQUEST = AssetRequest(
-    scene_id="romance_5", choice_id="confess", prompt="She says it", provider="pixverse", max_wait_s=60.0
-)
+REQUEST = AssetRequest(choice_id="confess", prompt="She says it", provider="pixverse")
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class Errand:
     settle_s: float = 0.5
     ahead_s: float = 0.0
     scene: str = "romance_5"
+    max_wait_s: float = 60.0
 
     @property
     def text(self) -> str:
@@ -104,7 +103,8 @@ async def buy(errand: Errand) -> int:
         )
         house.journal.deadly = errand.deadly  # type: ignore[attr-defined]
         try:
-            asset = await house.service.request_asset(replace(REQUEST, scene_id=errand.scene, allow_placeholder=False))
+            wanted = replace(REQUEST, scene_id=errand.scene, max_wait_s=errand.max_wait_s, allow_placeholder=False)
+            asset = await house.service.request_asset(wanted)
         except AssetctlError as error:
             told, code = {"code": error.code, "what": error.what, "why": error.why}, error.exit_code
         else:

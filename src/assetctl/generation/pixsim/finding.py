@@ -6,6 +6,7 @@ row that is not there counts only after a while; and a list that leaves out what
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -47,23 +48,23 @@ class Finder:
     async def find(self, client: PixsimClient, idempotency_key: str, sent_at: datetime | None) -> Generation | None:
         """The row of the order with that key, sent last at `sent_at`; None when there certainly is none.
 
-        Takes up to the settle time.
-
         Raises:
-            OutcomeUnknown: nothing certain can be said.
+            OutcomeUnknown: nothing certain can be said, or not before `ask_again_in_s`.
             ServiceError: the server could not be asked.
         """
+        if sent_at is None:
+            # Of an order of unknown age this much is known: it is older than the first search for it.
+            self._sent_s.setdefault(idempotency_key, self._clock.elapsed_s())
+        left_s = self._left_s(idempotency_key, sent_at)
         found = await self._look(client, idempotency_key, sent_at)
-        if found is not None:
-            return found
-        if sent_at is None and idempotency_key not in self._sent_s:
-            left_s = self._settle_s
-        else:
-            left_s = self._left_s(idempotency_key, sent_at)
-        if left_s <= 0:
-            return None
-        await self._clock.sleep(left_s)
-        return await self._look(client, idempotency_key, sent_at)
+        if found is None and left_s > 0:
+            raise OutcomeUnknown(
+                "the order is not at the backend, but may still arrive there",
+                why=f"it counts as lost {self._settle_s:g} s after it was sent",
+                hint=f"ask again in {math.ceil(left_s)} s",
+                ask_again_in_s=left_s,
+            )
+        return found
 
     def _left_s(self, idempotency_key: str, sent_at: datetime | None) -> float:
         """Seconds until what is not there never arrived; never more than the settle time, whatever the clocks say."""

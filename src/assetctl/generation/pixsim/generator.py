@@ -17,6 +17,7 @@ from assetctl.generation.pixsim.knobs import SPECS, checked_knobs, provider_name
 from assetctl.generation.pixsim.operations import ASSET_TYPES, operation_for
 from assetctl.models import Estimate
 from assetctl.pixsim.tags import slugs_for
+from assetctl.pixsim.trouble import RECONCILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: How long the server's list of providers is believed.
 _PROVIDERS_LIFE_S: Final = 600.0
+#: How long after an answer was lost the order is looked for.
+_FIRST_SEARCH_S: Final = 2.0
 
 
 class PixsimGenerator:
@@ -46,6 +49,7 @@ class PixsimGenerator:
         """Talk to the server of `context` when first asked; nothing is opened yet."""
         self._context = context
         self._clock = context.clock
+        self._settle_s = settle_s
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
@@ -103,6 +107,10 @@ class PixsimGenerator:
         self._finder.sending(idempotency_key)
         try:
             row = await self._ordered(client, body, mark_of(order, idempotency_key))
+        except OutcomeUnknown as error:
+            # Most often it did arrive: then a first look soon finds it.
+            error.ask_again_in_s = min(_FIRST_SEARCH_S, self._settle_s)
+            raise
         finally:
             self._finder.sending(idempotency_key)
         problems = differences(row, body)
@@ -214,11 +222,18 @@ class PixsimGenerator:
             # insisted on once, as long as the answer proves the next try to be the first purchase.
             row = await client.create_generation({**body, "force_new": True})
             owner = whose(row, mark, body["name"])
-        if owner is not Whose.OURS:
+        if owner is Whose.ANOTHERS:
             raise OutcomeUnknown(
+                f"the backend answered the order with its job `{row.id}`, which somebody else ordered",
+                why="it did so although a new one was insisted on",
+                hint=RECONCILE,
+            )
+        if owner is Whose.UNKNOWN:
+            # Not unknown: it would not be found by its name, taken for lost and ordered again.
+            raise JobFailed(
                 f"the backend answered the order with its job `{row.id}`, which doesn't say what it is for",
-                why="neither its name nor its scene are those of the order",
-                hint="look at it at the backend",
+                why="neither its name nor its scene are those of the order; this may be another kind of server",
+                hint="look at it at the backend, it may cost something; ordered anew, it may happen again",
                 job_id=str(row.id),
             )
         return row

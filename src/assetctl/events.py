@@ -131,6 +131,14 @@ class JobFileArrived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobCollected(Event):
+    """A job's file is verified and stored, and its order closed; there is nothing left to do for it."""
+
+    generator: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelAsked(Event):
     """A generator was asked to stop a job that is still `state`; it is looked at until it ends."""
 

@@ -186,7 +186,7 @@ def test_show_tells_the_history_with_its_times(tool: Tool) -> None:
     assert states == ["intended", "sent", "accepted", "ready", "downloaded", "published", "closed"]
     assert document["cost"] == {"amount": "0.40", "currency": "USD"}
     shown = tool("jobs", "show", job_id).out
-    assert re.search(r"\nhistory     \d{4}-\d\d-\d\dT[\d:.]+Z  not sent \(just now\)\n", shown)
+    assert re.search(r"\nhistory     \d{4}-\d\d-\d\dT[\d:.]+Z  written down\n", shown)
     assert "\ncost        0.40 USD\n" in shown
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,18 +13,23 @@ import pytest
 from cli_harness import INSTANT, is_clean, wait_until
 
 from assetctl.cli.bar import ProgressBar
+from assetctl.cli.lines import Lines
 from assetctl.cli.output import Printer
-from assetctl.cli.progress import Lines, showing_progress
+from assetctl.cli.progress import LazyBar, showing_progress
 from assetctl.cli.state import ProgressMode
 from assetctl.events import (
     AssetEventBus,
     AssetGenerated,
     AssetRequested,
+    CancelAsked,
     Event,
     JobAdopted,
+    JobCollected,
     JobEnded,
+    JobFileArrived,
     JobProgressed,
     JobSubmitted,
+    OutcomeAwaited,
     TransferProgressed,
     WaitingForLock,
 )
@@ -142,7 +148,14 @@ def test_the_bar_says_a_share_only_when_the_generator_does() -> None:
     [
         (JobSubmitted("k", "slow", "j1", Estimate()), "slow: queued"),
         (JobAdopted("k", "slow", "j1"), "slow: joining job"),
-        (JobEnded("k", "slow", "j1", "succeeded"), "slow: verifying"),
+        (JobEnded("k", "slow", "j1", "succeeded"), "slow: fetching"),
+        (JobFileArrived("k", "slow", "j1"), "slow: verifying"),
+        (CancelAsked("k", "slow", "j1", "running"), "slow: stopping"),
+        (OutcomeAwaited("k", "slow", 20.4), "slow: answer lost, asking again in 20s"),
+        (progressed(None, "queued", "all accounts are busy"), "slow: queued: all accounts are busy"),
+        (replace(progressed(None), typical_s=40.3), "slow: running, typical 40s"),
+        (replace(progressed(None, message="drawing"), typical_s=40.3), "slow: drawing, typical 40s"),
+        (replace(progressed(None, "queued"), typical_s=40.3), "slow: queued "),
         (TransferProgressed("k", 500_000, 1_000_000), "downloading 500 kB of 1 MB"),
         (TransferProgressed("k", 500_000, None), "downloading 500 kB"),
         (WaitingForLock("k", "process 7 on here", 1.0), "waiting for process 7 on here"),
@@ -212,6 +225,106 @@ def test_auto_is_a_bar_on_a_terminal_and_lines_elsewhere(terminal: bool, quiet: 
     assert kind == wanted
 
 
+def test_the_bar_shows_how_long_a_job_has_taken_whoever_ordered_it() -> None:
+    screen, clock = Screen(), Clock()
+    bar = ProgressBar(screen, clock=clock)
+    clock.at_s += 5
+    bar.show(replace(progressed(None), elapsed_s=3600.0))
+    bar._progress.refresh()
+    assert screen.line.endswith("1:00:00")
+    bar.stop()
+
+
+def test_the_bar_tells_rate_and_rest_of_a_download_without_what_was_there_before() -> None:
+    screen, clock = Screen(), Clock()
+    bar = ProgressBar(screen, clock=clock)
+    bar.show(TransferProgressed("k", 4_000_000, 10_000_000))
+    clock.at_s += 2
+    bar.show(TransferProgressed("k", 6_000_000, 10_000_000))
+    bar._progress.refresh()
+    assert "downloading 6 MB of 10 MB, 1 MB/s, 4s left" in screen.line
+    assert "60%" in screen.line
+    clock.at_s += 60
+    bar.show(TransferProgressed("k", 6_000_000, 10_000_000))
+    bar._progress.refresh()
+    assert "MB/s" not in screen.line
+    bar.stop()
+
+
+def test_the_bar_speaks_of_several_jobs_at_once() -> None:
+    screen, clock, printer = Screen(), Clock(), Printer(stderr=Screen())
+    bar = LazyBar(replace(printer, stderr=screen), clock)
+    events: list[Event] = [JobSubmitted(str(n), "slow", f"j{n}", Estimate()) for n in range(3)]
+    for event in [*events, JobProgressed("1", "slow", "j1", "running", 0.5, None)]:
+        bar(event)
+    bar._bar._progress.refresh()
+    assert screen.line.startswith("3 jobs: 2 queued, 1 running")
+    assert "%" not in screen.line
+    bar(JobEnded("0", "slow", "j0", "failed"))
+    bar(JobCollected("2", "slow", "j2"))
+    assert screen.line == ""
+    bar(JobProgressed("1", "slow", "j1", "running", 0.75, None))
+    bar._bar._progress.refresh()
+    assert screen.line.startswith("slow: running")
+    assert "75%" in screen.line
+    bar.close()
+
+
+def test_whatever_is_printed_takes_the_bar_away_first() -> None:
+    screen, events = Screen(), AssetEventBus()
+    printer = Printer(stderr=screen)
+    with showing_progress(events, printer, ProgressMode.BAR, clock=Clock()):
+        events.publish(progressed(0.5))
+        assert screen.line != ""
+        replace(printer, indent=None).warning("look")
+        assert [line.rstrip() for line in screen.pyte.display[:2]] == ["warning: look", ""]
+        events.publish(progressed(0.6))
+        assert screen.line != ""
+    assert printer.curtains == []
+
+
+def test_lines_tell_the_reason_of_a_wait_and_what_is_typical() -> None:
+    heard = said(
+        [
+            (0, replace(progressed(None, "queued", "all accounts are busy"), elapsed_s=65.0)),
+            (1, replace(progressed(None, message="drawing"), elapsed_s=66.0, typical_s=40.0)),
+            (2, replace(progressed(0.5), elapsed_s=67.0)),
+            (12, replace(progressed(0.5), elapsed_s=77.0, typical_s=40.0)),
+            (22, replace(progressed(None), elapsed_s=87.0, typical_s=40.0)),
+        ]
+    )
+    assert heard == [
+        "slow job j1: queued: all accounts are busy, 1m 5s",
+        "slow job j1: running: drawing, typical 40s, 1m 6s",
+        "slow job j1: running 50%, 1m 17s",
+        "slow job j1: running, typical 40s, 1m 27s",
+    ]
+
+
+def test_lines_about_several_jobs_are_no_more_than_about_one() -> None:
+    looks = [(at, JobProgressed(str(n), "slow", f"j{n}", "running", None, None)) for at in range(25) for n in range(4)]
+    heard = said(looks)
+    assert len(heard) == 4 + 2
+    assert heard[4:] == ["4 jobs: 4 running, 10s", "4 jobs: 4 running, 20s"]
+
+
+def test_lines_tell_of_the_download_of_a_job_and_only_of_long_ones_of_a_library() -> None:
+    transfers = [TransferProgressed(key, size, 10_000_000) for size in (0, 1_000_000) for key in ("k", "library")]
+    assert said([(0, progressed(None)), *((1, event) for event in transfers)])[1:] == ["downloading 0 B of 10 MB"]
+    assert said([(0, transfers[1]), (12, transfers[3])]) == ["downloading 1 MB of 10 MB, 83.3 kB/s, 1m 48s left"]
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (CancelAsked("k", "slow", "j1", "running"), "slow job j1: asked to stop, still running"),
+        (OutcomeAwaited("k", "slow", 20.4), "slow: the answer to an order got lost, asking again in 20s"),
+    ],
+)
+def test_lines_tell_what_else_is_waited_for(event: Event, line: str) -> None:
+    assert said([(0, event)]) == [line]
+
+
 def test_lines_go_to_a_pipe(tool: Tool) -> None:
     ran = tool.process(*INSTANT)
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == ["submitted", "succeeded"]
@@ -223,7 +336,12 @@ def test_json_progress_is_a_document_per_event(tool: Tool) -> None:
     events = [json.loads(line) for line in ran.err.splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[0] == "AssetRequested"
-    assert [kind for kind in kinds if "Job" in kind] == ["JobSubmitted", "JobEnded"]
+    assert [kind for kind in kinds if "Job" in kind] == [
+        "JobSubmitted",
+        "JobEnded",
+        "JobFileArrived",
+        "JobCollected",
+    ]
     assert kinds[-1] == "AssetGenerated"
     assert events[-1]["asset"]["schema"] == "assetctl.asset/1"
     assert events[0]["request"]["scene_id"] == "park"

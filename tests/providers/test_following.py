@@ -19,7 +19,7 @@ from assetctl.errors import (
     OutcomeUnknown,
     ServiceUnreachable,
 )
-from assetctl.events import CancelAsked, JobEnded, JobFileArrived, JobProgressed, OutcomeAwaited
+from assetctl.events import CancelAsked, JobCollected, JobEnded, JobFileArrived, JobProgressed, OutcomeAwaited
 from assetctl.generation.base import GeneratedFile, JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.models import Source
@@ -89,6 +89,7 @@ async def test_progress_is_told_and_the_end_once(house: House, shop: Shop):
         JobProgressed(KEY, "shop", job_id, "running", 0.5, "drawing", elapsed_s=later_s),
         JobEnded(KEY, "shop", job_id, "succeeded"),
         JobFileArrived(KEY, "shop", job_id),
+        JobCollected(KEY, "shop", job_id),
     ]
 
 

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import timedelta
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from assetctl.cli.in_hand import JobsInHand, Rate
 from assetctl.cli.labels import job_label, transfer_label, verify_label
 from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.events import (
+    CancelAsked,
     Event,
     JobAdopted,
     JobEnded,
+    JobFileArrived,
     JobProgressed,
     JobSubmitted,
+    OutcomeAwaited,
     TransferProgressed,
     VerifyProgressed,
     WaitingForLock,
 )
 from assetctl.text import safe
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from rich.progress import Task
@@ -35,7 +41,7 @@ _FEWEST_COLUMNS = 40
 _ECHO_COLUMNS = 3
 _BAR_COLUMNS = 8
 _SHARE_AND_TIME_COLUMNS = len(" 100% 0:00:00")
-_LONGEST_DESCRIPTION = 48
+_LONGEST_DESCRIPTION = 60
 
 
 class _Share(TextColumn):
@@ -46,6 +52,18 @@ class _Share(TextColumn):
 
     def render(self, task: Task) -> Text:
         return Text("" if task.total is None else f"{task.percentage:.0f}%")
+
+
+class _Elapsed(ProgressColumn):
+    """How long it has taken: a job since it was ordered, anything else since it was first shown."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self._clock = clock
+
+    def render(self, task: Task) -> Text:
+        gone_s = max(0.0, self._clock.elapsed_s() - task.fields["began_s"])
+        return Text(str(timedelta(seconds=int(gone_s))), style="progress.elapsed")
 
 
 class _Forgiving:
@@ -98,8 +116,12 @@ def _columns(console: Console) -> int:
 class ProgressBar:
     """One line that shows what is waited for, how far it is and how long it has taken."""
 
-    def __init__(self, stream: TextIO | None, *, clock: Clock) -> None:
-        """Draw on `stream` from now on."""
+    def __init__(self, stream: TextIO | None, *, clock: Clock, jobs: JobsInHand | None = None) -> None:
+        """Draw on `stream` from now on; where `jobs` are several, the line speaks of all of them."""
+        self._clock = clock
+        self._jobs = jobs or JobsInHand()
+        self._rates: dict[str | None, Rate] = {}
+        self._shown_since_s = clock.elapsed_s()
         colour = wants_colour(stream, os.environ)
         # Without a stream Rich would draw on stdout, which is data.
         console = Console(
@@ -108,7 +130,7 @@ class ProgressBar:
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             _Share(),
-            TimeElapsedColumn(),
+            _Elapsed(clock),
         ]
         self._taken = _SHARE_AND_TIME_COLUMNS
         if console.width >= _FEWEST_COLUMNS:
@@ -116,38 +138,73 @@ class ProgressBar:
             columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=_BAR_COLUMNS)))
         self._progress = _ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
         self._progress.start()
-        self._task = self._progress.add_task("asking", total=None)
+        self._task = self._progress.add_task("asking", total=None, began_s=self._shown_since_s)
 
     def show(self, event: Event) -> None:
         """The line says what `event` says."""
+        summary = self._jobs.summary()
+        if summary is not None:
+            self._update(summary, None)
+            return
         match event:
-            case JobSubmitted():
-                self._update(f"{event.generator}: queued", None)
-            case JobAdopted():
-                self._update(f"{event.generator}: joining job", None)
             case JobProgressed():
-                self._update(f"{event.generator}: {job_label(event.state, event.message)}", event.fraction)
-            case JobEnded():
-                self._update(f"{event.generator}: verifying", None)
+                self._show_job(event)
             case TransferProgressed():
-                share = event.received_bytes / event.total_bytes if event.total_bytes else None
-                self._update(f"downloading {transfer_label(event.received_bytes, event.total_bytes)}", share)
+                self._show_transfer(event)
             case VerifyProgressed():
                 share = min(1.0, event.read_bytes / event.total_bytes) if event.total_bytes else None
                 self._update(verify_label(event), share)
-            case WaitingForLock():
-                self._update(f"waiting for {event.owner}", None)
             case _:
-                return
+                if (words := _words(event)) is not None:
+                    self._update(words, None)
+
+    def _show_job(self, event: JobProgressed) -> None:
+        began_s = None if event.elapsed_s is None else self._clock.elapsed_s() - event.elapsed_s
+        room = self._room - len(event.generator) - 2
+        self._update(f"{event.generator}: {job_label(event, room=room)}", event.fraction, began_s=began_s)
+
+    def _show_transfer(self, event: TransferProgressed) -> None:
+        rate = self._rates.setdefault(event.key, Rate())
+        rate.note(event.received_bytes, self._clock.elapsed_s())
+        share = min(1.0, event.received_bytes / event.total_bytes) if event.total_bytes else None
+        label = transfer_label(event.received_bytes, event.total_bytes, rate.bytes_per_s)
+        self._update(f"downloading {label}", share)
 
     def stop(self) -> None:
         """The line is taken away."""
         self._progress.stop()
 
-    def _update(self, description: str, fraction: float | None) -> None:
+    @property
+    def _room(self) -> int:
+        # Cut to this by us, because Rich would cut the share and the time as much as the words.
+        return max(1, min(_columns(self._progress.console) - self._taken, _LONGEST_DESCRIPTION))
+
+    def _update(self, description: str, fraction: float | None, *, began_s: float | None = None) -> None:
         total = None if fraction is None else _WHOLE
         completed = 0 if fraction is None else fraction * _WHOLE
-        room = _columns(self._progress.console) - self._taken
-        # Cut here, because Rich would cut the share and the time as much as the words.
-        words = safe(description, max_length=max(1, min(room, _LONGEST_DESCRIPTION)))
-        self._progress.update(self._task, description=words, total=total, completed=completed)
+        since_s = self._shown_since_s if began_s is None else began_s
+        words = safe(description, max_length=self._room)
+        self._progress.update(self._task, description=words, total=total, completed=completed, began_s=since_s)
+
+
+def _words(event: Event) -> str | None:
+    """What stands before a bar that knows no share; None where the line stays as it is."""
+    words: str | None = None
+    match event:
+        case JobSubmitted():
+            words = f"{event.generator}: queued"
+        case JobAdopted():
+            words = f"{event.generator}: joining job"
+        case JobEnded():
+            words = f"{event.generator}: {'fetching' if event.state == 'succeeded' else event.state}"
+        case JobFileArrived():
+            words = f"{event.generator}: verifying"
+        case CancelAsked():
+            words = f"{event.generator}: stopping"
+        case OutcomeAwaited():
+            words = f"{event.generator}: answer lost, asking again in {human_duration(round(event.ask_again_in_s))}"
+        case WaitingForLock():
+            words = f"waiting for {event.owner}"
+        case _:
+            pass
+    return words

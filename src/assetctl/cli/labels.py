@@ -8,25 +8,44 @@ from assetctl.text import safe
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.events import VerifyProgressed
+    from assetctl.events import JobProgressed, VerifyProgressed
 
 
-def job_label(state: str, message: str | None) -> str:
-    """What stands before the bar: the state in a fixed width, with the generator's own word for it if there is one."""
-    return safe(message or state, max_length=24)
+def job_label(event: JobProgressed, *, room: int) -> str:
+    """How a job is doing, in at most `room` characters: `queued: all accounts are busy`, `drawing, typical 40s`.
+
+    What such jobs took before stands there only while one runs that doesn't say how far it is, and only if it is known.
+    """
+    typical = ""
+    if event.state == "running" and event.fraction is None and event.typical_s is not None:
+        typical = f", typical {human_duration(_rounded(event.typical_s))}"
+    words = event.state
+    if event.message:
+        words = event.message if event.state == "running" else f"{event.state}: {event.message}"
+    if len(typical) >= room // 2:
+        typical = ""
+    return safe(words, max_length=max(1, room - len(typical))) + typical
 
 
-def transfer_label(received_bytes: int, total_bytes: int | None) -> str:
-    """How much has arrived: `1.2 MB of 3.4 MB`."""
-    total = "" if total_bytes is None else f" of {human_size(total_bytes)}"
-    return f"{human_size(received_bytes)}{total}"
+def _rounded(seconds: float) -> float:
+    # Nobody knows it to the tenth.
+    return max(1, round(seconds))
+
+
+def transfer_label(received_bytes: int, total_bytes: int | None, bytes_per_s: float | None = None) -> str:
+    """How much has arrived, how fast, and how long the rest takes: `1.2 MB of 3.4 MB, 1.1 MB/s, 2s left`."""
+    said = human_size(received_bytes) + ("" if total_bytes is None else f" of {human_size(total_bytes)}")
+    if not bytes_per_s:
+        return said
+    said = f"{said}, {human_size(round(bytes_per_s))}/s"
+    if total_bytes is None:
+        return said
+    left_s = max(0, total_bytes - received_bytes) / bytes_per_s
+    return f"{said}, {human_duration(round(left_s))} left"
 
 
 def verify_label(event: VerifyProgressed) -> str:
     """How far a verification is, how fast, and how long it will take: `1.2 GB of 18.2 GB, 1.1 GB/s, 15s left`."""
-    said = transfer_label(event.read_bytes, event.total_bytes)
-    if event.read_bytes <= 0 or event.elapsed_s <= 0:
-        return said
-    bytes_per_s = event.read_bytes / event.elapsed_s
-    left_s = max(0, event.total_bytes - event.read_bytes) / bytes_per_s
-    return f"{said}, {human_size(round(bytes_per_s))}/s, {human_duration(round(left_s))} left"
+    is_measured = event.read_bytes > 0 and event.elapsed_s > 0
+    rate = event.read_bytes / event.elapsed_s if is_measured else None
+    return transfer_label(event.read_bytes, event.total_bytes, rate)

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from assetctl.cli.terminal import is_terminal, wants_colour
@@ -23,7 +23,7 @@ from assetctl.text import safe
 _PIECES_AT_ONCE: Final = 10_000
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetctl.media.cells import Cell
@@ -37,7 +37,8 @@ class BrokenOutput(Exception):
 class Printer:
     """Prints for one command. `as_json` and `quiet` say how; the streams are where.
 
-    `indent` None puts each document on one line, for commands that print several.
+    `indent` None puts each document on one line, for commands that print several. `curtains` are called before each
+    line: what draws on the terminal takes itself away.
     """
 
     as_json: bool = False
@@ -47,6 +48,7 @@ class Printer:
     stderr: TextIO | None = None
     colour: bool = False
     indent: int | None = 2
+    curtains: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
 
     @classmethod
     def for_process(
@@ -174,6 +176,7 @@ class Printer:
         raise StorageFull("the result could not be printed", why=error.strerror or str(error)) from error
 
     def _write(self, data: bytes) -> None:
+        self._lift()
         if self.stdout is None or self.stdout.closed:
             raise AssetctlError(
                 "there is nowhere to print the result",
@@ -187,7 +190,12 @@ class Printer:
         except OSError as error:
             self.lost(error)
 
+    def _lift(self) -> None:
+        for lift in self.curtains:
+            lift()
+
     def _talk(self, text: str) -> None:
+        self._lift()
         if self.stderr is None or self.stderr.closed:
             return
         try:

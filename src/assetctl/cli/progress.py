@@ -10,24 +10,28 @@ import dataclasses
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, assert_never
 
-from assetctl.cli.labels import verify_label
+from assetctl.cli.in_hand import JobsInHand
+from assetctl.cli.lines import Lines
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 from assetctl.documents import asset_document, estimate_document, request_document
 from assetctl.events import (
     AssetGenerated,
     CacheTroubled,
+    CancelAsked,
     Event,
     JobAdopted,
+    JobCollected,
     JobEnded,
+    JobFileArrived,
     JobProgressed,
     JobSubmitted,
+    OutcomeAwaited,
     TransferProgressed,
     VerifyProgressed,
     WaitingForLock,
 )
 from assetctl.models import Asset, AssetRequest, Estimate
-from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -35,8 +39,6 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
-
-_LINE_EVERY_S = 10.0
 
 
 @contextmanager
@@ -49,10 +51,13 @@ def showing_progress(
         yield
         return
     unsubscribe = events.subscribe(listener)
+    # A line printed between two frames of a bar would tear it.
+    printer.curtains.append(listener.close)
     try:
         yield
     finally:
         unsubscribe()
+        printer.curtains.remove(listener.close)
         listener.close()
 
 
@@ -101,61 +106,18 @@ def _jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-class Lines:
-    """A line per change of state, and while waiting at most one each 10 s."""
-
-    def __init__(self, say: Callable[[str], None], clock: Clock) -> None:
-        self._say = say
-        self._clock = clock
-        self._started_s = clock.elapsed_s()
-        self._last: tuple[str, str] | None = None
-        self._last_said_s = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """`event` is shown, if it is one to show."""
-        match event:
-            case JobProgressed():
-                self._progress(event)
-            case VerifyProgressed():
-                self._verified(event)
-            case WaitingForLock():
-                self._say_rarely("lock", f"waiting {human_duration(event.waited_s)} for {event.owner}")
-            case _:
-                if (sentence := _sentence(event)) is not None:
-                    self._say(sentence)
-
-    def close(self) -> None:
-        """Nothing to clean up."""
-
-    def _progress(self, event: JobProgressed) -> None:
-        gone = human_duration(self._clock.elapsed_s() - self._started_s)
-        share = "" if event.fraction is None else f" {event.fraction:.0%}"
-        self._say_rarely(event.state, f"{event.generator} job {event.job_id}: {event.state}{share}, {gone}")
-
-    def _verified(self, event: VerifyProgressed) -> None:
-        # Most caches are read before the first line is due; the summary says it all then.
-        if self._clock.elapsed_s() - max(self._started_s, self._last_said_s) >= _LINE_EVERY_S:
-            self._say_rarely("verify", f"verifying: {verify_label(event)}")
-
-    def _say_rarely(self, state: str, sentence: str) -> None:
-        now_s = self._clock.elapsed_s()
-        if self._last is None or self._last[0] != state or now_s - self._last_said_s >= _LINE_EVERY_S:
-            self._last, self._last_said_s = (state, sentence), now_s
-            self._say(sentence)
-
-
-def _sentence(event: Event) -> str | None:
-    match event:
-        case JobSubmitted():
-            return f"{event.generator} job {event.job_id}: submitted"
-        case JobAdopted():
-            return f"{event.generator} job {event.job_id}: already under way, waiting for it"
-        case JobEnded():
-            return f"{event.generator} job {event.job_id}: {event.state}"
-        case CacheTroubled():
-            return event.detail
-        case _:
-            return None
+_SHOWN = (
+    JobSubmitted
+    | JobAdopted
+    | JobProgressed
+    | JobEnded
+    | JobFileArrived
+    | CancelAsked
+    | OutcomeAwaited
+    | TransferProgressed
+    | VerifyProgressed
+    | WaitingForLock
+)
 
 
 class LazyBar:
@@ -164,26 +126,17 @@ class LazyBar:
     def __init__(self, printer: Printer, clock: Clock) -> None:
         self._printer = printer
         self._clock = clock
+        self._jobs = JobsInHand()
         self._bar: Any = None
 
     def __call__(self, event: Event) -> None:
         """`event` is shown, if it is one to show."""
-        shown = (
-            JobSubmitted
-            | JobAdopted
-            | JobProgressed
-            | JobEnded
-            | TransferProgressed
-            | VerifyProgressed
-            | WaitingForLock
-        )
-        if isinstance(event, shown):
+        self._jobs.note(event)
+        if isinstance(event, _SHOWN):
             self._started().show(event)
-        elif isinstance(event, AssetGenerated):
+        elif isinstance(event, AssetGenerated | JobCollected):
             self.close()
         elif isinstance(event, CacheTroubled):
-            # It comes after the last of the transfer; a note between two frames of a bar would tear it.
-            self.close()
             self._printer.note(event.detail)
 
     def close(self) -> None:
@@ -196,5 +149,5 @@ class LazyBar:
         if self._bar is None:
             from assetctl.cli.bar import ProgressBar  # noqa: PLC0415 - Rich is loaded with the first job
 
-            self._bar = ProgressBar(self._printer.stderr, clock=self._clock)
+            self._bar = ProgressBar(self._printer.stderr, clock=self._clock, jobs=self._jobs)
         return self._bar

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from assetctl import eventloop
 from assetctl.errors import Interrupted
-from assetctl.events import AssetGenerated, JobAdopted, JobEnded, JobSubmitted
+from assetctl.events import AssetGenerated, JobAdopted, JobCollected, JobEnded, JobSubmitted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -82,7 +82,7 @@ class _OpenJobs:
                 self._keys[event.job_id] = event.key
             case JobEnded() if event.state != "succeeded":
                 self._keys.pop(event.job_id, None)
-            case AssetGenerated():
+            case AssetGenerated() | JobCollected():
                 # What succeeded is ours to collect until its asset is there.
                 self._keys = {job_id: key for job_id, key in self._keys.items() if key != event.key}
             case _:

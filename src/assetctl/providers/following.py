@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from assetctl.errors import IntegrityError, JobError, JobFailed, ServiceError
-from assetctl.events import CancelAsked, JobFileArrived, OutcomeAwaited
+from assetctl.events import CancelAsked, JobCollected, JobFileArrived, OutcomeAwaited
 from assetctl.generation.base import GenerationOrder, JobState
 from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import settled
@@ -84,7 +84,9 @@ class JobFollower:
         if order.state is OrderState.ACCEPTED:
             await self._watch.wait(generator, order, max_wait_s)
         async with self._desk.exclusively(order.key):
-            return await self._collect(generator, order)
+            arrival = await self._collect(generator, order)
+        self._events.publish(JobCollected(order.key, generator.name, order.job_id or ""))
+        return arrival
 
     async def resume(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
         """As `bring_home` for an order that may be at any state; nothing is ever ordered.

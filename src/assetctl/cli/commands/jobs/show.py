@@ -13,11 +13,10 @@ from assetctl.cli.state import CliState, shared_options, takes
 from assetctl.documents import request_document, timestamp
 from assetctl.errors import AssetctlError
 from assetctl.generation.orders import OrderState
-from assetctl.units import human_age, human_duration
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from assetctl.generation.base import JobStatus
     from assetctl.generation.orders import Change, Order
@@ -55,7 +54,7 @@ def show_jobs(jobs: Jobs, as_json: Json = False, *, state: CliState) -> int:
                 continue
             if number:
                 printer.line("")
-            for name, value in _facts(shown, stack.clock.now()):
+            for name, value in _facts(shown):
                 printer.line(f"{name:<12}{value}")
 
     with_stack(state, printer, work)
@@ -86,7 +85,7 @@ def _document(shown: _Shown) -> dict[str, Any]:
     return document
 
 
-def _facts(shown: _Shown, now: datetime) -> Iterator[tuple[str, str]]:
+def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
     order = shown.order
     yield "job", order.job_id or "none is known"
     yield "order", order.order_id
@@ -101,7 +100,7 @@ def _facts(shown: _Shown, now: datetime) -> Iterator[tuple[str, str]]:
     yield from _wanted(order)
     yield from _work(order)
     yield "key", order.key
-    yield from _history(shown.history, now)
+    yield from _history(shown.history)
 
 
 def _wanted(order: Order) -> Iterator[tuple[str, str]]:
@@ -131,8 +130,9 @@ def _said(status: JobStatus) -> str:
     return f"{status.state.value}{share}" + ("" if status.message is None else f": {status.message}")
 
 
-def _history(history: list[Change], now: datetime) -> Iterator[tuple[str, str]]:
+def _history(history: list[Change]) -> Iterator[tuple[str, str]]:
     for number, change in enumerate(history):
-        what = state_word(change.state) + ("" if change.detail is None else f": {change.detail}")
-        age = human_age((now - change.at).total_seconds())
-        yield "" if number else "history", f"{timestamp(change.at)}  {what} ({age})"
+        # As a step it is what happened, not what is still to come.
+        step = "written down" if change.state is OrderState.INTENDED else state_word(change.state)
+        detail = "" if change.detail is None else f": {change.detail}"
+        yield "" if number else "history", f"{timestamp(change.at)}  {step}{detail}"

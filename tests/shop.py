@@ -10,7 +10,9 @@ import json
 import os
 import sys
 import uuid
+from collections import Counter
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +29,6 @@ from fakes import REQUEST, House, attempts_of, film
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
 
     from assetctl.generation.base import GenerationOrder, Hints
     from assetctl.generation.orders import Order, OrderState
@@ -39,8 +40,9 @@ class Shop:
     """Makes films for money. What it does is set by its fields, and may be changed between two calls.
 
     `checks` is what a check raises. `submits`: accept, lose (charges, then gives no answer), refuse, unreachable.
-    `finds`: tell, silent, unreachable. `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between
-    the charge and the answer.
+    `finds`: tell, silent, unreachable, or late: what was charged is on its list only `settles_s` later, and until then
+    it says so. `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between the charge and the
+    answer.
     """
 
     asset_types = frozenset({AssetType.VIDEO, AssetType.IMAGE})
@@ -53,6 +55,7 @@ class Shop:
         self.submits = "accept"
         self.finds = "tell"
         self.ends = JobState.SUCCEEDED
+        self.settles_s = 0.3
         self.looks = 1
         self.forgets = False
         self.checks: AssetctlError | None = None
@@ -93,7 +96,8 @@ class Shop:
                 self._note("charges", job_id)
         self.after_charge()
         if self.submits == "lose":
-            raise OutcomeUnknown("the shop's answer got lost")
+            wait_s = self.settles_s if self.finds == "late" else None
+            raise OutcomeUnknown("the shop's answer got lost", ask_again_in_s=wait_s)
         return job_id
 
     async def check(self, order: GenerationOrder) -> None:
@@ -107,6 +111,8 @@ class Shop:
             raise OutcomeUnknown("the shop keeps no list")
         if self.finds == "unreachable":
             raise ServiceUnreachable("the shop is closed")
+        if self.finds == "late":
+            self._require_settled(sent_at)
         for path in self._jobs.glob("*.json"):
             if json.loads(path.read_text())["order"] == idempotency_key:
                 return path.stem
@@ -143,6 +149,17 @@ class Shop:
         """Every file that was made is replaced by `data`."""
         for path in self._jobs.glob("*.json"):
             (self._folder / f"{path.stem}.mp4").write_bytes(data)
+
+    def _require_settled(self, sent_at: datetime | None) -> None:
+        assert sent_at is not None, "an order that may have arrived was sent at some time"
+        left_s = self.settles_s - (datetime.now(UTC) - sent_at).total_seconds()
+        if left_s > 0:
+            raise OutcomeUnknown("the list may be old", ask_again_in_s=left_s)
+
+    @property
+    def charges_by_key(self) -> Counter[str]:
+        """How often somebody paid for each key."""
+        return Counter(json.loads(self._job(job_id).read_text())["key"] for job_id in self._lines("charges"))
 
     def _known(self, job_id: str) -> None:
         if self.forgets or not self._job(job_id).exists():

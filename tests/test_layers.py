@@ -26,7 +26,7 @@ BREACHES = {
     "media-libraries": ("providers/premade.py", "import PIL.Image"),
     "databases": ("generation/ordering.py", "import sqlite3"),
     "settings-library": ("service.py", "import platformdirs"),
-    "foreign-bytes": ("wiring.py", "import pydantic"),
+    "foreign-bytes": ("wiring/stack.py", "import pydantic"),
     "kernel-locks": ("cache/store.py", "import filelock"),
     "canonical-json": ("documents.py", "import rfc8785"),
     "short-lived-answers": ("cache/store.py", "import diskcache"),

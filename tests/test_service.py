@@ -39,7 +39,8 @@ from assetctl.models import (
     Would,
 )
 from assetctl.providers.base import Step
-from assetctl.service import AssetService, RequestDefaults, permitted_steps
+from assetctl.providers.permitting import permitted_steps
+from assetctl.service import AssetService, RequestDefaults
 from fakes import FILM, NOW, REQUEST, FakeClock, attempts_of
 
 pytestmark = pytest.mark.anyio

@@ -26,6 +26,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What would become of one request of many: which provider would decide it, and with what.
+
+    Exactly one of `availability` and `error` is set; `error` is trouble that would end the request.
+    """
+
+    provider: str
+    availability: Availability | None = None
+    error: AssetctlError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The whole decision for a request, made without spending.
 

@@ -233,3 +233,11 @@ class Availability:
     asset_id: str | None = None
     estimate: Estimate | None = None
     reasons: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    """How large the file is, None where nobody has said so."""
+    generator: str | None = None
+    """Who would make it, None when nothing would be made."""
+    is_paid: bool = False
+    """Whether making it may cost money."""
+    job_id: str | None = None
+    """The job that makes it already, so that nothing new is ordered."""

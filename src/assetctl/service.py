@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from assetctl.errors import (
     AssetctlError,
     AssetUnavailable,
+    CacheError,
     IntegrityError,
-    JobCancelled,
-    JobFailed,
 )
 from assetctl.eventloop import in_thread
 from assetctl.events import (
@@ -26,11 +25,12 @@ from assetctl.events import (
     ProviderFailed,
     ProviderMissed,
 )
-from assetctl.explanation import Explanation, Verdict
+from assetctl.explanation import Decision, Explanation, Verdict
 from assetctl.flights import Flights
 from assetctl.keys import canonical_form, request_key
-from assetctl.models import Attempt, AttemptOutcome, Availability, Reuse, Source, Strategy
+from assetctl.models import AssetRequest, Attempt, AttemptOutcome, Availability, Source, Strategy
 from assetctl.providers.base import Step
+from assetctl.providers.permitting import permits, permitted_steps, stops
 from assetctl.validation import check_request
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
-    from assetctl.models import Asset, AssetRequest
-    from assetctl.providers.base import AssetProvider
+    from assetctl.models import Asset
+    from assetctl.providers.base import Asked, AssetProvider, Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,6 @@ class RequestDefaults:
     provider: str | None = None
     max_wait_s: float = 120.0
     tag: bool = True
-
-
-def permitted_steps(request: AssetRequest) -> dict[Step, str | None]:
-    """Each step with None when `request` allows it, else why it is skipped."""
-    reasons: dict[Step, str | None] = dict.fromkeys(Step)
-    if not request.allow_placeholder:
-        reasons[Step.PLACEHOLDER] = "no placeholder wanted"
-    if not request.allow_generation:
-        reasons[Step.GENERATION] = "generation is not allowed"
-    if request.reuse is Reuse.ALWAYS:
-        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "reuse `always` makes a new one each time"
-    if not request.prefer_cached:
-        reasons[Step.CACHE] = reasons[Step.STAND_IN] = "a fresh answer is wanted"
-    if request.strategy is Strategy.PRE_MADE_ONLY:
-        reasons[Step.STAND_IN] = reasons[Step.GENERATION] = "only pre-made assets are wanted"
-    if request.strategy is Strategy.GENERATE_ALWAYS:
-        for step in (Step.CACHE, Step.LIBRARY, Step.STAND_IN):
-            reasons[step] = "a new one is wanted whatever exists"
-    return reasons
 
 
 class AssetService:
@@ -160,18 +141,43 @@ class AssetService:
         verdicts = [await self._verdict(provider, effective, key, permitted) for provider in self._providers]
         return Explanation(effective, key, canonical_form(effective), tuple(verdicts))
 
-    def effective(self, request: AssetRequest) -> AssetRequest:
+    async def decisions(self, asked: Sequence[Asked]) -> list[Decision | None]:
+        """What would become of each of the requests in effect; None when nobody would deliver. Nothing is spent.
+
+        Every provider is asked once for all that come to it, so that a chapter takes no more steps than a request.
+
+        Raises:
+            CacheError: the cache cannot be used.
+        """
+        decisions: list[Decision | None] = [None] * len(asked)
+        undecided = list(range(len(asked)))
+        for provider in self._providers:
+            if provider.step in self._closed:
+                continue
+            admitted = [index for index in undecided if permits(asked[index].request, provider.step)]
+            if not admitted:
+                continue
+            outlooks = await _outlooks(provider, [asked[index] for index in admitted])
+            for index, outlook in zip(admitted, outlooks, strict=True):
+                decisions[index] = _decision(provider, outlook, asked[index].request)
+            undecided = [index for index in undecided if decisions[index] is None]
+        return decisions
+
+    def effective(self, request: AssetRequest, *, max_wait_s: float | None = None) -> AssetRequest:
         """`request` checked, with the settings in force where it demands nothing. Blocks while its inputs are read.
+
+        `max_wait_s` takes the place of the setting's.
 
         Raises:
             InvalidRequest: it makes no sense, an input can't be used, or a parameter isn't one of its generator's.
         """
         check_request(request)
+        default_wait_s = self._defaults.max_wait_s if max_wait_s is None else max_wait_s
         filled = replace(
             request,
             generator=request.generator or self._defaults.generator,
             provider=request.provider or self._defaults.provider,
-            max_wait_s=self._defaults.max_wait_s if request.max_wait_s is None else request.max_wait_s,
+            max_wait_s=default_wait_s if request.max_wait_s is None else request.max_wait_s,
             tag=self._defaults.tag if request.tag is None else request.tag,
         )
         return filled if self._complete is None else self._complete(filled)
@@ -192,7 +198,7 @@ class AssetService:
             try:
                 asset = await self._ask(provider, attempts, key, lambda p=provider: p.find_asset(request, key))
             except AssetctlError as error:
-                if _stops(provider.step, error, request):
+                if stops(provider.step, error, request):
                     raise
                 troubles.append(error)
                 continue
@@ -256,8 +262,8 @@ class AssetService:
         except AssetctlError as error:
             trouble = error
         elapsed_ms = (self._clock.elapsed_s() - started_s) * 1000
-        stops = trouble is not None and _stops(provider.step, trouble, request)
-        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble, stops=stops)
+        ends = trouble is not None and stops(provider.step, trouble, request)
+        return Verdict(provider.name, elapsed_ms, availability=availability, error=trouble, stops=ends)
 
     async def _availability_of(self, asset_id: str) -> Availability:
         for provider in self._providers:
@@ -267,6 +273,21 @@ class AssetService:
             if availability.would is not None:
                 return availability
         return Availability(None, reasons=tuple(self._closed.values()))
+
+
+async def _outlooks(provider: AssetProvider, asked: Sequence[Asked]) -> Sequence[Outlook]:
+    try:
+        return await provider.outlooks(asked)
+    except CacheError:
+        raise
+    except AssetctlError as error:
+        return [error] * len(asked)
+
+
+def _decision(provider: AssetProvider, outlook: Outlook, request: AssetRequest) -> Decision | None:
+    if isinstance(outlook, AssetctlError):
+        return Decision(provider.name, error=outlook) if stops(provider.step, outlook, request) else None
+    return None if outlook.would is None else Decision(provider.name, outlook)
 
 
 def _is_cache(provider: AssetProvider) -> bool:
@@ -284,19 +305,6 @@ def _policy(request: AssetRequest) -> tuple[object, ...]:
         request.max_wait_s,
         request.tag,
     )
-
-
-def _stops(step: Step, error: AssetctlError, request: AssetRequest) -> bool:
-    """Whether trouble at `step` ends the request instead of moving on to the next provider."""
-    match step:
-        case Step.CACHE | Step.STAND_IN:
-            return not isinstance(error, IntegrityError)
-        case Step.LIBRARY:
-            return not request.generate_on_trouble
-        case Step.GENERATION:
-            return not isinstance(error, JobFailed | JobCancelled)
-        case Step.PLACEHOLDER:
-            return True
 
 
 def _nobody(request: AssetRequest, troubles: Sequence[AssetctlError]) -> AssetctlError:

@@ -403,3 +403,34 @@ async def test_paid_bytes_that_were_replaced_are_found_again_by_a_rebuild(root: 
     async with AssetCache(root, clock=clock) as cache:
         assert [entry.sha256 for entry in await cache.entries(EntryFilter(paid=True))] == [bought.sha256]
         assert len(await cache.entries()) == 2
+
+
+# Many keys at once
+
+
+async def test_many_keys_are_found_at_a_glance_as_one_by_one(cache: AssetCache, clock: StillClock, root: Path):
+    names = [f"n{number}" for number in range(1_200)]
+    for name in names[:30]:
+        await put(cache, draft(name, expires_at=NOW + timedelta(days=1 if name == "n7" else 9)), name.encode())
+    await put(cache, paid("n30", stand_in=True), b"stand-in")
+    (root / "v1" / "blobs" / (blob := (await cache.lookup(key_of("n3"))).blob)[:2] / blob).unlink()
+    clock.moment += timedelta(days=2)
+    found = await cache.glimpses([key_of(name) for name in names])
+    expected = {key_of(name): entry for name in names if (entry := await cache.lookup(key_of(name))) is not None}
+    assert len(expected) == 29
+    assert found.keys() == expected.keys()
+    for key, glimpse in found.items():
+        entry = expected[key]
+        assert (glimpse.blob, glimpse.size_bytes, glimpse.asset_id, glimpse.source, bool(glimpse.stand_in)) == (
+            entry.blob,
+            entry.size_bytes,
+            entry.asset_id,
+            entry.source.value,
+            entry.stand_in,
+        )
+    assert await cache.lookup_all([*expected, key_of("nobody")]) == expected
+
+
+async def test_no_keys_are_no_question(cache: AssetCache):
+    assert await cache.glimpses([]) == {}
+    assert await cache.lookup_all([]) == {}

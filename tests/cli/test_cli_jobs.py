@@ -326,6 +326,35 @@ def test_several_jobs_are_cancelled_at_once(tool: Tool, job_id: str) -> None:
     assert sorted(ran.out.splitlines()) == sorted(f"{one}: cancelled" for one in (job_id, other))
 
 
+# --- what else there is to tell ----------------------------------------------------------------------------------
+
+
+def test_show_tells_of_several_jobs_and_of_what_ended_badly(tool: Tool, job_id: str) -> None:
+    tool(*INSTANT[:-1], "failing")
+    failed = tool("jobs", "ls", "--all", "-q").out.split()[-1]
+    tool.alter(f"UPDATE orders SET sends = 2, generation_time_ms = 8400 WHERE job_id = '{failed}'")
+    shown = tool("jobs", "show", job_id, failed).out
+    assert "\n\njob         failing-" in shown
+    assert "failed (it ended without a file)\nwhy         " in shown
+    assert "sent        2 times; before each" in shown
+    assert "making took 8.4s" in shown
+    assert len(tool("jobs", "show", job_id, failed, "--json").out.splitlines()) == 2
+
+
+def test_an_empty_listing_says_so(tool: Tool) -> None:
+    assert tool("jobs", "ls").err == "no job is open\n"
+    assert tool("jobs", "ls", "--all").err == "there is no job yet\n"
+
+
+def test_a_service_that_could_not_be_told_is_a_warning_beside_the_path(tool: Tool, job_id: str) -> None:
+    tool.release()
+    tool.say("deaf", "")
+    ran = tool("jobs", "resume", job_id, "--json")
+    (warning,) = ran.document["warnings"]
+    assert "could not be told what it is for" in warning
+    assert (ran.code, warning in ran.err) == (0, True)
+
+
 # --- one run of many processes -----------------------------------------------------------------------------------
 
 

@@ -235,6 +235,17 @@ def test_the_bar_shows_how_long_a_job_has_taken_whoever_ordered_it() -> None:
     bar.stop()
 
 
+def test_what_is_typical_gives_way_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "48")
+    screen = Screen(48)
+    bar = ProgressBar(screen, clock=Clock())
+    bar.show(replace(progressed(None, message="a long word about it"), typical_s=40.0))
+    bar._progress.refresh()
+    assert screen.line.startswith("slow: a long word")
+    assert "typical" not in screen.line
+    bar.stop()
+
+
 def test_the_bar_tells_rate_and_rest_of_a_download_without_what_was_there_before() -> None:
     screen, clock = Screen(), Clock()
     bar = ProgressBar(screen, clock=clock)

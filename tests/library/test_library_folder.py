@@ -467,3 +467,25 @@ def printed(code, *arguments):
 def test_the_import_loads_no_media_or_network_library():
     heavy = "{'av', 'PIL', 'httpx', 'typer', 'rich'}"
     assert printed(f"import sys, assetctl.library.folder; print(sorted({heavy} & set(sys.modules)))") == "[]"
+
+
+async def test_what_was_made_for_no_such_moment_is_known_without_a_search(root, library):
+    (root / "romance_5").mkdir()
+    (root / "romance_5" / "confess.mp4").write_bytes(b"film")
+    (root / "by_sidecar.mp4").write_bytes(b"film")
+    (root / "by_sidecar.mp4.toml").write_text('scene = "other"\n')
+    requests = [
+        CONFESS,
+        AssetRequest(scene_id="romance_5"),
+        AssetRequest(scene_id="romance_5", choice_id="confess", asset_type=AssetType.IMAGE),
+        AssetRequest(scene_id="other"),
+        AssetRequest(prompt="a lantern"),
+    ]
+    may_match = await library.may_match(requests)
+    assert may_match == [True, False, False, True, False]
+    for request, may in zip(requests, may_match, strict=True):
+        assert any(candidate.matches for candidate in await library.search(request)) is may
+
+
+async def test_an_empty_folder_matches_nothing(library):
+    assert await library.may_match([CONFESS, AssetRequest(prompt="a lantern")]) == [False, False]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from assetctl.transfer import RemoteFile
     from service.harness import Account
 
 pytestmark = pytest.mark.anyio
@@ -48,16 +49,13 @@ class Line:
         self._token = token
         self.urls: list[str] = []
 
-    async def __call__(
-        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
-    ) -> None:
-        del asset_type, sha256
-        self.urls.append(url)
-        own = {"Authorization": f"Bearer {self._token}"} if Origin.of(url) == self._origin else {}
-        answer = await self._http.get(url, headers=own)
+    async def __call__(self, file: RemoteFile, target: Path) -> None:
+        self.urls.append(file.url)
+        own = {"Authorization": f"Bearer {self._token}"} if Origin.of(file.url) == self._origin else {}
+        answer = await self._http.get(file.url, headers=own)
         if answer.status_code != 200:
             raise ServiceError(f"status {answer.status_code}")
-        if size_bytes is not None and size_bytes != len(answer.content):
+        if file.size_bytes is not None and file.size_bytes != len(answer.content):
             raise IntegrityError("another length")
         target.write_bytes(answer.content)  # noqa: ASYNC240 - some kilobytes
 

@@ -27,6 +27,8 @@ from fakes import NOW, FakeClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assetctl.transfer import RemoteFile
+
 pytestmark = pytest.mark.anyio
 
 SERVER = Origin.of("http://127.0.0.1:8001")
@@ -54,11 +56,9 @@ class Line:
         self.asked: list[tuple[str, AssetType, str | None, int | None]] = []
         self._ends = ends
 
-    async def __call__(
-        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
-    ) -> None:
-        self.asked.append((url, asset_type, sha256, size_bytes))
-        trouble = self._ends.get("own" if url == OWN else "vendor")
+    async def __call__(self, file: RemoteFile, target: Path) -> None:
+        self.asked.append((file.url, file.asset_type, file.sha256, file.size_bytes))
+        trouble = self._ends.get("own" if file.url == OWN else "vendor")
         if trouble is not None:
             raise trouble
         target.write_bytes(b"bytes")  # noqa: ASYNC240 - five bytes

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from assetctl.transfer import RemoteFile
+
 pytestmark = pytest.mark.anyio
 
 REQUEST = AssetRequest(scene_id="romance_5", choice_id="confess")
@@ -73,8 +75,8 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
             origin, http, tokens=HandedIn(Secret(user.token)), clock=clock, random=Random(5), timeout_s=5.0
         )
 
-        async def download(url: str, target: Path, **_: object) -> None:
-            answer = await http.get(url, headers={"Authorization": f"Bearer {user.token}"})
+        async def download(file: RemoteFile, target: Path) -> None:
+            answer = await http.get(file.url, headers={"Authorization": f"Bearer {user.token}"})
             target.write_bytes(answer.content)  # noqa: ASYNC240 - some bytes
 
         yield Place(

@@ -11,7 +11,8 @@ import pytest
 
 from assetctl.errors import AssetctlError, CacheError, IntegrityError, LibraryError, NotAllowed, ServiceUnreachable
 from assetctl.keys import request_key
-from assetctl.models import AssetRequest, AssetType, Cost, Origin, Reuse, Source, Strategy, Would
+from assetctl.models import AssetRequest, AssetType, Availability, Cost, Origin, Reuse, Source, Strategy, Would
+from assetctl.providers.base import Asked
 from assetctl.providers.cached import CachedAssetProvider
 from assetctl.providers.intake import TIME_TO_LIVE, Facts
 from fakes import NOW, REQUEST, FakeLibrary, House, film
@@ -375,3 +376,30 @@ async def test_newest_of_two_answers_comes_by_id(house: House):
 async def test_first_step_and_stand_ins_are_told_apart(house: House):
     stand_ins = CachedAssetProvider(house.cache, libraries={}, clock=house.clock, stand_ins=True)
     assert {house.cached.name, stand_ins.name} == {"cache", "cache:stand-in"}
+
+
+# Many at once
+
+
+async def test_many_are_told_apart_as_one_by_one(house: House):
+    requests = [replace(REQUEST, choice_id=f"c{number}") for number in range(4)]
+    await keep(house, requests[0])
+    await keep(house, requests[1], stand_in=True)
+    await from_library(house, request=requests[2])
+    asked = [Asked(request, request_key(request)) for request in requests]
+    asked.append(Asked(replace(requests[0], strategy=Strategy.PRE_MADE_ONLY), asked[0].key))
+    for provider, woulds in (
+        (house.cached, [Would.NOTHING, None, Would.NOTHING, None, None]),
+        (house.stand_ins, [None, Would.NOTHING, None, None, None]),
+    ):
+        outlooks = await provider.outlooks(asked)
+        assert [outlook.would for outlook in outlooks if isinstance(outlook, Availability)] == woulds
+        assert [(await provider.availability(*one)).would for one in asked] == woulds
+
+
+async def test_of_many_a_changed_source_is_seen(house: House):
+    await from_library(house)
+    house.library.add("confess", film("another"))
+    (outlook,) = await house.cached.outlooks([Asked(REQUEST, KEY)])
+    assert isinstance(outlook, Availability)
+    assert outlook.would is None

@@ -502,7 +502,6 @@ async def test_order_that_may_have_arrived_is_settled_before_its_job_is_stopped(
 class Late(Shop):
     """A shop whose answer gets lost and whose list is right only `settles_s` later."""
 
-    settles_s = 20.0
     clock: Clock
     arrives = True
 
@@ -523,7 +522,9 @@ class Late(Shop):
 
 @pytest.fixture
 def late(tmp_path: Path) -> Late:
-    return Late(tmp_path / "shop")
+    shop = Late(tmp_path / "shop")
+    shop.settles_s = 20.0
+    return shop
 
 
 @pytest.fixture

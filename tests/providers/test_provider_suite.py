@@ -12,7 +12,7 @@ import pytest
 
 from assetctl.keys import request_key
 from assetctl.models import Asset, AssetRequest, AssetType, Availability, Origin, Source, Would
-from assetctl.providers.base import AssetProvider, Step
+from assetctl.providers.base import Asked, AssetProvider, Step
 from assetctl.providers.first_use import OnFirstUse
 from assetctl.providers.intake import Facts
 from fakes import House, film
@@ -222,3 +222,20 @@ def check_file(asset: Asset) -> None:
     assert len(data) == asset.size_bytes
     assert stat.S_IMODE(asset.path.stat().st_mode) & 0o222 == 0
     assert asset.media.mime_type
+
+
+async def test_asked_for_many_it_says_of_each_what_it_says_alone(
+    setting: Setting, provider: AssetProvider, house: House, stocked: str, asked: AssetRequest
+):
+    others = [replace(asked, scene_id=f"other {number}") for number in range(3)]
+    known = [Asked(asked, stocked), *(Asked(one, request_key(one)) for one in others)]
+    outlooks = await provider.outlooks([known[1], known[0], known[2], known[3], known[0]])
+    told = {key: await provider.availability(one, key) for one, key in known}
+    expected = [told[key] for _, key in (known[1], known[0], known[2], known[3], known[0])]
+    assert [(one.would, one.source, one.asset_id) for one in outlooks if isinstance(one, Availability)] == [
+        (one.would, one.source, one.asset_id) for one in expected
+    ]
+    assert isinstance(outlooks[1], Availability)
+    assert outlooks[1].would is setting.would
+    assert await provider.outlooks([]) == []
+    del house

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _HAS_SERVER = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if _HAS_SERVER else "spawn")
 if _HAS_SERVER:
-    CONTEXT.set_forkserver_preload(["torture_shelf", "torture_work"])
+    CONTEXT.set_forkserver_preload(["torture_shelf", "torture_work", "torture_customers"])
 
 
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
-    """A process that runs `work`, a function of `torture_work`."""
+    """A process that runs `work`, a function of `torture_work` or `torture_customers`."""
     process = CONTEXT.Process(target=work, args=arguments, daemon=True)
     process.start()
     return process

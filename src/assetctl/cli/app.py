@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "request": "The asset for a scene: cached, pre-made, generated, or a marked placeholder.",
     "get": "An asset by its id, from the cache or the library.",
     "available": "Whether assets are there, without spending or downloading.",
+    "prefetch": "A whole chapter: plan it, make what is missing, go on where it stopped.",
     "manifest": "Chapter manifests: check one, write one to start from.",
     "explain": "The whole decision for a request: who would answer, who would not, and why.",
     "cache": "Look after the cache.",

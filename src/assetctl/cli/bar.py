@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.in_hand import JobsInHand, Rate
 from assetctl.cli.labels import job_label, transfer_label, verify_label
-from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.events import (
     CancelAsked,
     Event,
@@ -37,21 +34,8 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
 
 _WHOLE = 1000
-_FEWEST_COLUMNS = 40
-_ECHO_COLUMNS = 3
-_BAR_COLUMNS = 8
 _SHARE_AND_TIME_COLUMNS = len(" 100% 0:00:00")
 _LONGEST_DESCRIPTION = 60
-
-
-class _Share(TextColumn):
-    """The share done, or nothing while it is unknown."""
-
-    def __init__(self) -> None:
-        super().__init__("", table_column=Column(width=4, no_wrap=True, justify="right"))
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.total is None else f"{task.percentage:.0f}%")
 
 
 class _Elapsed(ProgressColumn):
@@ -66,53 +50,6 @@ class _Elapsed(ProgressColumn):
         return Text(str(timedelta(seconds=int(gone_s))), style="progress.elapsed")
 
 
-class _Forgiving:
-    """A stream to draw on whose refusals cost nothing: the work and its exit code are what counts."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if self._stream is not None:
-            with suppress(OSError):
-                self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        if self._stream is not None:
-            with suppress(OSError):
-                self._stream.flush()
-
-    def isatty(self) -> bool:
-        return is_terminal(self._stream)
-
-    @property
-    def encoding(self) -> str:
-        return "utf-8" if self._stream is None else self._stream.encoding
-
-
-class _ShortLine(Progress):
-    """Leaves room at the end of its line for the `^C` that a terminal echoes: were it full, that would begin a new one.
-
-    What is on the line is erased with it; what a wrapped line leaves above it is not.
-    """
-
-    def get_renderable(self) -> RenderableType:
-        return _Short(super().get_renderable())
-
-
-class _Short:
-    def __init__(self, whole: RenderableType) -> None:
-        self._whole = whole
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        return console.render(self._whole, options.update_width(_columns(console)))
-
-
-def _columns(console: Console) -> int:
-    return max(1, console.width - _ECHO_COLUMNS)
-
-
 class ProgressBar:
     """One line that shows what is waited for, how far it is and how long it has taken."""
 
@@ -122,21 +59,17 @@ class ProgressBar:
         self._jobs = jobs or JobsInHand()
         self._rates: dict[str | None, Rate] = {}
         self._shown_since_s = clock.elapsed_s()
-        colour = wants_colour(stream, os.environ)
-        # Without a stream Rich would draw on stdout, which is data.
-        console = Console(
-            file=cast("IO[str]", _Forgiving(stream)), no_color=not colour, highlight=False, legacy_windows=False
-        )
+        console = console_on(stream)
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            _Share(),
+            Share(),
             _Elapsed(clock),
         ]
         self._taken = _SHARE_AND_TIME_COLUMNS
-        if console.width >= _FEWEST_COLUMNS:
-            self._taken += _BAR_COLUMNS + 1
-            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=_BAR_COLUMNS)))
-        self._progress = _ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
+        if console.width >= FEWEST_COLUMNS:
+            self._taken += BAR_COLUMNS + 1
+            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=BAR_COLUMNS)))
+        self._progress = ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
         self._progress.start()
         self._task = self._progress.add_task("asking", total=None, began_s=self._shown_since_s)
 
@@ -177,7 +110,7 @@ class ProgressBar:
     @property
     def _room(self) -> int:
         # Cut to this by us, because Rich would cut the share and the time as much as the words.
-        return max(1, min(_columns(self._progress.console) - self._taken, _LONGEST_DESCRIPTION))
+        return max(1, min(columns_of(self._progress.console) - self._taken, _LONGEST_DESCRIPTION))
 
     def _update(self, description: str, fraction: float | None, *, began_s: float | None = None) -> None:
         total = None if fraction is None else _WHOLE

@@ -20,21 +20,28 @@ _AT_ONCE: Final = 8
 async def each(orders: Sequence[Order], work: Callable[[Order], Awaitable[int]], printer: Printer) -> int:
     """The exit code, after `work` was done for all `orders`: 0 when each gave 0, a code that all others share, else 1.
 
-    An error of `work` is told, and its exit code is what counts.
+    An error of `work` is told, and its exit code is what counts. As JSON the errors stand after everything else, since
+    a script looks for one in the last line.
     """
     limiter = anyio.Semaphore(_AT_ONCE)
     codes: set[int] = set()
+    late: list[AssetctlError] = []
 
     async def one(order: Order) -> None:
         async with limiter:
             try:
                 codes.add(await work(order))
             except AssetctlError as error:
-                printer.error(error)
                 codes.add(error.exit_code)
+                if printer.as_json:
+                    late.append(error)
+                else:
+                    printer.error(error)
 
     async with anyio.create_task_group() as tasks:
         for order in orders:
             tasks.start_soon(one, order)
+    for error in late:
+        printer.error(error)
     codes.discard(0)
     return codes.pop() if len(codes) == 1 else min(1, len(codes))

@@ -13,12 +13,14 @@ import typer
 
 from assetctl.cli.options import one_of, words_of
 from assetctl.eventloop import in_thread
-from assetctl.prefetch.manifest.reading import ManifestReader
+from assetctl.prefetch.manifest.reading import ManifestReader, placed
 from assetctl.prefetch.manifest.source import Format, open_source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from assetctl.cli.output import Printer
+    from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.wiring import Stack
 
@@ -35,6 +37,7 @@ FormatOption = Annotated[
     ),
 ]
 _SCRATCH: Final = "prefetch"
+_PROBLEMS_SHOWN: Final = 50
 
 
 @asynccontextmanager
@@ -44,7 +47,7 @@ async def opened(stack: Stack, name: str, format_: Format | None) -> AsyncGenera
     Raises:
         ManifestError, CacheError: it cannot be read, or not be kept.
     """
-    source = await _without_waiting_for(lambda: open_source(name, stack.settings.data_dir / _SCRATCH, format_))
+    source = await without_waiting_for(lambda: open_source(name, stack.settings.data_dir / _SCRATCH, format_))
     try:
         yield source
     finally:
@@ -61,8 +64,11 @@ async def read_whole(stack: Stack, name: str, format_: Format | None, work: Call
         return await in_thread(lambda: work(ManifestReader(source, stack.service.effective)))
 
 
-async def _without_waiting_for(read: Callable[[], T]) -> T:
-    """What `read` returns; when cancelled, nobody waits for it: nothing ends a read of a pipe that is under way."""
+async def without_waiting_for(read: Callable[[], T]) -> T:
+    """What `read` returns, run in a thread of its own; when cancelled, nobody waits for it.
+
+    Nothing ends a read of a pipe or a terminal that is under way.
+    """
     done = anyio.Event()
     outcome: list[Callable[[], T]] = []
 
@@ -79,6 +85,14 @@ async def _without_waiting_for(read: Callable[[], T]) -> T:
         Thread(target=work, args=(portal,), name="manifest", daemon=True).start()
         await done.wait()
     return outcome[0]()
+
+
+def print_problems(found: ManifestCheck, printer: Printer) -> None:
+    """Every problem stands on stderr, the first of very many."""
+    for problem in found.problems[:_PROBLEMS_SHOWN]:
+        printer.note(f"{placed(found.name, problem)}: {problem.what}")
+    if len(found.problems) > _PROBLEMS_SHOWN:
+        printer.note(f"and {len(found.problems) - _PROBLEMS_SHOWN:,} more")
 
 
 def _fail(error: BaseException) -> NoReturn:

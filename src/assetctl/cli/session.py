@@ -15,7 +15,7 @@ from assetctl.events import AssetEventBus
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from assetctl.cli.state import CliState
+    from assetctl.cli.state import CliState, ProgressMode
     from assetctl.wiring import Stack
 
 T = TypeVar("T")
@@ -33,17 +33,19 @@ def with_stack(
     *,
     may_be_quick: bool = False,
     refresh: bool = False,
+    progress: ProgressMode | None = None,
 ) -> T:
     """What `work` returns, given a ready stack that is closed afterwards.
 
     With `may_be_quick` the event loop starts only when `work` first has to wait (`eventloop.py`). With `refresh` no
-    remembered answer of a library is believed.
+    remembered answer of a library is believed. `progress` takes the place of the option's, for work that shows its own.
 
     Raises:
         AssetctlError: whatever the settings, the stack or the work found wrong.
     """
     with showing_logs(printer, debug=state.debug):
-        return _run(state, printer, work, may_be_quick=may_be_quick, refresh=refresh)
+        mode = state.progress if progress is None else progress
+        return _run(state, printer, work, may_be_quick=may_be_quick, refresh=refresh, progress=mode)
 
 
 def _run(
@@ -53,6 +55,7 @@ def _run(
     *,
     may_be_quick: bool,
     refresh: bool,
+    progress: ProgressMode,
 ) -> T:
     settings = state.load_settings()
     events = AssetEventBus()
@@ -72,5 +75,5 @@ def _run(
         ) as stack:
             return await work(stack)
 
-    with showing_progress(events, printer, state.progress, clock=clock):
+    with showing_progress(events, printer, progress, clock=clock):
         return run(worked, events)

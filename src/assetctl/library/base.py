@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -124,5 +125,18 @@ class Library(Protocol):
 
         Raises:
             LibraryError: the bytes could not be had.
+        """
+        ...
+
+
+@runtime_checkable
+class WholeLibrary(Protocol):
+    """A library that knows all it has, so that a whole chapter takes one look instead of a search for each asset."""
+
+    async def may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
+        """For each of `requests`, False when a search for it surely finds no match and no trouble.
+
+        Raises:
+            LibraryError: the library could not be asked.
         """
         ...

@@ -15,13 +15,13 @@ from assetctl.eventloop import in_thread
 from assetctl.library.base import Candidate, Standing
 from assetctl.library.files import LeadsElsewhere, find_file
 from assetctl.library.index import FolderIndex
-from assetctl.library.matching import rank
+from assetctl.library.matching import Moments, rank
 from assetctl.library.naming import parts_of
 from assetctl.library.shelf import describe
 from assetctl.models import AssetType
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from assetctl.clock import Clock
@@ -52,6 +52,7 @@ class FolderLibrary:
         """Read nothing yet. `snapshot` is a file to remember sidecars in, or None; `probe` looks into a media file."""
         self._index = FolderIndex(path.absolute(), snapshot=snapshot, clock=clock, must_exist=must_exist)
         self._probe = probe
+        self._moments: tuple[Shelf, Moments] | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +88,14 @@ class FolderLibrary:
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:  # noqa: ARG002 - a library's face
         """None: a file can have any name."""
         return ()
+
+    async def may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
+        """For each of `requests`, whether anything in the folder was made for its type and context; one look at it all.
+
+        Raises:
+            LibraryError: the folder cannot be read.
+        """
+        return await in_thread(self._may_match, requests)
 
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """Whether the file is there and of the same size and time; a look at the whole folder only for a sidecar's id.
@@ -127,6 +136,12 @@ class FolderLibrary:
         # Once more, because lengths found in the files change which matches are best, or matches at all.
         matching = rank((candidate.asset for candidate in candidates if candidate.matches), request)
         return [*matching, *(candidate for candidate in candidates if not candidate.matches)]
+
+    def _may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
+        shelf = self._index.shelf()
+        if self._moments is None or self._moments[0] is not shelf:
+            self._moments = (shelf, Moments(shelf.assets))
+        return [self._moments[1].may_match(request) for request in requests]
 
     def _look(self, candidate: Candidate, request: AssetRequest, shelf: Shelf) -> Candidate | None:
         """`candidate` with what its file says; None when the file is gone."""

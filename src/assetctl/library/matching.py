@@ -80,6 +80,27 @@ def rank(assets: Iterable[LibraryAsset], request: AssetRequest) -> list[Candidat
     return [*(_judged(asset, wanted) for asset in matching), *(entry[-1] for entry in near[:MAX_REFUSED_TOLD])]
 
 
+class Moments:
+    """What assets were made for: their types and contexts, to tell at once that a request has no match among them."""
+
+    def __init__(self, assets: Iterable[LibraryAsset]) -> None:
+        """Know `assets`."""
+        self._known = {
+            (
+                asset.asset_type,
+                *map(_canonical, (asset.scene_id, asset.choice_id, asset.character_id, asset.location_id)),
+            )
+            for asset in assets
+        }
+
+    def may_match(self, request: AssetRequest) -> bool:
+        """Whether any asset has the very type and context of `request`, without which none matches."""
+        if not self._known:
+            return False
+        context = (request.scene_id, request.choice_id, request.character_id, request.location_id)
+        return (request.asset_type, *map(_canonical, context)) in self._known
+
+
 def _wanted(request: AssetRequest) -> _Wanted:
     context = (request.scene_id, request.choice_id, request.character_id, request.location_id)
     prompt = _canonical(request.prompt)

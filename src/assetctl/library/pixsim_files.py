@@ -6,41 +6,27 @@ seconds; and a link that has gone is not the end while there is another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError
 from assetctl.library.pixsim_matching import fingerprint_of, is_same, sha256_in
 from assetctl.pixsim.links import is_on_its_way, is_own, links
+from assetctl.transfer import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
     from assetctl.clock import Clock
     from assetctl.library.base import LibraryAsset
-    from assetctl.models import AssetType
     from assetctl.network import Origin
     from assetctl.pixsim.records import StoredAsset
+
+Download: TypeAlias = Callable[[RemoteFile, Path], Awaitable[None]]
+"""Brings a file onto the disk, whole and as it is described; raises ServiceError, IntegrityError or CacheError."""
 
 PATIENCE_S: Final = 5.0
 """How long a young asset is given to arrive at the server before its vendor is asked."""
 _PAUSE_S: Final = 0.5
-
-
-class Download(Protocol):
-    """Brings a file from an address onto the disk."""
-
-    async def __call__(
-        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
-    ) -> None:
-        """The file at `url` lies at `target`, and is as `sha256` and `size_bytes` say where they are known.
-
-        Raises:
-            ServiceError: it could not be had.
-            IntegrityError: it is not what was described.
-            CacheError: it could not be written.
-        """
-        ...
 
 
 class FileFetcher:
@@ -74,13 +60,8 @@ class FileFetcher:
         troubles: list[ServiceError | IntegrityError] = []
         for link in found:
             try:
-                await self._download(
-                    link,
-                    target,
-                    asset_type=asset.asset_type,
-                    sha256=sha256_in(fingerprint_of(stored)),
-                    size_bytes=stored.size_bytes,
-                )
+                file = RemoteFile(link, asset.asset_type, sha256_in(fingerprint_of(stored)), stored.size_bytes)
+                await self._download(file, target)
             except NotAllowed:
                 raise
             except (ServiceError, IntegrityError) as error:

@@ -6,10 +6,18 @@ None means "not mine" and the next one is asked; an exception is trouble and is 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from assetctl.errors import AssetctlError
+from assetctl.models import AssetRequest, Availability
 
 if TYPE_CHECKING:
-    from assetctl.models import Asset, AssetRequest, Availability
+    from collections.abc import Sequence
+
+    from assetctl.models import Asset
+
+#: What a provider would do for one request of many, or why it could not say.
+Outlook = Availability | AssetctlError
 
 
 class Step(Enum):
@@ -20,6 +28,13 @@ class Step(Enum):
     STAND_IN = "stand-in"
     GENERATION = "generation"
     PLACEHOLDER = "placeholder"
+
+
+class Asked(NamedTuple):
+    """A request in effect, and its key."""
+
+    request: AssetRequest
+    key: str
 
 
 class AssetProvider(Protocol):
@@ -56,6 +71,16 @@ class AssetProvider(Protocol):
 
         Raises:
             AssetctlError: it could not be asked.
+        """
+        ...
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """`availability` for many requests at once, in their order, in as few steps as can be; reasons may be left out.
+
+        What one of them is in trouble with is its outlook and stops no other.
+
+        Raises:
+            AssetctlError: none of them could be asked.
         """
         ...
 

@@ -7,7 +7,7 @@ generator made is another step, asked after the library: the real clip wins the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import LibraryError, ServiceError
 from assetctl.library.base import Standing
@@ -16,13 +16,20 @@ from assetctl.providers.base import Step
 from assetctl.providers.intake import asset_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from assetctl.cache.entries import CacheEntry
+    from assetctl.cache.index.index import Glimpse
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
     from assetctl.library.base import Library
     from assetctl.models import Asset, AssetRequest
+    from assetctl.providers.base import Asked, Outlook
+
+
+_ABSENT: Final = "not in the cache, or its reuse time is over"
+_GENERATED: Final = "was generated, and only pre-made assets are wanted"
+_NOT_HERE: Final = Availability(None, reasons=(_ABSENT,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,30 @@ class CachedAssetProvider:
         """Whether the answer is here; its bytes are not read."""
         return _availability(await self._standing(await self._cache.lookup(key), request))
 
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """Which answers are here: one question to the index; what came from a library is asked there whether it stands.
+
+        Their bytes are not read.
+        """
+        glimpses = await self._cache.glimpses([one.key for one in asked])
+        ours = {key: found for key, found in glimpses.items() if bool(found.stand_in) is self._stand_ins}
+        pre_made = [key for key, found in ours.items() if found.source == Source.PRE_MADE]
+        entries = await self._cache.lookup_all(pre_made) if pre_made else {}
+        outlooks: list[Outlook] = []
+        for request, key in asked:
+            if key in entries:
+                outlooks.append(_availability(await self._standing(entries[key], request)))
+            else:
+                outlooks.append(_glimpsed(ours.get(key), request))
+        return outlooks
+
     async def has_asset(self, asset_id: str) -> Availability:
         """Whether an asset with this id is here; its bytes are not read."""
         return _availability(await self._standing(await self._cache.find_by_asset_id(asset_id), request=None))
 
     async def _standing(self, entry: CacheEntry | None, request: AssetRequest | None) -> _Finding:
         if entry is None:
-            return _Finding(None, "not in the cache, or its reuse time is over")
+            return _Finding(None, _ABSENT)
         if entry.stand_in is not self._stand_ins:
             return _Finding(
                 None, "holds a stand-in, which is asked for after the library" if entry.stand_in else "none"
@@ -127,8 +151,17 @@ def _unwanted(entry: CacheEntry, request: AssetRequest) -> str | None:
     if entry.reuse is Reuse.ALWAYS:
         return "was made for one use only"
     if request.strategy is Strategy.PRE_MADE_ONLY and entry.source is not Source.PRE_MADE:
-        return "was generated, and only pre-made assets are wanted"
+        return _GENERATED
     return None
+
+
+def _glimpsed(found: Glimpse | None, request: AssetRequest) -> Availability:
+    """What `_standing` says of what was generated. How far it may be reused is part of its key."""
+    if found is None:
+        return _NOT_HERE
+    if request.strategy is Strategy.PRE_MADE_ONLY:
+        return Availability(None, reasons=(_GENERATED,))
+    return Availability(Would.NOTHING, source=Source.CACHED, asset_id=found.asset_id, size_bytes=found.size_bytes)
 
 
 def _unconfirmed(entry: CacheEntry, why: str) -> _Finding:
@@ -139,4 +172,10 @@ def _unconfirmed(entry: CacheEntry, why: str) -> _Finding:
 def _availability(finding: _Finding) -> Availability:
     if finding.entry is None:
         return Availability(None, reasons=(finding.reason,))
-    return Availability(Would.NOTHING, source=Source.CACHED, asset_id=finding.entry.asset_id, reasons=(finding.reason,))
+    return Availability(
+        Would.NOTHING,
+        source=Source.CACHED,
+        asset_id=finding.entry.asset_id,
+        reasons=(finding.reason,),
+        size_bytes=finding.entry.size_bytes,
+    )

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from assetctl.models import Asset, AssetRequest, Availability
-    from assetctl.providers.base import AssetProvider, Step
+    from assetctl.providers.base import Asked, AssetProvider, Outlook, Step
 
 
 class OnFirstUse:
@@ -46,6 +46,10 @@ class OnFirstUse:
     async def availability(self, request: AssetRequest, key: str) -> Availability:
         """What the provider says."""
         return await self._provider.availability(request, key)
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """What the provider says."""
+        return await self._provider.outlooks(asked)
 
     async def has_asset(self, asset_id: str) -> Availability:
         """What the provider says."""

@@ -5,17 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl import eventloop
-from assetctl.errors import AssetUnavailable, IntegrityError, InvalidRequest, JobError
+from assetctl.errors import (
+    AssetctlError,
+    AssetUnavailable,
+    IntegrityError,
+    InvalidRequest,
+    JobError,
+    NotAllowed,
+    ServiceUnreachable,
+)
 from assetctl.events import OutcomeAwaited
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import settled
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
-from assetctl.providers.base import Step
+from assetctl.providers.base import Asked, Step
 from assetctl.providers.following import Arrival
 from assetctl.providers.intake import TIME_TO_LIVE, asset_of, path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from assetctl.generation.orders import Order
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.models import Asset, AssetRequest
+    from assetctl.providers.base import Outlook
     from assetctl.providers.following import JobFollower
 
 
@@ -87,12 +98,30 @@ class GeneratedAssetProvider:
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:
         """What an order would cost and take, or the job that makes it already."""
+        return await self._outlook(Asked(request, key), await self._journal.open_orders([key]))
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """What each order would cost and take, or the job that makes it already; one look into the journal."""
+        orders = await self._journal.open_orders([one.key for one in asked])
+        outlooks: list[Outlook] = []
+        for one in asked:
+            try:
+                outlooks.append(await self._outlook(one, orders))
+            except (ServiceUnreachable, NotAllowed):
+                # The others would hear the same, each after as long a wait.
+                raise
+            except AssetctlError as error:
+                outlooks.append(error)
+        return outlooks
+
+    async def _outlook(self, asked: Asked, orders: Mapping[str, Order]) -> Availability:
+        request, key = asked
         generator = self._usable(request)
         if generator is None:
             return Availability(None, reasons=(f"`{request.generator}` can't be used offline",))
         if not _makes(generator, request):
             return Availability(None, reasons=(f"`{generator.name}` makes no {request.asset_type.value}",))
-        order = await self._journal.open_order(key)
+        order = orders.get(key)
         job = "a new job" if order is None else f"the job `{order.job_id}`, which is {order.state} already"
         await eventloop.started()
         wanted = GenerationOrder(key, request)
@@ -100,7 +129,14 @@ class GeneratedAssetProvider:
             await generator.check(wanted)
         estimate = await generator.estimate(wanted)
         return Availability(
-            Would.GENERATE, source=Source.GENERATED, estimate=estimate, reasons=(f"`{generator.name}` makes it: {job}",)
+            Would.GENERATE,
+            source=Source.GENERATED,
+            estimate=estimate,
+            reasons=(f"`{generator.name}` makes it: {job}",),
+            generator=generator.name,
+            is_paid=generator.is_paid,
+            # What was only intended was never sent: it is ordered anew.
+            job_id=None if order is None or order.state is OrderState.INTENDED else order.job_id or order.order_id,
         )
 
     async def has_asset(self, asset_id: str) -> Availability:  # noqa: ARG002 - a provider's face

@@ -13,10 +13,11 @@ from assetctl.models import Asset, AssetType, Availability, Origin, Source, Woul
 from assetctl.providers.base import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetctl.models import AssetRequest, MediaInfo
+    from assetctl.providers.base import Asked, Outlook
 
 _REASON: Final = "nobody has this asset yet"
 _WARNING: Final = "this is a placeholder, not the asset: nobody has it yet"
@@ -67,6 +68,10 @@ class PlaceholderAssetProvider:
         if request.asset_type not in _DRAWABLE:
             return Availability(None, reasons=(f"no card can stand for a {request.asset_type.value}",))
         return Availability(Would.PLACEHOLDER, source=Source.PLACEHOLDER)
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """A placeholder for each that can be drawn."""
+        return [await self.availability(one.request, one.key) for one in asked]
 
     async def has_asset(self, asset_id: str) -> Availability:  # noqa: ARG002 - a provider's face
         """Never."""

@@ -549,3 +549,16 @@ def _main(user: str, groups: str, place: str, what: str, *names: str) -> None:
 
 if __name__ == "__main__":
     _main(*sys.argv[1:])
+
+
+async def test_many_keys_are_found_in_the_shared_folder_too(tmp_path: Path, team: Path):
+    async with opened(tmp_path / "ann", team) as ann, opened(tmp_path / "bob", team) as bob:
+        mine = await put(bob, draft("mine"), bytes_of("mine"))
+        theirs = await put(ann, draft("theirs"), bytes_of("theirs"))
+        keys = [key_of(name) for name in ("mine", "theirs", "nobody")]
+        glimpses = await bob.glimpses(keys)
+        assert {key: glimpse.blob for key, glimpse in glimpses.items()} == {
+            mine.key: mine.blob,
+            theirs.key: theirs.blob,
+        }
+        assert (await bob.lookup_all(keys)).keys() == {mine.key, theirs.key}

@@ -2,7 +2,7 @@
 
 Each is one entry point and differs by its name alone. Jobs are folders below the data directory, so that any process
 sees them; `calls` lists every call in order. `slow` goes on until a file `release` lies beside it, and
-heeds no wish to cancel while a file `deaf` does.
+heeds no wish to cancel while a file `deaf` does; nobody can then be told of an asset.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ class ScriptedGenerator:
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
         del order
         self._called("announce", job_id)
+        if (self.folder / "deaf").exists():
+            raise ServiceUnreachable("the service hears nothing")
 
     async def discard(self, job_id: str) -> None:
         self._called("discard", job_id)

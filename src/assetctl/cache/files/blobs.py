@@ -103,10 +103,19 @@ class Blobs:
         """Whether there is a file of that name; says nothing of its bytes."""
         # Each answer of the cache is looked for here: as texts, because making paths takes longer than looking.
         shard = entry.sha256[:2]
-        try:
-            return self._is_shard(shard) and stat.S_ISREG(os.lstat(f"{self._top}{shard}{os.sep}{entry.blob}").st_mode)
-        except FileNotFoundError:
-            return False
+        return self._is_shard(shard) and _is_file(f"{self._top}{shard}{os.sep}{entry.blob}")
+
+    def present(self, names: Iterable[str]) -> set[str]:
+        """Those of the blobs `names` that there is a file of; as `is_present`, for thousands at once."""
+        shards: dict[str, bool] = {}
+        found: set[str] = set()
+        for name in names:
+            shard = name[:2]
+            if shard not in shards:
+                shards[shard] = self._is_shard(shard)
+            if shards[shard] and _is_file(f"{self._top}{shard}{os.sep}{name}"):
+                found.add(name)
+        return found
 
     def is_on_disk(self, entry: CacheEntry) -> bool:
         """Whether both the blob and the sidecar of `entry` are there."""
@@ -309,3 +318,10 @@ class Blobs:
         except BaseException:
             filesystem.remove(temporary)
             raise
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False

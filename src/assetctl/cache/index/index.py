@@ -7,9 +7,10 @@ dropped and what the sidecars say of its key is put back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from assetctl.cache.entries import milliseconds
+from assetctl.cache.entries import FURTHEST_AHEAD, milliseconds
 from assetctl.cache.index.batching import batches, marks
 from assetctl.cache.index.database import Database
 from assetctl.cache.index.queries import (
@@ -17,6 +18,7 @@ from assetctl.cache.index.queries import (
     PUT_ENTRY,
     SELECT,
     entry_of,
+    glimpses,
     listing,
     order_by,
     row_of,
@@ -61,6 +63,17 @@ class Whereabouts:
     uses: int
 
 
+class Glimpse(NamedTuple):
+    """What the row of a current entry says of it, at a glance; as in `CacheEntry`."""
+
+    key: str
+    blob: str
+    size_bytes: int
+    asset_id: str
+    source: str
+    stand_in: bool
+
+
 class Index:
     """The rows, over one `Database`."""
 
@@ -93,6 +106,21 @@ class Index:
         """The entry of `key`."""
         found = self._entries(" WHERE e.key = ?", (key,))
         return found[0] if found else None
+
+    def current(self, keys: Sequence[str], now: datetime) -> list[Glimpse]:
+        """What answers any of `keys` at `now`, in no order, without reading the documents; those without are left out.
+
+        What is damaged may be missing: a closer look mends it.
+        """
+        span = (milliseconds(now), milliseconds(now + FURTHEST_AHEAD))
+        found: list[Glimpse] = []
+        for batch in batches(keys):
+            found += starmap(Glimpse, self._database.read(glimpses(marks(batch)), (*batch, *span)))
+        return found
+
+    def of_all(self, keys: Sequence[str]) -> list[CacheEntry]:
+        """The entries of `keys`, in no order; what has no row is left out."""
+        return [entry for batch in batches(keys) for entry in self._entries(f" WHERE e.key IN ({marks(batch)})", batch)]
 
     def by_asset_id(self, asset_id: str) -> list[CacheEntry]:
         """All entries of this asset, the newest first."""

@@ -191,6 +191,15 @@ def order_by(sort: Sort) -> str:
     return f" ORDER BY {ordered}"
 
 
+def glimpses(marks: str) -> str:
+    """A SELECT of the fields of `Glimpse` for the current entries of as many keys as there are `marks`.
+
+    The parameters are the keys and those of `_CURRENT`.
+    """
+    columns = "e.key, e.blob, e.size_bytes, e.asset_id, e.source, e.stand_in"
+    return f"SELECT {columns} FROM entries e WHERE e.key IN ({marks}) AND {_CURRENT}"  # noqa: S608 - question marks
+
+
 def by_verification(clause: str, *, verified: bool) -> str:
     """A SELECT of a page of those that fulfil `clause`: the never verified ones, or the others, the longest ago first.
 

@@ -11,12 +11,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from assetctl.cache.entries import CacheEntry, EntryDraft
+from assetctl.cache.index.index import Glimpse
 from assetctl.cache.store import AssetCache
 from assetctl.errors import CacheError, StorageUnusable
 from assetctl.eventloop import in_thread
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from assetctl.cache.sharing.folder import SharedFolder
@@ -42,6 +44,18 @@ class SharingCache(AssetCache):
         """The own entry that answers `key` now, else one of another member; None when there is none."""
         own = await super().lookup(key)
         return await in_thread(self._shared_entry, key) if own is None else own
+
+    async def glimpses(self, keys: Sequence[str]) -> dict[str, Glimpse]:
+        """As `AssetCache.glimpses`; what is not here is looked for in the shared folder, one by one."""
+        own = await super().glimpses(keys)
+        missing = [key for key in keys if key not in own]
+        return own | await in_thread(self._shared_glimpses, missing)
+
+    async def lookup_all(self, keys: Sequence[str]) -> dict[str, CacheEntry]:
+        """As `AssetCache.lookup_all`, and those that other members have."""
+        own = await super().lookup_all(keys)
+        shared = [await self.lookup(key) for key in keys if key not in own]
+        return own | {entry.key: entry for entry in shared if entry is not None}
 
     async def verified(self, entry: CacheEntry) -> Path | None:
         """As `AssetCache.verified`; bytes that are not here, or not whole, are taken from the shared folder."""
@@ -75,6 +89,15 @@ class SharingCache(AssetCache):
         except CacheError as error:
             self._tell_once(error)
             return None
+
+    def _shared_glimpses(self, keys: Sequence[str]) -> dict[str, Glimpse]:
+        entries = [entry for key in keys if (entry := self._shared_entry(key)) is not None]
+        return {
+            entry.key: Glimpse(
+                entry.key, entry.blob, entry.size_bytes, entry.asset_id, entry.source.value, entry.stand_in
+            )
+            for entry in entries
+        }
 
     def _is_taken(self, entry: CacheEntry, partial: Path) -> bool:
         return self._is_reachable() and self._shared.take(entry, partial)

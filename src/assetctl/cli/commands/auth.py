@@ -54,7 +54,7 @@ def login(
     secret = asking.secret("Token" if with_token else "Password", from_stdin=with_token or password_stdin)
 
     async def work(stack: Stack) -> Standing:
-        account = stack.account
+        account = stack.backend.account
         return await (account.adopt(secret) if with_token else account.log_in(name, secret))
 
     standing = with_stack(state, printer, work)
@@ -71,11 +71,11 @@ def status(as_json: Json = False, *, state: CliState) -> None:
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> tuple[str, Standing | None, AssetctlError | None]:
-        origin = str(stack.origin)
+        origin = str(stack.backend.origin)
         known: Standing | None = None
         try:
-            known = await stack.account.known()
-            return origin, await stack.account.standing(verify=not state.offline), None
+            known = await stack.backend.account.known()
+            return origin, await stack.backend.account.standing(verify=not state.offline), None
         except AssetctlError as error:
             return origin, known, error
 
@@ -103,8 +103,8 @@ def logout(
         _refuse_offline(state, "logging out at the server", hint="assetctl auth logout --local")
 
     async def work(stack: Stack) -> str:
-        await stack.account.log_out(at_server=not local)
-        return str(stack.origin)
+        await stack.backend.account.log_out(at_server=not local)
+        return str(stack.backend.origin)
 
     origin = with_stack(state, printer, work)
     printer.note(f"logged out at {origin}" if not local else f"the login at {origin} is forgotten here")

@@ -147,10 +147,10 @@ async def _library(stack: Stack) -> list[Finding]:
 
 
 async def _server(stack: Stack) -> list[Finding]:
-    place = str(stack.origin)
+    place = str(stack.backend.origin)
     if stack.is_offline:
         return [Finding("library", Health.OK, f"{place} (not asked offline)")]
-    facts = await stack.pixsim.introspect()
+    facts = await stack.backend.client.introspect()
     if not facts.is_active:
         return [Finding("library", Health.FAILED, f"{place} doesn't take the login any more", "assetctl auth login")]
     return [Finding("library", Health.OK, f"{place}, as {facts.user or 'somebody without a name'}")]
@@ -183,11 +183,11 @@ async def _backend(stack: Stack) -> list[Finding]:
     if stack.settings.backend.url is None or stack.is_offline:
         return []
     before = stack.clock.now()
-    version = await stack.pixsim.version()
+    version = await stack.backend.client.version()
     # Its clock was read somewhere between asking and hearing.
     middle = before + (stack.clock.now() - before) / 2
     skew_s = 0.0 if version.server_time is None else (version.server_time - middle).total_seconds()
-    detail = f"{stack.origin} answers (API {version.api_version or 'of no stated version'})"
+    detail = f"{stack.backend.origin} answers (API {version.api_version or 'of no stated version'})"
     if abs(skew_s) > _MAX_SKEW_S:
         ahead = "ahead of" if skew_s > 0 else "behind"
         skew = human_duration(abs(skew_s))
@@ -199,9 +199,9 @@ async def _backend(stack: Stack) -> list[Finding]:
 async def _login(stack: Stack) -> list[Finding]:
     if stack.settings.backend.url is None:
         return []
-    standing = await stack.account.standing(verify=not stack.is_offline)
+    standing = await stack.backend.account.standing(verify=not stack.is_offline)
     until = "" if standing.expires_at is None else f", until {standing.expires_at:%Y-%m-%d}"
-    keyring = await in_thread(stack.logins.keyring_name)
+    keyring = await in_thread(stack.backend.logins.keyring_name)
     return [
         Finding("login", Health.OK, f"{standing.user or 'a user'}, token in {standing.kept_in}{until}"),
         Finding("keyring", Health.OK, keyring or "none to rely on; tokens are kept in a file for you alone"),

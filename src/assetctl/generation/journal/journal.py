@@ -26,7 +26,7 @@ from assetctl.generation.orders import cost_text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetctl.clock import Clock
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_S: Final = 10.0
 _FEWEST_TIMES: Final = 3
+_KEYS_AT_ONCE: Final = 500
 T = TypeVar("T")
 
 
@@ -141,6 +142,20 @@ class Journal:
         """
         found = await self._select(f"WHERE key = ? AND {rows.IS_UNSETTLED}", key)
         return found[0] if found else None
+
+    async def open_orders(self, keys: Sequence[str]) -> dict[str, Order]:
+        """The order that occupies each of `keys`; keys without one are left out.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        found: dict[str, Order] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            orders = await self._select(f"WHERE key IN ({marks}) AND {rows.IS_UNSETTLED}", *some)
+            found |= {order.key: order for order in orders}
+        return found
 
     async def last_closed(self, key: str) -> Order | None:
         """The newest order for `key` whose file was delivered, None when there is none.

@@ -53,7 +53,7 @@ def without_none(value: object) -> object:
 
 
 #: A list ends at its first bad item, and at more of them than the server gives: each costs memory, each complaint too.
-MANY: Final = (FailFast(), Field(max_length=1000))
+MANY: Final = (FailFast(), Field(max_length=20_000))
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 Reference = Annotated[Id | None, BeforeValidator(_referred_id)]

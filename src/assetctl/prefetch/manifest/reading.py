@@ -121,6 +121,11 @@ class Checking:
         self._duplicates: list[Duplicate] = []
         self._scene: str | None = None
 
+    @property
+    def has_problems(self) -> bool:
+        """Whether any mistake was found so far."""
+        return bool(self._check.problems)
+
     def add(self, finding: Finding) -> None:
         """`finding` is counted."""
         match finding:

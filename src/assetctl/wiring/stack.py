@@ -1,12 +1,7 @@
-"""Settings in, a ready stack out: the one place that knows which class stands behind which Protocol.
-
-It is also the one place of late imports: each part is built and loaded when it is first used, so that an answer from
-the cache never pays for the generator, the media libraries or a backend.
-"""
+"""The parts of one running assetctl, and how they hang together."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -16,8 +11,9 @@ from typing import TYPE_CHECKING
 from assetctl import filesystem
 from assetctl.errors import ConfigError
 from assetctl.eventloop import in_thread
-from assetctl.events import CacheTroubled, TransferProgressed
+from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
+from assetctl.wiring.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -40,19 +36,12 @@ if TYPE_CHECKING:
     from assetctl.library.folder import FolderLibrary
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
-    from assetctl.network import Origin
-    from assetctl.pixsim.account import Account
-    from assetctl.pixsim.calling import Tokens
-    from assetctl.pixsim.client import PixsimClient
-    from assetctl.pixsim.logins import LoginStore
-    from assetctl.pixsim.socket import EventSocket
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
     from assetctl.providers.results import ResultFiles
     from assetctl.service import AssetService
     from assetctl.settings import Settings
-    from assetctl.transfer import Downloads, RemoteFile
 
 
 @asynccontextmanager
@@ -91,22 +80,6 @@ async def open_stack(
         await stack.close()
 
 
-def backend_origin(settings: Settings) -> Origin:
-    """Whose server the backend is.
-
-    Raises:
-        ConfigError: the settings name no backend.
-    """
-    from assetctl.network import Origin
-
-    if settings.backend.url is None:
-        raise ConfigError(
-            "no backend is set",
-            hint="set `backend.url` in your settings (assetctl config path) or ASSETCTL_BACKEND__URL",
-        )
-    return Origin.of(settings.backend.url)
-
-
 def _refuse_unfit_folder(data_dir: Path) -> None:
     # Each part checks its own folder, but a link or a stranger's folder is refused before any of them writes.
     if os.path.lexists(data_dir):
@@ -136,6 +109,7 @@ class Stack:
         self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
+        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing)
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -209,51 +183,8 @@ class Stack:
         from assetctl.library.pixsim import PixsimLibrary
         from assetctl.library.pixsim_files import FileFetcher
 
-        files = FileFetcher(self._download, origin=self.origin, clock=self.clock)
-        return self.remembered(PixsimLibrary(self.pixsim, files=files, clock=self.clock))
-
-    async def _download(
-        self, url: str, target: Path, *, asset_type: AssetType, sha256: str | None, size_bytes: int | None
-    ) -> None:
-        from assetctl.transfer import RemoteFile
-
-        await self._download_for_nobody(RemoteFile(url, asset_type, sha256, size_bytes), target)
-
-    async def _download_for_nobody(self, file: RemoteFile, target: Path) -> None:
-        """A file that can be had again for nothing: what came of it is no use to a later process."""
-
-        def tell(received: int, total: int | None) -> None:
-            self.events.publish(TransferProgressed(None, received, total))
-
-        await self.downloads.fetch(file, target, tell, keep_partial=False)
-
-    @cached_property
-    def downloads(self) -> Downloads:
-        """Whatever comes over HTTP into a file; the login goes to the backend alone.
-
-        Raises:
-            ConfigError: the settings name certificates that can't be used.
-        """
-        from random import Random
-
-        from assetctl.media.kinds import beginning_problem
-        from assetctl.network import new_client
-        from assetctl.transfer import MAX_TRANSFERS, Downloads
-
-        backend = self.settings.backend
-        home = None if backend.url is None else self.origin
-        client = new_client(
-            timeout_s=backend.timeout_s, home=home, ca_file=backend.ca_file, max_connections=MAX_TRANSFERS + 4
-        )
-        self._closing.push_async_callback(client.aclose)
-        return Downloads(
-            client,
-            home=home,
-            credentials=lambda _: self.tokens.token(),
-            recognise=beginning_problem,
-            clock=self.clock,
-            random=Random(),  # noqa: S311 - spreads askers, hides nothing
-        )
+        files = FileFetcher(self.backend.fetch_for_nobody, origin=self.backend.origin, clock=self.clock)
+        return self.remembered(PixsimLibrary(self.backend.client, files=files, clock=self.clock))
 
     @cached_property
     def folder(self) -> FolderLibrary:
@@ -266,93 +197,6 @@ class Stack:
             clock=self.clock,
             probe=probe,
             must_exist=self.settings.origins["library.path"] != "default",
-        )
-
-    @cached_property
-    def origin(self) -> Origin:
-        """Whose server the backend is.
-
-        Raises:
-            ConfigError: the settings name no backend.
-        """
-        return backend_origin(self.settings)
-
-    @cached_property
-    def logins(self) -> LoginStore:
-        """Logins kept between runs."""
-        from assetctl.pixsim.logins import LoginStore
-
-        return LoginStore(self.settings.data_dir / "logins.json")
-
-    @cached_property
-    def tokens(self) -> Tokens:
-        """The token that was handed in, else that of the kept login.
-
-        Raises:
-            ConfigError: the settings name no backend.
-        """
-        from assetctl.pixsim.session import HandedIn, KeptSession
-
-        token = self.settings.backend.token
-        if token is None:
-            return KeptSession(self.origin, self.logins)
-        return HandedIn(token, hint=f"put a good one into {self.settings.origins['backend.token']}")
-
-    @cached_property
-    def pixsim(self) -> PixsimClient:
-        """The backend, with whatever login there is.
-
-        Raises:
-            ConfigError: the settings name no backend, or certificates that can't be used.
-        """
-        from random import Random
-
-        from assetctl.network import new_client
-        from assetctl.pixsim.client import PixsimClient
-
-        backend, origin = self.settings.backend, self.origin
-        http = new_client(timeout_s=backend.timeout_s, home=origin, ca_file=backend.ca_file)
-        self._closing.push_async_callback(http.aclose)
-        return PixsimClient(
-            origin,
-            http,
-            tokens=self.tokens,
-            clock=self.clock,
-            random=Random(),  # noqa: S311 - spreads askers, hides nothing
-            timeout_s=backend.timeout_s,
-        )
-
-    @cached_property
-    def account(self) -> Account:
-        """Who we are at the backend.
-
-        Raises:
-            ConfigError: as `pixsim`.
-        """
-        from assetctl.pixsim.account import Account
-
-        given_by = self.settings.origins["backend.token"]
-        return Account(self.pixsim, self.logins, given=self.settings.backend.token, given_by=given_by)
-
-    @cached_property
-    def events_socket(self) -> EventSocket:
-        """The backend's events, which shorten waiting.
-
-        Raises:
-            ConfigError: the settings name no backend.
-        """
-        from random import Random
-
-        from assetctl.network import ssl_context
-        from assetctl.pixsim.socket import EventSocket
-
-        backend = self.settings.backend
-        return EventSocket(
-            self.origin,
-            clock=self.clock,
-            random=Random(),  # noqa: S311 - spreads askers, hides nothing
-            context=lambda: ssl_context(backend.ca_file),
-            timeout_s=backend.timeout_s,
         )
 
     @cached_property
@@ -369,7 +213,8 @@ class Stack:
 
         context = GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock)
         if self.settings.backend.url is not None:
-            context = replace(context, pixsim=lambda: self.pixsim, pixsim_events=lambda: self.events_socket)
+            backend = self.backend
+            context = replace(context, pixsim=lambda: backend.client, pixsim_events=lambda: backend.event_socket)
         return GeneratorRegistry(context)
 
     @cached_property
@@ -419,7 +264,7 @@ class Stack:
 
         return ResultFiles(
             self.settings.data_dir / "downloads",
-            downloads=lambda: self.downloads,
+            downloads=lambda: self.backend.downloads,
             open_keys=self._open_keys,
             clock=self.clock,
             events=self.events,
@@ -471,7 +316,7 @@ class Stack:
             generator=self.registry.get,
             offline=self._offline,
             shared=self._take_from_others(),
-            download=self._download_for_nobody,
+            download=self.backend.fetch_for_nobody,
         )
         return Verification(
             self.cache,
@@ -486,13 +331,7 @@ class Stack:
         """`library`, which takes the network, asked less often."""
         from assetctl.library.remembered import RememberedLibrary
 
-        return RememberedLibrary(library, self.lookups, scope=self._scope, refresh=self._refresh)
-
-    async def _scope(self) -> tuple[str, ...]:
-        # Whoever has another token may see other assets.
-        token = await self.tokens.token()
-        who = "" if token is None else hashlib.sha256(token.reveal().encode()).hexdigest()
-        return (str(self.origin), who)
+        return RememberedLibrary(library, self.lookups, scope=self.backend.scope, refresh=self._refresh)
 
     def _closed_steps(self) -> Mapping[Step, str]:
         if self._offline and self.library.needs_network:

@@ -1,0 +1,104 @@
+"""The bar of a run on a terminal: how far all of it is, and a line for each item that is worked on."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.table import Column
+
+from assetctl.cli.chapter_progress import RunProgress
+from assetctl.cli.chapters import item_name
+from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
+from assetctl.cli.labels import job_label, transfer_label
+from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed
+from assetctl.text import safe
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from assetctl.cli.output import Printer
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.results import Result
+
+_WHOLE: Final = 1000
+_OTHER_ROWS: Final = 3
+_MOST_ROWS: Final = 12
+
+
+class BarProgress(RunProgress):
+    """Draws on the stderr of a printer until it is closed."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer, events: AssetEventBus) -> None:
+        """Draw from now on, and listen to `events` of the items that are worked on."""
+        super().__init__(total, clock)
+        console = console_on(printer.stderr)
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            Share(),
+        ]
+        if console.width >= FEWEST_COLUMNS:
+            columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=BAR_COLUMNS)))
+        self._printer = printer
+        self._bar = ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
+        self._room = max(8, columns_of(console) - BAR_COLUMNS - len(" 100% "))
+        self._rows = max(0, min(_MOST_ROWS, shutil.get_terminal_size().lines - _OTHER_ROWS))
+        self._lines: dict[str, TaskID] = {}
+        self._overall = self._bar.add_task(self._cut(self.sentence()), total=total or None)
+        self._unsubscribe = events.subscribe(self._hear)
+        self._bar.start()
+
+    def began(self, item: Item) -> None:
+        """A line for `item`, if there is room."""
+        super().began(item)
+        if len(self._lines) < self._rows:
+            self._lines[item.key] = self._bar.add_task(self._cut(f"  {item_name(item)}"), total=None)
+        self._update()
+
+    def ended(self, result: Result) -> None:
+        """Its line is gone."""
+        super().ended(result)
+        line = self._lines.pop(result.item.key, None)
+        if line is not None:
+            self._bar.remove_task(line)
+        self._update()
+
+    def say(self, text: str) -> None:
+        """`text` stands above the bar."""
+        self._bar.stop()
+        self._printer.note(text)
+        self._bar.start()
+
+    def close(self) -> None:
+        """The bar is gone."""
+        self._unsubscribe()
+        self._bar.stop()
+
+    def _update(self) -> None:
+        self._bar.update(self._overall, completed=self.done, description=self._cut(self.sentence()))
+
+    def _hear(self, event: Event) -> None:
+        line = self._lines.get(event.key or "")
+        item = self.active.get(event.key or "")
+        if line is None or item is None:
+            return
+        match event:
+            case JobProgressed():
+                self._show(line, item, job_label(event, room=self._room), event.fraction)
+            case JobEnded() | AssetGenerated():
+                self._show(line, item, "verifying", None)
+            case TransferProgressed():
+                share = event.received_bytes / event.total_bytes if event.total_bytes else None
+                self._show(line, item, transfer_label(event.received_bytes, event.total_bytes), share)
+            case _:
+                return
+
+    def _show(self, line: TaskID, item: Item, what: str, fraction: float | None) -> None:
+        total, completed = (None, 0.0) if fraction is None else (_WHOLE, fraction * _WHOLE)
+        self._bar.update(line, description=self._cut(f"  {item_name(item)}: {what}"), total=total, completed=completed)
+
+    def _cut(self, text: str) -> str:
+        return safe(text, max_length=self._room)

@@ -1,0 +1,153 @@
+"""The progress of a run: a bar with a line for each active item on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, assert_never
+
+from assetctl.cli.chapters import item_name
+from assetctl.cli.state import ProgressMode
+from assetctl.cli.terminal import is_terminal
+from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.running import Listener
+from assetctl.units import human_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from assetctl.cli.output import Printer
+    from assetctl.clock import Clock
+    from assetctl.events import AssetEventBus
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.results import Result
+
+_LINE_EVERY_S: Final = 10.0
+_FEWEST_FOR_A_GUESS: Final = 3
+
+
+class RunProgress(Listener):
+    """Counts what happens in a run, and guesses how long it still takes."""
+
+    def __init__(self, total: int, clock: Clock) -> None:
+        """Count to `total`."""
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self.active: dict[str, Item] = {}
+        self._clock = clock
+        self._started_s = clock.elapsed_s()
+
+    def began(self, item: Item) -> None:
+        """`item` is active."""
+        self.active[item.key] = item
+
+    def ended(self, result: Result) -> None:
+        """One less is left."""
+        self.active.pop(result.item.key, None)
+        self.done += 1
+        self.failed += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+
+    @property
+    def left_s(self) -> float | None:
+        """How long the rest takes if it goes on like this; None while nobody can tell."""
+        if self.done < min(_FEWEST_FOR_A_GUESS, self.total):
+            return None
+        return (self._clock.elapsed_s() - self._started_s) / self.done * (self.total - self.done)
+
+    def sentence(self) -> str:
+        """How far it is, in one line."""
+        parts = [f"{self.done:,} of {self.total:,}"]
+        if self.active:
+            parts.append(f"{len(self.active):,} under way")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        left_s = self.left_s
+        if left_s is not None and self.done < self.total:
+            parts.append(f"about {human_duration(left_s)} left")
+        return ", ".join(parts)
+
+    def say(self, text: str) -> None:
+        """`text` is told beside the progress."""
+
+    def close(self) -> None:
+        """Nothing is left on the screen."""
+
+
+class LineProgress(RunProgress):
+    """Tells how far it is once each ten seconds."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer) -> None:
+        """Tell the stderr of `printer`."""
+        super().__init__(total, clock)
+        self._printer = printer
+        self._said_s = clock.elapsed_s()
+
+    def began(self, item: Item) -> None:
+        """`item` is active."""
+        super().began(item)
+        self._say_rarely()
+
+    def ended(self, result: Result) -> None:
+        """One less is left."""
+        super().ended(result)
+        self._say_rarely()
+
+    def say(self, text: str) -> None:
+        """`text` is told."""
+        self._printer.note(text)
+
+    def _say_rarely(self) -> None:
+        now_s = self._clock.elapsed_s()
+        if now_s - self._said_s >= _LINE_EVERY_S and self.done < self.total:
+            self._said_s = now_s
+            self._printer.note(self.sentence())
+
+
+class Quiet(RunProgress):
+    """Shows no progress, and tells the rest."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer) -> None:
+        """Tell the stderr of `printer`."""
+        super().__init__(total, clock)
+        self._printer = printer
+
+    def say(self, text: str) -> None:
+        """`text` is told."""
+        self._printer.note(text)
+
+
+@contextmanager
+def showing_run(
+    total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock
+) -> Generator[RunProgress]:
+    """Within the block, the progress of a run of `total` items is shown in `mode`; afterwards the screen is clean."""
+    progress = _progress(total, mode, printer, events, clock)
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def _progress(total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock) -> RunProgress:
+    if mode is ProgressMode.AUTO:
+        mode = ProgressMode.BAR if is_terminal(printer.stderr) else ProgressMode.LINES
+        if printer.quiet:
+            mode = ProgressMode.NONE
+    match mode:
+        case ProgressMode.BAR:
+            from assetctl.cli.chapter_bar import BarProgress  # noqa: PLC0415 - Rich is loaded for a bar alone
+
+            return BarProgress(total, clock, printer, events)
+        case ProgressMode.LINES:
+            return LineProgress(total, clock, printer)
+        case ProgressMode.JSON | ProgressMode.NONE:
+            return Quiet(total, clock, printer)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def failure_line(result: Result) -> str:
+    """What went wrong with an item, in one line."""
+    error = result.error
+    what = result.outcome.value if error is None else error.what if error.why is None else f"{error.what}: {error.why}"
+    return f"{item_name(result.item)}: {what}"

@@ -1,0 +1,220 @@
+"""Chapters in words and JSON: what a plan takes, what became of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from assetctl.documents import asset_document, error_document
+from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.results import Outcome
+from assetctl.units import counted, human_duration, human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from assetctl.cli.output import Printer
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.planning import ChapterPlan
+    from assetctl.prefetch.results import Result, Summary
+    from assetctl.prefetch.tallies import Tally
+
+PLAN_SCHEMA: Final = "assetctl.chapter_plan/1"
+PREFETCH_SCHEMA: Final = "assetctl.prefetch/1"
+_SCENES_SHOWN: Final = 200
+
+_TAKES: Final = {
+    Deed.HERE: "here",
+    Deed.FETCH: "in the library",
+    Deed.JOIN: "being made",
+    Deed.MAKE: "to generate",
+    Deed.CARD: "with a placeholder only",
+    Deed.NOBODY: "that nobody has",
+    Deed.TROUBLE: "in trouble",
+}
+_BECAME: Final = {
+    Outcome.HERE: "here before",
+    Outcome.FETCHED: "from the library",
+    Outcome.GENERATED: "generated",
+    Outcome.PLACEHOLDER: "with a placeholder only",
+    Outcome.PENDING: "still being made",
+    Outcome.MISSING: "that nobody has",
+    Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "of unknown outcome",
+    Outcome.REFUSED: "over the budget",
+    Outcome.LEFT: "not begun",
+}
+
+
+def plan_sentence(plan: ChapterPlan, at_once: int) -> str:
+    """What the chapter takes, in one line."""
+    total = plan.total
+    parts = ", ".join(f"{count:,} {_TAKES[deed]}" for deed, count in total.counts.items() if count) or "nothing to do"
+    name = _chapter_name(plan)
+    sentence = f"{name}{counted(total.items, 'asset', 'assets')}: {parts}"
+    if total.new_orders or total.counts[Deed.JOIN]:
+        sentence += f"; cost {cost_text(total)}, time {time_text(total, at_once)}"
+        if total.sources:
+            sentence += f" ({'; '.join(total.sources)})"
+    if total.bytes_to_fetch or total.unsized:
+        sentence += f"; {_fetch_text(total)} to fetch"
+    return sentence
+
+
+def _chapter_name(plan: ChapterPlan) -> str:
+    check = plan.check
+    name = None if check is None else check.title or check.chapter_id
+    return "" if name is None else f"{name}: "
+
+
+def cost_text(tally: Tally) -> str:
+    """What new orders may cost; `unknown` where nobody says, `nothing` where none costs anything."""
+    money = tally.money
+    parts = [_range(money.low[currency], high, currency) for currency, high in sorted(money.high.items())]
+    if money.unknown:
+        parts.append("unknown" if not parts else f"unknown for {money.unknown:,}")
+    return " and ".join(parts) or "nothing"
+
+
+def _range(low: Decimal, high: Decimal, currency: str) -> str:
+    return f"{low} {currency}" if low == high else f"{low} to {high} {currency}"
+
+
+def time_text(tally: Tally, at_once: int) -> str:
+    """How long its jobs may take with so many at once; `unknown` where nobody says."""
+    time = tally.time
+    jobs = tally.new_orders + tally.counts[Deed.JOIN]
+    if time.unknown >= jobs:
+        return "unknown" if jobs else "none"
+    low, high = time.span_s(at_once)
+    text = f"{human_duration(low)} to {human_duration(high)}"
+    return f"{text}, and unknown for {time.unknown:,}" if time.unknown else text
+
+
+def _fetch_text(tally: Tally) -> str:
+    if not tally.unsized:
+        return human_size(tally.bytes_to_fetch)
+    files = counted(tally.unsized, "file", "files")
+    return f"{human_size(tally.bytes_to_fetch)} and {files} of unknown size" if tally.bytes_to_fetch else files
+
+
+def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
+    """The plan stands on stdout: a line, and a table by scene."""
+    printer.line(plan_sentence(plan, at_once))
+    if plan.check is not None and plan.check.duplicates:
+        printer.note(f"{plan.check.duplicates:,} more are said twice and done once")
+    deeds = [deed for deed, count in plan.total.counts.items() if count]
+    scenes = list(plan.scenes.items())
+    rows = [_scene_row(scene or "-", tally, deeds, at_once) for scene, tally in scenes[:_SCENES_SHOWN]]
+    if rows:
+        printer.line("")
+        columns = ["scene", "assets", *(deed.value for deed in deeds), "cost", "time"]
+        printer.table(columns, rows, right=columns[1 : 2 + len(deeds)])
+    if len(scenes) > _SCENES_SHOWN or plan.others.items:
+        printer.note(f"and {len(scenes) - _SCENES_SHOWN:,} scenes more or still more (`--json` has them)")
+
+
+def _scene_row(scene: str, tally: Tally, deeds: list[Deed], at_once: int) -> list[str]:
+    has_jobs = bool(tally.new_orders or tally.counts[Deed.JOIN])
+    return [
+        scene,
+        f"{tally.items:,}",
+        *(f"{tally.counts[deed]:,}" if tally.counts[deed] else "-" for deed in deeds),
+        cost_text(tally) if tally.new_orders else "-",
+        time_text(tally, at_once) if has_jobs else "-",
+    ]
+
+
+def plan_document(plan: ChapterPlan, at_once: int) -> dict[str, Any]:
+    """The plan as a document."""
+    check = plan.check
+    return {
+        "schema": PLAN_SCHEMA,
+        "manifest": None if check is None else check.name,
+        "chapter": {"id": check.chapter_id, "title": check.title} if check is not None else None,
+        "duplicates": 0 if check is None else check.duplicates,
+        "chosen": plan.chosen,
+        **tally_document(plan.total, at_once),
+        "sources": list(plan.total.sources),
+        "scenes": [
+            {"scene_id": scene or None, **tally_document(tally, at_once)} for scene, tally in plan.scenes.items()
+        ],
+        "other_scenes": tally_document(plan.others, at_once) if plan.others.items else None,
+    }
+
+
+def tally_document(tally: Tally, at_once: int) -> dict[str, Any]:
+    """Sums over items; a cost or a time is a range and beside it for how many it is unknown."""
+    low, high = tally.time.span_s(at_once)
+    known = tally.time.unknown < tally.new_orders + tally.counts[Deed.JOIN]
+    return {
+        "items": tally.items,
+        "takes": {deed.value: count for deed, count in tally.counts.items()},
+        "bytes_here": tally.bytes_here,
+        "bytes_to_fetch": tally.bytes_to_fetch,
+        "files_of_unknown_size": tally.unsized,
+        "new_orders": tally.new_orders,
+        "paid_orders": tally.paid_orders,
+        "cost_low": _amounts(tally.money.low),
+        "cost_high": _amounts(tally.money.high),
+        "cost_unknown_for": tally.money.unknown,
+        "seconds_low": low if known else None,
+        "seconds_high": high if known else None,
+        "seconds_unknown_for": tally.time.unknown,
+    }
+
+
+def _amounts(sums: Mapping[str, Decimal]) -> list[dict[str, str]]:
+    return [{"amount": str(amount), "currency": currency} for currency, amount in sorted(sums.items())]
+
+
+def item_name(item: Item) -> str:
+    """`scene / choice` of an item, for a person."""
+    request = item.request
+    parts = (request.scene_id, request.choice_id, request.character_id, request.location_id)
+    return " / ".join(part for part in parts if part) or (request.prompt or "")[:40]
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """One line of `prefetch --json`: what became of an item."""
+    item, asset = result.item, result.asset
+    return {
+        "schema": PREFETCH_SCHEMA,
+        "event": "item",
+        "item": item.number,
+        "id": item.label,
+        "scene_id": item.request.scene_id,
+        "choice_id": item.request.choice_id,
+        "key": item.key,
+        "outcome": result.outcome.value,
+        "asset": None if asset is None else asset_document(asset),
+        "output": None if result.output is None else str(result.output),
+        "error": None if result.error is None else error_document(result.error),
+    }
+
+
+def summary_sentence(summary: Summary, total: int, seconds: float) -> str:
+    """What became of the run, in one line."""
+    counts = dict(summary.counts)
+    counts[Outcome.LEFT] = counts.get(Outcome.LEFT, 0) + max(0, total - summary.items)
+    parts = ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in _BECAME.items() if counts.get(outcome))
+    sentence = f"{counted(total, 'asset', 'assets')}: {parts or 'nothing to do'}; {human_duration(seconds)}"
+    spent = ", ".join(f"{amount} {currency}" for currency, amount in sorted(summary.spent.items()))
+    return f"{sentence}, spent {spent}" if spent else sentence
+
+
+def summary_document(summary: Summary, total: int, seconds: float, exit_code: int) -> dict[str, Any]:
+    """The last line of `prefetch --json`."""
+    return {
+        "schema": PREFETCH_SCHEMA,
+        "event": "summary",
+        "items": total,
+        "outcomes": {
+            outcome.value: summary.counts[outcome] + (max(0, total - summary.items) if outcome is Outcome.LEFT else 0)
+            for outcome in Outcome
+        },
+        "spent": _amounts(summary.spent),
+        "unpriced": summary.unpriced,
+        "seconds": round(seconds, 3),
+        "exit_code": exit_code,
+    }

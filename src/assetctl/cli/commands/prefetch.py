@@ -1,0 +1,145 @@
+"""`assetctl prefetch`: a whole chapter with one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assetctl.cli.manifests import FormatOption
+from assetctl.cli.options import Json, Refresh, one_of, words_of
+from assetctl.cli.session import printer_for, with_stack
+from assetctl.cli.state import CliState, ProgressMode, command_app, shared_options, takes
+from assetctl.clock import SystemClock
+from assetctl.errors import Interrupted, InvalidRequest
+from assetctl.prefetch.consent import Budget, parse_amount
+from assetctl.prefetch.deeds import Only, Selection
+
+if TYPE_CHECKING:
+    from assetctl.cli.prefetching import Prefetch
+
+app = command_app()
+
+_WHAT = "What of it"
+_PLAN = "The plan"
+_BUDGET = "Budget and consent"
+
+
+@app.command(epilog="Example: assetctl prefetch chapter.toml --plan")
+@takes(state=shared_options)
+def prefetch(
+    manifest: Annotated[
+        str | None,
+        typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
+    ] = None,
+    format_: FormatOption = None,
+    only: Annotated[
+        Only,
+        typer.Option(
+            "--only",
+            parser=one_of("choice of --only", Only),
+            autocompletion=words_of(Only),
+            metavar="missing|placeholder|failed|all",
+            rich_help_panel=_WHAT,
+            help="What isn't here, what has a placeholder, what failed last time, or all, hashed anew.",
+        ),
+    ] = Only.MISSING,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            "--scene", metavar="GLOB", rich_help_panel=_WHAT, help="Only scenes with such an id: 'romance_*'."
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency", min=1, max=1000, metavar="N", help="How many jobs at a time (prefetch.concurrency)."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Also put every asset there, as SCENE--CHOICE.EXT."),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", rich_help_panel=_PLAN, help="Print the plan and stop.")] = False,
+    plan_out: Annotated[
+        Path | None,
+        typer.Option("--plan-out", metavar="FILE", rich_help_panel=_PLAN, help="Write the plan to a file and stop."),
+    ] = None,
+    apply: Annotated[
+        Path | None,
+        typer.Option(
+            "--apply",
+            metavar="FILE",
+            rich_help_panel=_PLAN,
+            help="Do exactly what that plan says, or stop and say what has changed.",
+        ),
+    ] = None,
+    max_generations: Annotated[
+        int | None,
+        typer.Option(
+            "--max-generations", min=0, metavar="N", rich_help_panel=_BUDGET, help="Order at most so many new jobs."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(
+            "--max-cost", metavar="AMOUNT", rich_help_panel=_BUDGET, help="Spend at most so much: 20, '20 USD'."
+        ),
+    ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            "--deadline",
+            metavar="2h",
+            rich_help_panel=_BUDGET,
+            help="Begin nothing after it; jobs go on (or a moment).",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", rich_help_panel=_BUDGET, help="Agree to what the plan takes; don't ask.")
+    ] = False,
+    refresh: Refresh = False,
+    as_json: Json = False,
+    *,
+    state: CliState,
+) -> int:
+    """A whole chapter: what is not here is fetched or generated; running it again does only what is left.
+
+    Exit codes: 0 everything is here, 4 jobs go on, 5 only a part of it is here, 6 refused before spending or the budget
+    is used up. With `--json` a line for each asset and a last one with the sums.
+    """
+    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+
+    if manifest is None and apply is None:
+        raise InvalidRequest("nothing says which chapter", hint="assetctl prefetch chapter.toml")
+    amount, currency = (None, None) if max_cost is None else parse_amount(max_cost)
+    wishes = of_plan(
+        Wishes(
+            manifest=manifest or "",
+            format=format_,
+            selection=Selection(only, scene),
+            budget=Budget(max_generations, amount, currency, is_agreed=yes),
+            concurrency=concurrency,
+            deadline_s=None if deadline is None else parse_deadline_s(deadline, SystemClock().now()),
+            output=output,
+            plan_only=plan or plan_out is not None,
+            plan_out=plan_out,
+            apply=apply,
+        )
+    )
+    printer = printer_for(state, as_json=as_json)
+    command = Prefetch(wishes, state, printer)
+    mode = ProgressMode.JSON if state.progress is ProgressMode.JSON else ProgressMode.NONE
+    try:
+        return with_stack(state, printer, command.work, refresh=refresh, progress=mode)
+    except Interrupted as error:
+        raise _told(error, command) from None
+
+
+def _told(error: Interrupted, command: Prefetch) -> Interrupted:
+    far = command.interrupted_sentence()
+    if far is not None:
+        error.what = f"interrupted; {far}, and nothing is lost"
+        error.hint = command.going_on()
+    return error

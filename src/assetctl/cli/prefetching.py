@@ -1,0 +1,320 @@
+"""A run of `assetctl prefetch`: the plan, the question, the work, and what is told of each."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from assetctl import export, filesystem
+from assetctl.cli.chapter_progress import failure_line, showing_run
+from assetctl.cli.chapters import (
+    plan_document,
+    plan_sentence,
+    print_plan,
+    result_document,
+    summary_document,
+    summary_sentence,
+)
+from assetctl.cli.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.terminal import is_terminal
+from assetctl.documents import parse_timestamp
+from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.prefetch.consent import Budget, Permission, permission
+from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
+from assetctl.prefetch.naming import Names
+from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_plan
+from assetctl.prefetch.planning import plan_chapter
+from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.running import ChapterRun, Listener, Pace
+from assetctl.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from assetctl.cli.chapter_progress import RunProgress
+    from assetctl.cli.output import Printer
+    from assetctl.cli.state import CliState
+    from assetctl.models import Asset
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.manifest.source import Format, ManifestSource
+    from assetctl.prefetch.planning import ChapterPlan
+    from assetctl.prefetch.results import Result
+    from assetctl.prefetch.walking import Planned
+    from assetctl.wiring import Stack
+
+_DOWNLOADS_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was said on the command line, checked as far as it can be without looking."""
+
+    manifest: str
+    format: Format | None
+    selection: Selection
+    budget: Budget
+    concurrency: int | None
+    deadline_s: float | None
+    output: Path | None
+    plan_only: bool
+    plan_out: Path | None
+    apply: Path | None
+
+
+def parse_deadline_s(text: str, now: datetime) -> float:
+    """The seconds from `now` to the deadline that `text` says: a duration such as `2h`, or a moment in ISO 8601.
+
+    Raises:
+        InvalidRequest: it says none, or one that has passed.
+    """
+    seconds = _until(text, now)
+    if seconds is None:
+        seconds = parse_duration_s(text, name="deadline")
+    if seconds <= 0:
+        raise InvalidRequest(f"the deadline `{text:.40}` has passed", hint="--deadline 2h")
+    return seconds
+
+
+def _until(text: str, now: datetime) -> float | None:
+    if "-" not in text.strip()[1:]:
+        return None
+    try:
+        moment = parse_timestamp(text.strip())
+    except ValueError:
+        return None
+    return None if moment is None else (moment - now).total_seconds()
+
+
+def of_plan(wishes: Wishes) -> Wishes:
+    """`wishes` with the chapter and the selection of the plan that is applied.
+
+    Raises:
+        ManifestError: it is no plan.
+    """
+    if wishes.apply is None:
+        return wishes
+    head = read_head(wishes.apply)
+    return replace(
+        wishes,
+        manifest=wishes.manifest or head.manifest,
+        format=wishes.format or head.format,
+        selection=head.selection,
+        budget=replace(wishes.budget, is_agreed=True),
+    )
+
+
+class Prefetch:
+    """One run of the command. `hint` says how to go on after it was interrupted."""
+
+    def __init__(self, wishes: Wishes, state: CliState, printer: Printer) -> None:
+        """Do what `wishes` say, and tell it to `printer`."""
+        self._wishes = wishes
+        self._state = state
+        self._printer = printer
+        self._run: ChapterRun | None = None
+        self._plan: ChapterPlan | None = None
+
+    async def work(self, stack: Stack) -> int:
+        """The exit code, after the chapter was planned, agreed to and made.
+
+        Raises:
+            AssetctlError: it cannot be read, planned or begun; nothing was ordered.
+        """
+        wishes = self._wishes
+        check_output(wishes.output)
+        async with opened(stack, wishes.manifest, wishes.format) as source:
+            selection = self._selection(stack)
+            plan = self._plan = await self._planned(stack, source, selection)
+            if plan.check is not None and (error := plan.check.error()) is not None:
+                print_problems(plan.check, self._printer)
+                raise error
+            if wishes.plan_only:
+                self._tell_plan(plan, stack)
+                return 0
+            allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
+            await self._agree(allowed)
+            stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
+            return await self._made(stack, source, selection, plan)
+
+    def going_on(self) -> str:
+        """What to type to go on."""
+        return "run the same command again: what is here is not made again, and jobs that go on are adopted"
+
+    def interrupted_sentence(self) -> str | None:
+        """How far it was, None when it had not begun."""
+        if self._run is None or self._plan is None:
+            return None
+        counts = self._run.summary.counts
+        done = counts[Outcome.HERE] + counts[Outcome.FETCHED] + counts[Outcome.GENERATED]
+        jobs = counts[Outcome.PENDING]
+        going = f", {jobs:,} jobs go on" if jobs else ""
+        return f"{done:,} of {self._total():,} are here{going}"
+
+    async def _planned(self, stack: Stack, source: ManifestSource, selection: Selection) -> ChapterPlan:
+        with ExitStack() as block:
+            listeners: list[Callable[[Planned], None]] = []
+            if self._wishes.plan_out is not None:
+                head = PlanHead(self._address(), source.format, selection)
+                listeners.append(block.enter_context(writing_plan(self._wishes.plan_out, head)).add)
+            check = None
+            if self._wishes.apply is not None:
+                check = PlanCheck(self._wishes.apply)
+                block.callback(check.close)
+                listeners.append(check.add)
+
+            def tell(planned: Planned) -> None:
+                for listener in listeners:
+                    listener(planned)
+
+            plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            if check is not None and (plan.check is None or not plan.check.problems):
+                check.require_unchanged()
+            return plan
+
+    def _selection(self, stack: Stack) -> Selection:
+        selection = self._wishes.selection
+        match selection.only:
+            case Only.PLACEHOLDER:
+                return replace(selection, cards=placeholder_keys(stack.settings.data_dir / "placeholders"))
+            case Only.FAILED:
+                return replace(selection, failed=self._failures(stack).keys())
+            case Only.MISSING | Only.ALL:
+                return selection
+
+    def _failures(self, stack: Stack) -> Failures:
+        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._address())}.failed")
+
+    def _address(self) -> str:
+        name = self._wishes.manifest
+        return name if name == "-" else str(Path(name).absolute())
+
+    def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
+        if self._printer.as_json:
+            self._printer.document(plan_document(plan, self._at_once(stack)))
+        elif self._printer.quiet:
+            self._printer.line(plan_sentence(plan, self._at_once(stack)))
+        else:
+            print_plan(plan, self._at_once(stack), self._printer)
+
+    def _at_once(self, stack: Stack) -> int:
+        return self._wishes.concurrency or stack.settings.prefetch.concurrency
+
+    async def _agree(self, allowed: Permission) -> None:
+        if allowed.question is None:
+            return
+        hint = "look with `--plan`, then say `--yes`, or limit it: --max-generations N"
+        if self._state.no_input or not is_terminal(sys.stdin):
+            raise SpendRefused(f"{allowed.question}; nothing was ordered", why="nobody is there to ask", hint=hint)
+        question = f"{allowed.question}. Go on?"
+        if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
+            raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
+
+    async def _made(self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan) -> int:
+        # A line for each document from here on.
+        at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
+        if printer.as_json:
+            printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
+        else:
+            printer.note(plan_sentence(plan, at_once))
+        started_s = stack.clock.elapsed_s()
+        failures = self._failures(stack)
+        if selection.only is not Only.PLACEHOLDER and selection.scene is None:
+            failures.forget()
+        deadline_s = None if self._wishes.deadline_s is None else started_s + self._wishes.deadline_s
+        names = Names()
+        output = self._wishes.output
+
+        async def deliver(item: Item, asset: Asset) -> Path:
+            return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
+
+        to_do = self._total() if output is not None else plan.chosen
+        with showing_run(to_do, self._state.progress, printer, stack.events, stack.clock) as progress:
+            run = self._run = ChapterRun(
+                source,
+                stack.service,
+                selection,
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, deadline_s),
+                clock=stack.clock,
+                listener=_Teller(progress, printer, failures),
+                see=None if output is None else names.see,
+                deliver=None if output is None else deliver,
+                stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
+            )
+            with self._summary_told(run, stack, started_s, printer):
+                await run.run()
+        for error in (run.summary.stopped, run.summary.refused):
+            if error is not None:
+                printer.error(error)
+                break
+        return run.summary.exit_code
+
+    def _total(self) -> int:
+        return 0 if self._plan is None else self._plan.total.items
+
+    @contextmanager
+    def _summary_told(self, run: ChapterRun, stack: Stack, started_s: float, printer: Printer) -> Generator[None]:
+        """However the block ends, the last line is the summary."""
+        code = 1
+        try:
+            yield
+            code = run.summary.exit_code
+        except BaseException:
+            code = 130
+            raise
+        finally:
+            seconds = stack.clock.elapsed_s() - started_s
+            if printer.as_json:
+                printer.document(summary_document(run.summary, self._total(), seconds, code))
+            elif not printer.quiet:
+                printer.line(summary_sentence(run.summary, self._total(), seconds))
+
+
+class _Teller(Listener):
+    """Tells results where they belong, and passes everything on to the progress."""
+
+    def __init__(self, progress: RunProgress, printer: Printer, failures: Failures) -> None:
+        self._progress = progress
+        self._printer = printer
+        self._failures = failures
+
+    def began(self, item: Item) -> None:
+        self._progress.began(item)
+
+    def ended(self, result: Result) -> None:
+        self._progress.ended(result)
+        if result.has_failed:
+            self._failures.add(result.item.key)
+        if self._printer.as_json:
+            self._printer.document(result_document(result))
+        elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
+            self._printer.line(result.asset.asset_id)
+        elif result.error is not None and result.outcome is not Outcome.REFUSED:
+            self._progress.say(failure_line(result))
+
+    def stopping(self) -> None:
+        self._progress.say("stopping: nothing new is begun; jobs go on. Once more to leave at once")
+
+
+def check_output(folder: Path | None) -> None:
+    """Return when files can be put into `folder`, which is made if needed; known before anything is ordered.
+
+    Raises:
+        InvalidRequest: it is a file.
+        CacheError: nothing can be written there.
+    """
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise InvalidRequest(f"`{folder}` is no folder", hint="--output FOLDER")
+    with filesystem.translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    probe = filesystem.temporary_path(folder)
+    filesystem.write_new(probe, b"")
+    filesystem.remove(probe)

@@ -1,0 +1,92 @@
+"""How much a run may order: what was said on the command line, what the settings allow, and when to ask."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.models import Cost
+
+if TYPE_CHECKING:
+    from assetctl.prefetch.tallies import Tally
+
+_AMOUNT: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What was said of money: at most `max_generations` new orders, at most `max_cost`; None is nothing said.
+
+    `currency` None takes that of the plan. `is_agreed` is a yes to whatever the plan takes.
+    """
+
+    max_generations: int | None = None
+    max_amount: Decimal | None = None
+    currency: str | None = None
+    is_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What may be ordered. `question` is what somebody must say yes to first, None when nothing needs a yes."""
+
+    max_orders: int
+    max_cost: Cost | None
+    question: str | None
+
+
+def parse_amount(text: str) -> tuple[Decimal, str | None]:
+    """The amount and the currency that `text` says, such as `20` or `20 USD`.
+
+    Raises:
+        InvalidRequest: it says none.
+    """
+    match = _AMOUNT.fullmatch(text.strip())
+    try:
+        if match is not None:
+            return Decimal(match[1]), match[2].upper() if match[2] else None
+    except InvalidOperation:  # pragma: no cover - the pattern lets no such number through
+        pass
+    raise InvalidRequest(f"`{text:.40}` is no amount of money", hint='--max-cost 20, --max-cost "20 USD"')
+
+
+def permission(total: Tally, budget: Budget, *, configured: int) -> Permission:
+    """What a run that takes `total` may order within `budget`; `configured` orders need no yes.
+
+    Raises:
+        SpendRefused: its cost cannot be held against the limit of money.
+    """
+    max_cost = _max_cost(total, budget)
+    if budget.max_generations is not None:
+        return Permission(budget.max_generations, max_cost, None)
+    if budget.is_agreed:
+        # What turns out to be missing only later was agreed to as little as what was never planned.
+        return Permission(total.new_orders, max_cost, None)
+    if total.new_orders <= configured:
+        return Permission(configured, max_cost, None)
+    question = (
+        f"this would order {total.new_orders:,} generations, more than the {configured:,} that the settings allow"
+    )
+    return Permission(total.new_orders, max_cost, question)
+
+
+def _max_cost(total: Tally, budget: Budget) -> Cost | None:
+    if budget.max_amount is None:
+        return None
+    currencies = sorted(total.money.high)
+    if total.money.unknown:
+        raise SpendRefused(
+            f"what {total.money.unknown:,} generations cost is not known, so no limit of money can be kept",
+            why="their generator states no price",
+            hint="limit their number instead: --max-generations N",
+        )
+    currency = budget.currency or (currencies[0] if currencies else "USD")
+    if any(known != currency for known in currencies):
+        raise SpendRefused(
+            f"a limit in {currency} cannot be held against prices in {', '.join(currencies)}",
+            hint="name the currency, such as --max-cost '20 EUR', or limit the number: --max-generations N",
+        )
+    return Cost(budget.max_amount, currency)

@@ -1,0 +1,245 @@
+"""A plan written to a file, and held to: what was planned is what is done, or it is told what has changed.
+
+JSON Lines: a head that says which chapter, a line for each item in the order of the manifest, and an end that says how
+many there were, so that a cut file is no plan.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from assetctl import filesystem
+from assetctl.errors import ManifestError, SpendRefused
+from assetctl.prefetch.deeds import Deed, Only, Selection
+from assetctl.prefetch.manifest.lines import bounded_lines
+from assetctl.prefetch.manifest.source import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from assetctl.prefetch.walking import Planned
+
+PLAN_SCHEMA: Final = "assetctl.prefetch_plan/1"
+_CHANGES_TOLD: Final = 10
+#: What may have happened since, of what was planned: the same plan carried out in part.
+_MEANWHILE: Final = {
+    Deed.MAKE: frozenset({Deed.HERE, Deed.JOIN}),
+    Deed.JOIN: frozenset({Deed.HERE}),
+    Deed.FETCH: frozenset({Deed.HERE}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHead:
+    """Which chapter was planned: the absolute path of its manifest or `-`, and the selection."""
+
+    manifest: str
+    format: Format
+    selection: Selection
+
+
+@contextmanager
+def writing_plan(path: Path, head: PlanHead) -> Generator[PlanWriter]:
+    """Within the block, a writer; when it ends well, `path` is the whole plan, and otherwise what it was.
+
+    Raises:
+        CacheError: it cannot be written.
+    """
+    partial = filesystem.temporary_path(path.absolute().parent, ".plan")
+    with filesystem.translated(path):
+        descriptor = filesystem.create(partial)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor is no path
+            writer = PlanWriter(file, path)
+            writer.begin(head)
+            yield writer
+            writer.end()
+        with filesystem.translated(path):
+            partial.replace(path)
+    finally:
+        filesystem.remove(partial)
+
+
+class PlanWriter:
+    """Writes the lines of one plan."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        """Write to `file`, which will be `path`."""
+        self._file = file
+        self._path = path
+        self._count = 0
+
+    def begin(self, head: PlanHead) -> None:
+        """The head is written."""
+        self._write({
+            "schema": PLAN_SCHEMA,
+            "manifest": head.manifest,
+            "format": head.format.value,
+            "only": head.selection.only.value,
+            "scene": head.selection.scene,
+        })  # fmt: skip
+
+    def add(self, planned: Planned) -> None:
+        """One more item is written."""
+        self._count += 1
+        self._write(_line_of(planned))
+
+    def end(self) -> None:
+        """The end is written."""
+        self._write({"items": self._count})
+
+    def _write(self, document: dict[str, Any]) -> None:
+        with filesystem.translated(self._path):
+            self._file.write(json.dumps(document).encode() + b"\n")
+
+
+def _line_of(planned: Planned) -> dict[str, Any]:
+    request, availability = planned.item.request, None if planned.decision is None else planned.decision.availability
+    line: dict[str, Any] = {"key": planned.item.key, "deed": planned.deed.value}
+    if planned.deed is not Deed.HERE:
+        line |= {"scene_id": request.scene_id, "choice_id": request.choice_id}
+    if planned.deed is Deed.MAKE and availability is not None:
+        high = None if availability.estimate is None else availability.estimate.cost_high
+        price = None if high is None or not availability.is_paid else f"{high.amount} {high.currency}"
+        line |= {"generator": availability.generator, "is_paid": availability.is_paid, "price": price}
+    return line
+
+
+def read_head(path: Path) -> PlanHead:
+    """What the plan at `path` is of.
+
+    Raises:
+        ManifestError: it is no plan.
+    """
+    with _opened(path) as file:
+        head = next(_lines(file, path), None)
+    if head is None or head.get("schema") != PLAN_SCHEMA:
+        raise _no_plan(path)
+    try:
+        selection = Selection(Only(head["only"]), cast("str | None", head["scene"]))
+        return PlanHead(str(head["manifest"]), Format(head["format"]), selection)
+    except (KeyError, ValueError) as error:
+        raise _no_plan(path) from error
+
+
+class PlanCheck:
+    """Compares what is planned now with a plan of before, item by item, in order."""
+
+    def __init__(self, path: Path) -> None:
+        """Compare with the plan at `path`.
+
+        Raises:
+            ManifestError: it is no plan.
+        """
+        self._path = path
+        self._file = _opened(path)
+        self._lines = _lines(self._file, path)
+        next(self._lines, None)
+        self._changes: list[str] = []
+        self._count = 0
+        self._read = 0
+        self._is_at_end = False
+
+    def close(self) -> None:
+        """The plan is closed."""
+        self._file.close()
+
+    def add(self, planned: Planned) -> None:
+        """One more item is compared.
+
+        Raises:
+            ManifestError: the plan is not whole.
+        """
+        before, now = self._next(), _line_of(planned)
+        if before is None:
+            self._change(f"{_named(now)} is new")
+        elif before["key"] != now["key"]:
+            self._change(f"{_named(now)} stands where {_named(before)} was planned")
+        elif (change := _change(before, now)) is not None:
+            self._change(f"{_named(now)}: {change}")
+
+    def _next(self) -> dict[str, Any] | None:
+        """The next item that was planned, None when there is no more.
+
+        Raises:
+            ManifestError: the plan has no end, or not as many items as that says.
+        """
+        if self._is_at_end:
+            return None
+        line = next(self._lines, None)
+        if line is None or ("key" not in line and line.get("items") != self._read):
+            raise _no_plan(self._path)
+        self._is_at_end = "key" not in line
+        self._read += not self._is_at_end
+        return None if self._is_at_end else line
+
+    def require_unchanged(self) -> None:
+        """Return when everything is as it was planned, or done meanwhile.
+
+        Raises:
+            SpendRefused: it isn't; says what changed.
+            ManifestError: the plan is not whole.
+        """
+        rest = 0
+        while self._next() is not None:
+            rest += 1
+        if rest:
+            self._change(f"{rest:,} that were planned are no longer asked for")
+        if self._count:
+            told = "; ".join(self._changes)
+            more = self._count - len(self._changes)
+            raise SpendRefused(
+                f"the plan `{self._path}` doesn't hold any more, and nothing was done",
+                why=f"{told}; and {more:,} more" if more else told,
+                hint="plan anew with --plan-out, or prefetch without --apply",
+            )
+
+    def _change(self, sentence: str) -> None:
+        self._count += 1
+        if len(self._changes) < _CHANGES_TOLD:
+            self._changes.append(sentence)
+
+
+def _change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    was, is_now = before.get("deed"), now["deed"]
+    if was != is_now:
+        known = was in set(Deed)
+        done = known and is_now in _MEANWHILE.get(Deed(cast("str", was)), ())
+        return None if done else f"`{was}` was planned, now it takes `{is_now}`"
+    for name in ("generator", "is_paid", "price"):
+        if before.get(name) != now.get(name):
+            return f"its {name} was `{before.get(name)}` and is `{now.get(name)}`"
+    return None
+
+
+def _named(line: dict[str, Any]) -> str:
+    parts = [str(line[name]) for name in ("scene_id", "choice_id") if line.get(name)]
+    return f"`{' / '.join(parts) or str(line['key'])[:12]}`"
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ManifestError(f"the plan `{path}` cannot be read", why=error.strerror) from error
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
+    for _, line in bounded_lines(file):
+        try:
+            found = json.loads(line or b"")
+        except (ValueError, RecursionError) as error:
+            raise _no_plan(path) from error
+        if not isinstance(found, dict):
+            raise _no_plan(path)
+        yield cast("dict[str, Any]", found)
+
+
+def _no_plan(path: Path) -> ManifestError:
+    return ManifestError(
+        f"`{path}` is no plan of a chapter", hint="`assetctl prefetch MANIFEST --plan-out FILE` makes one"
+    )

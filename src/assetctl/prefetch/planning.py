@@ -1,0 +1,76 @@
+"""What a chapter would take, known before anything is done: one walk, each provider asked once for each piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from assetctl.prefetch.tallies import Tally
+from assetctl.prefetch.walking import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assetctl.prefetch.deeds import Selection
+    from assetctl.prefetch.manifest.reading import ManifestCheck
+    from assetctl.prefetch.manifest.source import ManifestSource
+    from assetctl.prefetch.walking import Planned
+    from assetctl.service import AssetService
+
+#: So many scenes are told apart; what comes after them is one sum, so that no manifest fills the memory with scenes.
+MAX_SCENES: Final = 10_000
+
+
+@dataclass(slots=True)
+class ChapterPlan:
+    """What the chosen items take. `scenes` maps scene ids in their order; `others` sums what lies beyond `MAX_SCENES`.
+
+    `check` says what was found of the manifest; with a mistake in it the sums are not complete.
+    """
+
+    total: Tally = field(default_factory=Tally)
+    scenes: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    others: Tally = field(default_factory=Tally)
+    chosen: int = 0
+    check: ManifestCheck | None = None
+
+    def add(self, planned: Planned, *, is_wanted: bool) -> None:
+        """One more item; those that are not wanted count only where they are here."""
+        availability = None if planned.decision is None else planned.decision.availability
+        self.chosen += is_wanted
+        for tally in (self.total, self._tally(planned.item.request.scene_id or "")):
+            tally.add(planned.deed, availability)
+
+    def _tally(self, scene: str) -> Tally:
+        known = self.scenes.get(scene)
+        if known is not None:
+            return known
+        if len(self.scenes) >= MAX_SCENES:
+            return self.others
+        return self.scenes.setdefault(scene, Tally())
+
+
+async def plan_chapter(
+    source: ManifestSource,
+    service: AssetService,
+    selection: Selection,
+    on_item: Callable[[Planned], None] | None = None,
+) -> ChapterPlan:
+    """What the items of `source` that `selection` wants take, and those that are here anyway; nothing is spent.
+
+    `on_item` is told each of them in order.
+
+    Raises:
+        ManifestError: the manifest was changed meanwhile.
+        CacheError: the cache cannot be used.
+    """
+    plan, walk = ChapterPlan(), Walk(source, service, selection)
+    async for piece in walk.pieces():
+        for planned in piece:
+            is_wanted = selection.wants(planned.item, planned.deed)
+            if is_wanted or selection.counts_all:
+                plan.add(planned, is_wanted=is_wanted)
+                if on_item is not None:
+                    on_item(planned)
+    plan.check = walk.check()
+    return plan

@@ -1,0 +1,140 @@
+"""What became of the items of a run: one result each, their sums, and the exit code they come to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import (
+    AssetctlError,
+    AssetUnavailable,
+    JobPending,
+    OutcomeUnknown,
+    PrefetchIncomplete,
+    SpendRefused,
+)
+from assetctl.models import AttemptOutcome, Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetctl.models import Asset
+    from assetctl.prefetch.manifest.findings import Item
+
+
+class Outcome(StrEnum):
+    """What became of one item."""
+
+    HERE = "here"
+    FETCHED = "library"
+    GENERATED = "generated"
+    PLACEHOLDER = "placeholder"
+    PENDING = "running"
+    MISSING = "missing"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    LEFT = "left"
+
+
+_BY_SOURCE: Final = {
+    Source.CACHED: Outcome.HERE,
+    Source.PRE_MADE: Outcome.FETCHED,
+    Source.GENERATED: Outcome.GENERATED,
+    Source.PLACEHOLDER: Outcome.PLACEHOLDER,
+}
+_DELIVERED: Final = frozenset({Outcome.HERE, Outcome.FETCHED, Outcome.GENERATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of `item`: an asset or an error, neither when it was not begun. `output` is its copy."""
+
+    item: Item
+    outcome: Outcome
+    asset: Asset | None = None
+    error: AssetctlError | None = None
+    output: Path | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something went wrong, also where a placeholder was delivered in its place."""
+        if self.outcome is Outcome.PLACEHOLDER and self.asset is not None:
+            return any(attempt.outcome is AttemptOutcome.ERROR for attempt in self.asset.attempts)
+        return self.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+
+
+def delivered(item: Item, asset: Asset, output: Path | None) -> Result:
+    """The result for `item` with its `asset`, or with the card that stands for it."""
+    return Result(item, _BY_SOURCE[asset.source], asset, output=output)
+
+
+def undelivered(item: Item, error: AssetctlError) -> Result:
+    """The result for `item`, which could not be had."""
+    match error:
+        case JobPending():
+            outcome = Outcome.PENDING
+        case SpendRefused():
+            outcome = Outcome.REFUSED
+        case OutcomeUnknown():
+            outcome = Outcome.UNKNOWN
+        case AssetUnavailable():
+            outcome = Outcome.MISSING
+        case _:
+            outcome = Outcome.FAILED
+    return Result(item, outcome, error=error)
+
+
+@dataclass(slots=True)
+class Summary:
+    """The sums over a run. `spent` is what new assets cost by currency, `unpriced` of them cost something unknown.
+
+    `refused` is why an order was not placed, `stopped` the error that ended the run before its time.
+    """
+
+    counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    spent: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    unpriced: int = 0
+    refused: AssetctlError | None = None
+    stopped: AssetctlError | None = None
+
+    @property
+    def items(self) -> int:
+        """How many items there were."""
+        return self.counts.total()
+
+    @property
+    def incomplete(self) -> int:
+        """How many of them are not there."""
+        return self.items - sum(self.counts[outcome] for outcome in _DELIVERED)
+
+    def add(self, result: Result) -> None:
+        """One more result."""
+        self.counts[result.outcome] += 1
+        if result.outcome is Outcome.REFUSED:
+            self.refused = result.error
+        if result.outcome is Outcome.GENERATED and result.asset is not None:
+            cost = result.asset.cost
+            if cost is None:
+                self.unpriced += 1
+            else:
+                self.spent[cost.currency] = self.spent.get(cost.currency, Decimal(0)) + cost.amount
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all are there; what stopped the run; what all that are left have in common; else 5."""
+        if self.stopped is not None:
+            return self.stopped.exit_code
+        if not self.incomplete:
+            return 0
+        missing = {outcome for outcome, count in self.counts.items() if count and outcome not in _DELIVERED}
+        if Outcome.UNKNOWN in missing:
+            return OutcomeUnknown.exit_code
+        return _ALONE.get(missing.pop(), PrefetchIncomplete.exit_code) if len(missing) == 1 else _IN_PART
+
+
+_IN_PART: Final = PrefetchIncomplete.exit_code
+_ALONE: Final = {Outcome.PENDING: JobPending.exit_code, Outcome.REFUSED: SpendRefused.exit_code}

@@ -1,0 +1,232 @@
+"""Makes a chapter: a second walk, whose items are worked on a few at a time, in the order of the manifest.
+
+Jobs and downloads have lanes of their own, so that one does not wait for the other. One bad item stops nobody; what
+would stop them all (a full disk, a lost login, a journal that can't be written) ends the run, and the rest is left for
+the next one. Nothing is remembered of a run but what the cache and the journal hold: running again does what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from assetctl.errors import (
+    AssetctlError,
+    JournalError,
+    NotAllowed,
+    RateLimited,
+    ServiceUnreachable,
+    SpendRefused,
+    StorageFull,
+    StorageUnusable,
+)
+from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.results import Outcome, Result, Summary, delivered, undelivered
+from assetctl.prefetch.walking import Planned, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from anyio.abc import ObjectReceiveStream, ObjectSendStream
+
+    from assetctl.clock import Clock
+    from assetctl.models import Asset, AssetRequest
+    from assetctl.prefetch.deeds import Selection
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.manifest.source import ManifestSource
+    from assetctl.service import AssetService
+
+#: How long what is under way may take to end after a signal; the contract gives two seconds for all of it.
+GRACE_S: Final = 1.0
+_LANE_LENGTH: Final = 4_000
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 30.0
+#: How long a service may be away in the middle of a run.
+OUTAGE_LIMIT_S: Final = 300.0
+_STOPPING: Final = (StorageFull, StorageUnusable, JournalError, NotAllowed)
+_AWAY: Final = (ServiceUnreachable, RateLimited)
+_ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock."""
+
+    jobs: int
+    downloads: int
+    deadline_s: float | None = None
+
+
+class Listener:
+    """Told what happens in a run, in the event loop; does nothing by itself."""
+
+    def began(self, item: Item) -> None:
+        """`item` is worked on now."""
+
+    def ended(self, result: Result) -> None:
+        """An item has its result."""
+
+    def stopping(self) -> None:
+        """Nothing new is begun any more."""
+
+
+class ChapterRun:
+    """One run over a chapter. `summary` is true at any moment, also after it was cancelled."""
+
+    def __init__(
+        self,
+        source: ManifestSource,
+        service: AssetService,
+        selection: Selection,
+        *,
+        pace: Pace,
+        clock: Clock,
+        listener: Listener,
+        see: Callable[[Item], None] | None = None,
+        deliver: Callable[[Item, Asset], Awaitable[Path]] | None = None,
+        stop_orders: Callable[[], None] | None = None,
+    ) -> None:
+        """Work on the items of `source` that `selection` wants.
+
+        With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
+        it is delivered. `stop_orders` is called when no new order may be placed any more.
+        """
+        self._service = service
+        self._selection = selection
+        self._pace = pace
+        self._clock = clock
+        self._listener = listener
+        self._see = see
+        self._deliver = deliver
+        self._stop_orders = stop_orders
+        self._walk = Walk(source, service, selection)
+        self._is_stopping = False
+        self._refused: SpendRefused | None = None
+        self._working = 0
+        self._done = anyio.Event()
+        self.summary = Summary()
+
+    async def run(self) -> Summary:
+        """What became of the items. When cancelled, what is under way has `GRACE_S` to end.
+
+        Raises:
+            ManifestError: the manifest was changed since it was planned.
+            CacheError: the cache cannot be used.
+        """
+        async with anyio.create_task_group() as tasks:
+            jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
+            try:
+                async with jobs, downloads:
+                    await self._feed(jobs, downloads)
+                await self._done.wait()
+            except anyio.get_cancelled_exc_class():
+                self._stop()
+                with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+                    await self._done.wait()
+                raise
+        return self.summary
+
+    def _lane(self, tasks: anyio.abc.TaskGroup, workers: int) -> ObjectSendStream[Planned]:
+        send, receive = anyio.create_memory_object_stream[Planned](_LANE_LENGTH)
+        for _ in range(workers):
+            self._working += 1
+            tasks.start_soon(self._work, receive.clone())
+        receive.close()
+        return send
+
+    async def _feed(self, jobs: ObjectSendStream[Planned], downloads: ObjectSendStream[Planned]) -> None:
+        async for piece in self._walk.pieces(self._see):
+            for planned in piece:
+                if self._selection.wants(planned.item, planned.deed) or (
+                    self._deliver is not None and self._selection.counts_all
+                ):
+                    await (jobs if planned.deed in _ORDERED else downloads).send(planned)
+                elif self._selection.counts_all:
+                    self.summary.counts[Outcome.HERE] += 1
+        if (error := self._walk.check().error()) is not None:
+            raise error
+
+    async def _work(self, lane: ObjectReceiveStream[Planned]) -> None:
+        try:
+            async with lane:
+                async for planned in lane:
+                    await self._settle(planned)
+        finally:
+            self._working -= 1
+            if not self._working:
+                self._done.set()
+
+    async def _settle(self, planned: Planned) -> None:
+        if self._is_over():
+            self._end(Result(planned.item, Outcome.LEFT))
+            return
+        if self._refused is not None and planned.deed is Deed.MAKE:
+            self._end(undelivered(planned.item, self._refused))
+            return
+        self._listener.began(planned.item)
+        try:
+            result = await self._result(planned.item)
+        except anyio.get_cancelled_exc_class():
+            # Its job, if there is one, goes on and is adopted by the next run.
+            self._end(Result(planned.item, Outcome.PENDING if planned.deed in _ORDERED else Outcome.LEFT))
+            raise
+        self._end(result)
+
+    async def _result(self, item: Item) -> Result:
+        try:
+            asset = await self._asset(item)
+            output = None if self._deliver is None else await self._deliver(item, asset)
+        except AssetctlError as error:
+            return self._failure(item, error)
+        return delivered(item, asset, output)
+
+    def _failure(self, item: Item, error: AssetctlError) -> Result:
+        if isinstance(error, SpendRefused):
+            if self._is_stopping:
+                return Result(item, Outcome.LEFT)
+            self._refused = error
+        if isinstance(error, _STOPPING + _AWAY) and self.summary.stopped is None:
+            self.summary.stopped = error
+            self._stop()
+        return undelivered(item, error)
+
+    async def _asset(self, item: Item) -> Asset:
+        """The asset of `item`; a service that is away for a while is waited for."""
+        pause_s, away_since_s = _FIRST_PAUSE_S, None
+        while True:
+            try:
+                return await self._service.request_asset(self._timed(item.request))
+            except _AWAY:
+                now_s = self._clock.elapsed_s()
+                away_since_s = now_s if away_since_s is None else away_since_s
+                if self._is_over() or now_s - away_since_s + pause_s > OUTAGE_LIMIT_S:
+                    raise
+            await self._clock.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _timed(self, request: AssetRequest) -> AssetRequest:
+        if self._pace.deadline_s is None:
+            return request
+        left_s = max(0.0, self._pace.deadline_s - self._clock.elapsed_s())
+        stated_s = left_s if request.max_wait_s is None else request.max_wait_s
+        return replace(request, max_wait_s=min(stated_s, left_s))
+
+    def _is_over(self) -> bool:
+        deadline_s = self._pace.deadline_s
+        if not self._is_stopping and deadline_s is not None and self._clock.elapsed_s() >= deadline_s:
+            self._stop()
+        return self._is_stopping
+
+    def _stop(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            if self._stop_orders is not None:
+                self._stop_orders()
+            self._listener.stopping()
+
+    def _end(self, result: Result) -> None:
+        self.summary.add(result)
+        self._listener.ended(result)

@@ -1,0 +1,114 @@
+"""Sums over items: how many take what, how many bytes, and what it costs and takes, as ranges.
+
+Unknown stays unknown: an order without a price or a time is counted beside the sums, never as nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from assetctl.prefetch.deeds import Deed
+
+if TYPE_CHECKING:
+    from assetctl.models import Availability, Estimate
+
+
+@dataclass(slots=True)
+class Money:
+    """What new orders may cost: from `low` to `high` by currency; `unknown` more have no price."""
+
+    low: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    high: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    unknown: int = 0
+
+    def add(self, estimate: Estimate | None) -> None:
+        """One more order that may cost something."""
+        if estimate is None or estimate.cost_low is None or estimate.cost_high is None:
+            self.unknown += 1
+            return
+        for sums, cost in ((self.low, estimate.cost_low), (self.high, estimate.cost_high)):
+            sums[cost.currency] = sums.get(cost.currency, Decimal(0)) + cost.amount
+
+
+@dataclass(slots=True)
+class Time:
+    """How long jobs take together and the longest of them, in seconds; `unknown` more have no time."""
+
+    low_s: float = 0.0
+    high_s: float = 0.0
+    longest_low_s: float = 0.0
+    longest_high_s: float = 0.0
+    known: int = 0
+    unknown: int = 0
+
+    def add(self, estimate: Estimate | None) -> None:
+        """One more job."""
+        if estimate is None or estimate.seconds_low is None or estimate.seconds_high is None:
+            self.unknown += 1
+            return
+        self.known += 1
+        self.low_s += estimate.seconds_low
+        self.high_s += estimate.seconds_high
+        self.longest_low_s = max(self.longest_low_s, estimate.seconds_low)
+        self.longest_high_s = max(self.longest_high_s, estimate.seconds_high)
+
+    def span_s(self, at_once: int) -> tuple[float, float]:
+        """The shortest and longest time that all of them take with `at_once` of them at a time.
+
+        A list schedule takes at most the sum's share and what of the longest job sticks out (Graham, 1969).
+        """
+        low_s = max(self.longest_low_s, self.low_s / at_once)
+        if self.known <= at_once:
+            return low_s, self.longest_high_s
+        return low_s, self.high_s / at_once + self.longest_high_s * (1 - 1 / at_once)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sums over some items. `sources` say where prices and times come from, in the order in which they came."""
+
+    counts: dict[Deed, int] = field(default_factory=lambda: dict.fromkeys(Deed, 0))
+    bytes_here: int = 0
+    bytes_to_fetch: int = 0
+    unsized: int = 0
+    paid_orders: int = 0
+    money: Money = field(default_factory=Money)
+    time: Time = field(default_factory=Time)
+    sources: dict[str, None] = field(default_factory=dict[str, None])
+
+    @property
+    def items(self) -> int:
+        """How many there are."""
+        return sum(self.counts.values())
+
+    @property
+    def new_orders(self) -> int:
+        """How many jobs would be ordered."""
+        return self.counts[Deed.MAKE]
+
+    def add(self, deed: Deed, availability: Availability | None) -> None:
+        """One more item that takes `deed`."""
+        self.counts[deed] += 1
+        if availability is None:
+            return
+        match deed:
+            case Deed.HERE:
+                self.bytes_here += availability.size_bytes or 0
+            case Deed.FETCH:
+                self.unsized += availability.size_bytes is None
+                self.bytes_to_fetch += availability.size_bytes or 0
+            case Deed.MAKE | Deed.JOIN:
+                self._add_job(deed, availability)
+            case _:
+                return
+
+    def _add_job(self, deed: Deed, availability: Availability) -> None:
+        estimate = availability.estimate
+        self.time.add(estimate)
+        if deed is Deed.MAKE and availability.is_paid:
+            self.paid_orders += 1
+            self.money.add(estimate)
+        if estimate is not None and estimate.basis is not None:
+            self.sources[f"{availability.generator}: {estimate.basis}"] = None

@@ -1,0 +1,94 @@
+"""One walk through a chapter: items in their order, each with what it takes, some hundred at a time.
+
+Reading happens off the event loop and every provider is asked once for each piece, so a chapter of any length takes the
+memory of one piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from assetctl.eventloop import in_thread
+from assetctl.prefetch.deeds import Deed, Selection, deed_of
+from assetctl.prefetch.manifest.findings import Item
+from assetctl.prefetch.manifest.reading import Checking, ManifestReader
+from assetctl.providers.base import Asked
+from assetctl.validation import MAX_WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from assetctl.explanation import Decision
+    from assetctl.prefetch.manifest.reading import Finding, ManifestCheck
+    from assetctl.prefetch.manifest.source import ManifestSource
+    from assetctl.service import AssetService
+
+PIECE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An item and what it takes; `decision` says who would do it, None when nobody."""
+
+    item: Item
+    deed: Deed
+    decision: Decision | None
+
+
+class Walk:
+    """One walk through the manifest of `source`. Made anew for every walk, which happens once."""
+
+    def __init__(self, source: ManifestSource, service: AssetService, selection: Selection) -> None:
+        """Ask `service` what becomes of the items that `selection` has the scenes of.
+
+        Raises:
+            ManifestError: the manifest is not what it was when it was opened.
+        """
+        self._service = service
+        self._selection = selection
+        self._reader: ManifestReader | None = None
+        self._source = source
+        self._checking: Checking | None = None
+
+    def check(self) -> ManifestCheck:
+        """What was found of the manifest; complete once the walk is."""
+        if self._checking is None:
+            raise RuntimeError("the walk has not begun")
+        return self._checking.result()
+
+    async def pieces(self, see: Callable[[Item], None] | None = None) -> AsyncGenerator[list[Planned]]:
+        """The items of the chosen scenes; `see` is shown every item, chosen or not. Nothing comes after a mistake.
+
+        Raises:
+            ManifestError: the manifest was changed meanwhile.
+            CacheError: the cache cannot be used.
+        """
+        # A chapter waits as long as its jobs take; who wants less says so, or gives a deadline.
+        effective = partial(self._service.effective, max_wait_s=MAX_WAIT_S)
+        self._reader = await in_thread(ManifestReader, self._source, effective)
+        self._checking = Checking(self._reader)
+        findings, is_sound = self._reader.findings(), True
+        while piece := await in_thread(_next, findings):
+            items: list[Item] = []
+            for finding in piece:
+                self._checking.add(finding)
+                if isinstance(finding, Item):
+                    if see is not None:
+                        see(finding)
+                    if self._selection.has_scene(finding):
+                        items.append(finding)
+            # What has a mistake is refused as a whole: the rest is read, but nobody is asked any more.
+            is_sound = is_sound and not self._checking.has_problems
+            if is_sound and items:
+                yield await self._planned(items)
+
+    async def _planned(self, items: list[Item]) -> list[Planned]:
+        decisions = await self._service.decisions([Asked(item.request, item.key) for item in items])
+        return [Planned(item, deed_of(one), one) for item, one in zip(items, decisions, strict=True)]
+
+
+def _next(findings: Iterator[Finding]) -> list[Finding]:
+    return list(islice(findings, PIECE))

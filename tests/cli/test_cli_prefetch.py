@@ -1,0 +1,401 @@
+"""`assetctl prefetch` as a command: real processes, real manifests, signals, budgets, plans."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_harness import MAIN, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_harness import Ran, Tool
+
+
+def write(tool: Tool, *scenes: str, generator: str = "instant", name: str = "chapter.jsonl", **fields: object) -> str:
+    """A manifest of sounds, a scene each."""
+    rows = [{"scene": scene, "type": "audio", "generator": generator, **fields} for scene in scenes]
+    (tool.work / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return name
+
+
+def lines(ran: Ran) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def states(tool: Tool) -> list[str]:
+    return [order["state"] for order in tool.orders()]
+
+
+def test_a_chapter_is_made_once_and_the_second_run_has_nothing_to_do(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", "c")
+    first = tool("prefetch", manifest)
+    assert first.code == 0
+    assert first.out.startswith("3 assets: 3 generated; ")
+    assert "3 assets: 3 to generate; cost nothing, time unknown" in first.err
+    again = tool("prefetch", manifest)
+    assert again.code == 0
+    assert again.out.startswith("3 assets: 3 here before; ")
+    assert tool.calls("submit") == ["submit"] * 3
+
+
+def test_the_plan_is_a_line_and_a_table_and_spends_nothing(tool: Tool) -> None:
+    tool("prefetch", write(tool, "a", generator="paid"), "--yes")
+    manifest = write(tool, "a", "b", "c", generator="paid")
+    ran = tool("prefetch", manifest, "--plan")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "3 assets: 1 here, 2 to generate; cost 0.80 USD, time 1s to 1m 30s"
+    assert [line.split()[:4] for line in ran.out.splitlines()[4:]] == [
+        ["a", "1", "1", "-"],
+        ["b", "1", "-", "1"],
+        ["c", "1", "-", "1"],
+    ]
+    document = tool("prefetch", manifest, "--plan", "--json").document
+    assert document["takes"]["generate"] == document["new_orders"] == document["paid_orders"] == 2
+    assert document["cost_high"] == [{"amount": "0.80", "currency": "USD"}]
+    assert [scene["scene_id"] for scene in document["scenes"]] == ["a", "b", "c"]
+    assert len(tool.orders()) == 1
+
+
+def test_with_json_there_is_a_line_for_each_and_a_last_one_with_the_sums(tool: Tool) -> None:
+    write(tool, "a", generator="instant")
+    with (tool.work / "chapter.jsonl").open("a") as file:
+        file.write(
+            '{"id": "mine", "scene": "b", "type": "audio", "generator": "failing", "allow_placeholder": false}\n'
+        )
+    ran = tool("prefetch", "chapter.jsonl", "--json")
+    plan, *items, summary = lines(ran)
+    assert (ran.code, plan["event"], summary["event"]) == (5, "plan", "summary")
+    by_scene = {line["scene_id"]: line for line in items}
+    assert (by_scene["a"]["outcome"], by_scene["a"]["asset"]["source"]) == ("generated", "generated")
+    assert (by_scene["b"]["outcome"], by_scene["b"]["id"], by_scene["b"]["error"]["code"]) == (
+        "failed",
+        "mine",
+        "job_failed",
+    )
+    assert (summary["items"], summary["outcomes"]["generated"], summary["outcomes"]["failed"]) == (2, 1, 1)
+    assert summary["exit_code"] == 5
+
+
+def test_quiet_prints_the_ids_of_what_is_new(tool: Tool) -> None:
+    ran = tool("prefetch", write(tool, "a", "b"), "-q")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(ran.out.split()) == 2
+    assert all(name.startswith("instant-") for name in ran.out.split())
+
+
+def test_a_failure_is_named_and_stops_nobody(tool: Tool) -> None:
+    write(tool, "a", "b")
+    (tool.work / "chapter.jsonl").write_text(
+        '{"scene": "bad", "type": "audio", "generator": "failing", "allow_placeholder": false}\n'
+        '{"scene": "good", "type": "audio", "generator": "instant"}\n'
+    )
+    ran = tool("prefetch", "chapter.jsonl")
+    assert ran.code == 5
+    assert "bad: the generator `failing` could not make this asset" in ran.err
+    assert "\x1b" not in ran.err
+    assert ran.out.startswith("2 assets: 1 generated, 1 failed")
+    again = tool("prefetch", "chapter.jsonl", "--only", "failed", "--json")
+    assert [line["scene_id"] for line in lines(again) if line["event"] == "item"] == ["bad"]
+
+
+def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:
+    write(tool, "a", allow_generation=False)
+    assert tool("prefetch", "chapter.jsonl").code == 5
+    manifest = write(tool, "a", "b")
+    ran = tool("prefetch", manifest, "--only", "placeholder")
+    assert (ran.code, tool.calls("submit")) == (0, ["submit"])
+
+
+def test_scenes_are_chosen_by_a_glob(tool: Tool) -> None:
+    ran = tool("prefetch", write(tool, "park_1", "park_2", "beach"), "--scene", "park_*")
+    assert ran.out.startswith("2 assets: 2 generated")
+    assert len(tool.orders()) == 2
+
+
+def test_files_are_put_where_they_are_wanted_each_under_its_own_name(tool: Tool) -> None:
+    manifest = write(tool, "Park", "park", "con")
+    assert tool("prefetch", manifest, "--output", "out").code == 0
+    assert sorted(path.name for path in (tool.work / "out").iterdir()) == ["Park.wav", "_con.wav", "park~2.wav"]
+    (tool.work / "out" / "Park.wav").unlink()
+    assert tool("prefetch", manifest, "--output", "out").code == 0
+    assert (tool.work / "out" / "Park.wav").exists()
+    assert len(tool.orders()) == 3
+
+
+def test_an_output_that_cannot_be_written_is_known_before_the_first_order(tool: Tool) -> None:
+    (tool.work / "file").touch()
+    ran = tool("prefetch", write(tool, "a"), "--output", "file")
+    assert ran.code == 2
+    assert "`file` is no folder" in ran.err
+    ran = tool("prefetch", "chapter.jsonl", "--output", "file/out")
+    assert ran.code == 1
+    assert tool.orders() == []
+
+
+# Budget and consent
+
+
+def test_more_than_the_settings_allow_is_refused_where_nobody_can_be_asked(tool: Tool) -> None:
+    tool.settings("[budget]\nmax_generations_per_run = 2\n")
+    manifest = write(tool, "a", "b", "c")
+    ran = tool("prefetch", manifest)
+    assert (ran.code, ran.out) == (6, "")
+    assert "this would order 3 generations, more than the 2 that the settings allow" in ran.err
+    assert tool.orders() == []
+    assert tool("prefetch", manifest, "--yes").code == 0
+    assert len(tool.orders()) == 3
+
+
+def test_within_the_settings_nothing_is_asked(tool: Tool) -> None:
+    tool.settings("[budget]\nmax_generations_per_run = 3\n")
+    assert tool("prefetch", write(tool, "a", "b", "c")).code == 0
+
+
+@pytest.mark.parametrize("limit", [("--max-generations", "2"), ("--max-cost", "0.80"), ("--max-cost", "0.9 USD")])
+def test_a_budget_is_kept_and_the_next_run_goes_on(tool: Tool, limit: tuple[str, str]) -> None:
+    manifest = write(tool, "a", "b", "c", generator="paid")
+    ran = tool("prefetch", manifest, *limit)
+    assert ran.code == 6
+    assert ran.out.startswith("3 assets: 2 generated, 1 over the budget")
+    assert ran.out.rstrip().endswith("spent 0.80 USD")
+    assert len(tool.calls("submit")) == 2
+    assert tool("prefetch", manifest, *limit).code == 0
+    assert len(tool.calls("submit")) == 3
+
+
+def test_a_budget_of_nothing_orders_nothing(tool: Tool) -> None:
+    ran = tool("prefetch", write(tool, "a"), "--max-generations", "0")
+    assert (ran.code, tool.orders()) == (6, [])
+
+
+def test_a_limit_of_money_needs_prices(tool: Tool) -> None:
+    (tool.work / "chapter.jsonl").write_text('{"scene": "a", "type": "audio", "generator": "silent"}\n')
+    write(tool, "a", generator="paid")
+    ran = tool("prefetch", "chapter.jsonl", "--max-cost", "1 EUR")
+    assert (ran.code, tool.orders()) == (6, [])
+    assert "a limit in EUR cannot be held against prices in USD" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--max-cost", "much"),
+        ("--max-generations", "-1"),
+        ("--deadline", "0"),
+        ("--deadline", "-2h"),
+        ("--deadline", "2001-01-01T00:00:00Z"),
+        ("--deadline", "soon"),
+        ("--only", "some"),
+        ("--concurrency", "0"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(tool: Tool, words: tuple[str, str]) -> None:
+    ran = tool("prefetch", write(tool, "a"), *words)
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+
+
+def test_after_the_deadline_jobs_go_on(tool: Tool) -> None:
+    ran = tool("prefetch", write(tool, "a", generator="slow"), "--deadline", "300ms")
+    assert ran.code == 4
+    assert "1 still being made" in ran.out
+    tool.release()
+    assert tool("prefetch", "chapter.jsonl", "--deadline", "2999-01-01").code == 0
+    assert tool.calls("submit") == ["submit"]
+
+
+# Plans in files
+
+
+def test_a_written_plan_is_done_exactly_and_may_be_gone_on_with(tool: Tool) -> None:
+    tool.settings("[budget]\nmax_generations_per_run = 1\n")
+    manifest = write(tool, "a", "b")
+    assert tool("prefetch", manifest, "--plan-out", "plan.jsonl").code == 0
+    assert tool.orders() == []
+    assert tool("prefetch", "--apply", "plan.jsonl", "--max-generations", "1").code == 6
+    assert tool("prefetch", "--apply", "plan.jsonl").code == 0
+    assert len(tool.orders()) == 2
+
+
+def test_a_plan_that_no_longer_holds_stops_and_says_what_changed(tool: Tool) -> None:
+    tool("prefetch", write(tool, "a", "b"), "--plan-out", "plan.jsonl")
+    write(tool, "a", "c")
+    ran = tool("prefetch", "--apply", "plan.jsonl")
+    assert (ran.code, tool.orders()) == (6, [])
+    assert "`c` stands where `b` was planned" in ran.err
+
+
+def test_a_plan_of_another_chapter_stops(tool: Tool) -> None:
+    tool("prefetch", write(tool, "a"), "--plan-out", "plan.jsonl")
+    other = write(tool, "x", "y", name="other.jsonl")
+    ran = tool("prefetch", other, "--apply", "plan.jsonl")
+    assert (ran.code, tool.orders()) == (6, [])
+    assert "`x` stands where `a` was planned" in ran.err
+    assert tool("prefetch", "--apply", other).code == 2
+
+
+def test_a_plan_that_cannot_be_written_is_told(tool: Tool) -> None:
+    ran = tool("prefetch", write(tool, "a"), "--plan-out", "nowhere/plan.jsonl")
+    assert (ran.code, tool.orders()) == (1, [])
+
+
+# Bad input
+
+
+def test_a_manifest_with_mistakes_is_refused_with_all_of_them(tool: Tool) -> None:
+    (tool.work / "chapter.toml").write_text('[[scenes]]\nid = "a"\nstile = 1\n[[scenes]]\nid = "b"\nseed = "x"\n')
+    ran = tool("prefetch", "chapter.toml")
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+    assert "chapter.toml:3: there is no field `stile` in `scenes`" in ran.err
+    assert "chapter.toml:6: `seed` must be a whole number" in ran.err
+    assert tool("prefetch").code == 2
+
+
+def test_a_chapter_comes_from_stdin_too(tool: Tool) -> None:
+    rows = '{"scene": "a", "type": "audio", "generator": "instant"}\n' * 2
+    ran = tool.process("prefetch", "-", stdin=rows.encode())
+    assert ran.code == 0
+    assert ran.out.startswith("1 asset: 1 generated")
+
+
+# Processes and signals
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
+
+
+def made_twice(tool: Tool) -> int:
+    keys = [order["key"] for order in tool.orders()]
+    return len(keys) - len(set(keys))
+
+
+@POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_run_says_how_to_go_on_and_the_next_one_does(
+    tool: Tool, number: signal.Signals, code: int
+) -> None:
+    manifest = write(tool, *(f"s{index}" for index in range(6)), generator="slow")
+    process = tool.spawn("prefetch", manifest, "--concurrency", "2")
+    wait_until(lambda: states(tool) == ["accepted"] * 2)
+    started_s = time.monotonic()
+    process.send_signal(number)
+    ran = tool.finish(process)
+    assert time.monotonic() - started_s < 5.0
+    assert ran.code == code
+    assert "interrupted; 0 of 6 are here, 2 jobs go on, and nothing is lost" in ran.err
+    assert "run the same command again" in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.out.startswith("6 assets: 2 still being made, 4 not begun")
+    tool.release()
+    assert tool("prefetch", manifest).code == 0
+    assert len(tool.calls("submit")) == 6
+    assert made_twice(tool) == 0
+
+
+@POSIX
+def test_the_second_signal_leaves_at_once(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", generator="stubborn")
+    process = tool.spawn("prefetch", manifest)
+    wait_until(lambda: "accepted" in states(tool))
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert tool.finish(process).code in (130, -signal.SIGINT)
+
+
+@POSIX
+def test_with_json_the_last_line_is_the_summary_also_when_interrupted(tool: Tool) -> None:
+    process = tool.spawn("prefetch", write(tool, "a", "b", generator="slow"), "--json")
+    wait_until(lambda: states(tool) == ["accepted"] * 2)
+    process.send_signal(signal.SIGINT)
+    ran = tool.finish(process)
+    assert lines(ran)[-1]["event"] == "summary"
+    assert lines(ran)[-1]["outcomes"]["running"] == 2
+    assert (ran.error["code"], ran.error["exit_code"]) == ("interrupted", 130)
+
+
+@POSIX
+def test_a_killed_run_is_gone_on_with_and_nothing_is_bought_twice(tool: Tool) -> None:
+    manifest = write(tool, *(f"s{index}" for index in range(12)), generator="instant")
+    for state in ("submit", "submitted", "status", "result", "discard"):
+        ran = tool.process("prefetch", manifest, "--concurrency", "3", env={"SCRIPTED_KILL_AT": state})
+        assert ran.code == -signal.SIGKILL
+    done = tool("prefetch", manifest)
+    assert done.code == 0, done.err
+    assert len(tool.calls("submitted")) == 12
+
+
+@POSIX
+def test_two_runs_side_by_side_make_everything_once(tool: Tool) -> None:
+    manifest = write(tool, *(f"s{index}" for index in range(10)), generator="slow")
+    processes = [tool.spawn("prefetch", manifest, "--concurrency", "10") for _ in range(2)]
+    wait_until(lambda: states(tool) == ["accepted"] * 10)
+    tool.release()
+    assert [tool.finish(process).code for process in processes] == [0, 0]
+    assert len(tool.calls("submit")) == 10
+
+
+@POSIX
+def test_a_reader_that_goes_away_ends_the_run_quietly(tool: Tool) -> None:
+    manifest = write(tool, *(f"s{index}" for index in range(20)))
+    words = " ".join([*MAIN, "prefetch", manifest, "--json"])
+    status = os.system(f"cd {tool.work} && ASSETCTL_DATA_DIR={tool.data} PYTHONPATH={os.environ.get('PYTHONPATH', '')}"
+                       f" {words} 2>err | head -1 >out")  # fmt: skip
+    assert status == 0
+    assert "Traceback" not in (tool.work / "err").read_text()
+
+
+@POSIX
+class TestOnATerminal:
+    """A pseudo-terminal: bars, and questions."""
+
+    def spawn(self, tool: Tool, *words: str) -> Any:
+        import pexpect  # noqa: PLC0415 - not on Windows
+
+        env = tool.environment({"TERM": "xterm"})
+        return pexpect.spawn(
+            MAIN[0], [*MAIN[1:], *words], cwd=str(tool.work), env=env, timeout=30, dimensions=(24, 100)
+        )
+
+    def test_the_bar_shows_all_and_each(self, tool: Tool) -> None:
+        child = self.spawn(tool, "prefetch", write(tool, "alpha", "beta", generator="slow"))
+        child.expect("0 of 2, 2 under way")
+        child.expect("alpha")
+        tool.release()
+        child.expect("2 assets: 2 generated")
+        child.expect_exact("\r\n")
+        child.wait()
+        assert child.exitstatus == 0
+
+    @pytest.mark.parametrize(("answer", "code", "orders"), [("y", 0, 2), ("n", 6, 0)])
+    def test_more_than_allowed_is_asked_for(self, tool: Tool, answer: str, code: int, orders: int) -> None:
+        tool.settings("[budget]\nmax_generations_per_run = 1\n")
+        child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
+        child.expect_exact("Go on?")
+        child.sendline(answer)
+        child.read()
+        child.wait()
+        assert (child.exitstatus, len(tool.orders())) == (code, orders)
+
+    def test_the_question_can_be_interrupted(self, tool: Tool) -> None:
+        tool.settings("[budget]\nmax_generations_per_run = 1\n")
+        child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
+        child.expect_exact("Go on?")
+        child.sendintr()
+        child.read()
+        child.wait()
+        assert (child.exitstatus, tool.orders()) == (130, [])
+
+
+def test_paths_of_plans_survive_another_working_directory(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool("prefetch", write(tool, "a"), "--plan-out", "plan.jsonl")
+    plan = tool.work / "plan.jsonl"
+    monkeypatch.chdir(tmp_path)
+    assert tool("prefetch", "--apply", str(plan)).code == 0

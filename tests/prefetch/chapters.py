@@ -1,0 +1,75 @@
+"""Chapters over a house of real parts and fakes: what tests of plans and runs stand on."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assetctl.prefetch.deeds import Deed, Selection
+from assetctl.prefetch.manifest.source import ManifestSource, opened_source
+from assetctl.prefetch.planning import ChapterPlan, plan_chapter
+from assetctl.prefetch.running import ChapterRun, Listener, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.results import Outcome, Result
+    from assetctl.prefetch.walking import Planned
+    from fakes import House
+
+EVERYTHING = Selection()
+
+
+@contextmanager
+def chapter(folder: Path, *rows: dict[str, object] | str) -> Iterator[ManifestSource]:
+    """A manifest in JSON Lines with these rows; a text is a scene's id."""
+    path = folder / "chapter.jsonl"
+    documents = [{"scene": row} if isinstance(row, str) else row for row in rows]
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    with opened_source(str(path), folder) as source:
+        yield source
+
+
+async def planned(
+    house: House, source: ManifestSource, selection: Selection = EVERYTHING
+) -> tuple[ChapterPlan, list[Planned]]:
+    items: list[Planned] = []
+    return await plan_chapter(source, house.service, selection, items.append), items
+
+
+def taken(plan: ChapterPlan) -> dict[Deed, int]:
+    return {deed: count for deed, count in plan.total.counts.items() if count}
+
+
+@dataclass
+class Heard(Listener):
+    """What a run told."""
+
+    begun: list[str | None] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    stops: int = 0
+
+    def began(self, item: Item) -> None:
+        self.begun.append(item.request.scene_id)
+
+    def ended(self, result: Result) -> None:
+        self.results.append(result)
+
+    def stopping(self) -> None:
+        self.stops += 1
+
+    @property
+    def outcomes(self) -> dict[str | None, Outcome]:
+        return {result.item.request.scene_id: result.outcome for result in self.results}
+
+
+def run_of(
+    house: House, source: ManifestSource, selection: Selection = EVERYTHING, **options: object
+) -> tuple[ChapterRun, Heard]:
+    heard = Heard()
+    settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard, **options}
+    return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

@@ -1,0 +1,276 @@
+"""Runs: fair, bounded, and what one item meets is its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from chapters import chapter, run_of
+
+from assetctl.errors import JobFailed, ManifestError, NotAllowed, ServiceUnreachable, StorageFull
+from assetctl.events import Event, JobProgressed
+from assetctl.generation.allowances import Allowance
+from assetctl.models import AssetRequest
+from assetctl.prefetch import running
+from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.running import OUTAGE_LIMIT_S, Pace
+from fakes import film
+from shop import Shop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetctl.generation.base import GenerationOrder
+    from fakes import FakeLibrary, House
+
+pytestmark = pytest.mark.anyio
+
+
+class Moody(Shop):
+    """A shop that raises what `moods` says for a scene, as often as it says."""
+
+    moods: dict[str | None, list[Exception]]
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        if waiting := self.moods.get(order.request.scene_id):
+            raise waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return await super().submit(order, idempotency_key)
+
+
+def moody(shop: Shop, **moods: Exception) -> None:
+    shop.__class__ = Moody
+    shop.moods = {scene: [error] for scene, error in moods.items()}  # type: ignore[attr-defined]
+
+
+async def test_everything_is_made_or_fetched_and_the_first_scene_comes_first(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    library.add("film", film("pre-made"), AssetRequest(scene_id="c"))
+    with chapter(tmp_path, "a", "b", "c", "d") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert [scene for scene in heard.begun if scene != "c"] == ["a", "b", "d"]
+    assert heard.outcomes == {
+        "a": Outcome.GENERATED,
+        "b": Outcome.GENERATED,
+        "c": Outcome.FETCHED,
+        "d": Outcome.GENERATED,
+    }
+    assert (summary.exit_code, summary.incomplete, shop.charges) == (0, 0, 3)
+    assert {currency: str(amount) for currency, amount in summary.spent.items()} == {"USD": "1.20"}
+
+
+async def test_no_more_jobs_are_under_way_than_allowed(house: House, shop: Shop, tmp_path: Path):
+    most = now = 0
+    ask = house.service.request_asset
+
+    async def counted(request: AssetRequest):
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        try:
+            return await ask(request)
+        finally:
+            now -= 1
+
+    house.service.request_asset = counted  # type: ignore[method-assign]
+    shop.looks = 3
+    with chapter(tmp_path, *(f"s{number}" for number in range(12))) as source:
+        run, _ = run_of(house, source, pace=Pace(3, 1))
+        await run.run()
+    assert most == 3
+
+
+async def test_one_bad_item_stops_nobody(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, bad=JobFailed("the shop refuses this prompt"))
+    rows = ["a", {"scene": "bad", "allow_placeholder": False}, "c"]
+    with chapter(tmp_path, *rows) as source:
+        run, heard = run_of(house, source)
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.GENERATED, "bad": Outcome.FAILED, "c": Outcome.GENERATED}
+    assert (summary.exit_code, shop.charges) == (5, 2)
+    (failed,) = (result for result in heard.results if result.has_failed)
+    assert failed.error is not None
+    assert failed.error.what == "the shop refuses this prompt"
+
+
+async def test_a_card_in_place_of_a_failed_job_counts_as_failed_too(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, bad=JobFailed("the shop refuses this prompt"))
+    with chapter(tmp_path, "bad", {"scene": "card", "allow_generation": False}) as source:
+        run, heard = run_of(house, source)
+        summary = await run.run()
+    assert heard.outcomes == {"bad": Outcome.PLACEHOLDER, "card": Outcome.PLACEHOLDER}
+    assert {result.item.request.scene_id: result.has_failed for result in heard.results} == {"bad": True, "card": False}
+    assert summary.exit_code == 5
+
+
+async def test_when_the_budget_is_used_up_the_rest_is_refused_and_adopting_goes_on(
+    house: House, shop: Shop, tmp_path: Path
+):
+    shop.looks = 10**6
+    with pytest.raises(Exception, match="not finished yet"):
+        await house.service.request_asset(AssetRequest(scene_id="d", max_wait_s=0.0))
+    shop.looks = 1
+    house.desk.limit_to(Allowance("run", 2))
+    with chapter(tmp_path, "a", "b", "c", "d", "e") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {
+        "a": Outcome.GENERATED,
+        "b": Outcome.GENERATED,
+        "c": Outcome.REFUSED,
+        "d": Outcome.GENERATED,
+        "e": Outcome.REFUSED,
+    }
+    assert heard.begun == ["a", "b", "c", "d"]
+    assert (summary.exit_code, shop.charges) == (6, 3)
+    assert summary.refused is not None
+
+
+@pytest.mark.parametrize("error", [StorageFull("no room"), NotAllowed("who are you?")])
+async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, tmp_path: Path, error: Exception):
+    moody(shop, b=error)
+    with chapter(tmp_path, "a", "b", "c", "d") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {
+        "a": Outcome.GENERATED,
+        "b": Outcome.FAILED,
+        "c": Outcome.LEFT,
+        "d": Outcome.LEFT,
+    }
+    assert (summary.stopped, heard.stops, shop.charges) == (error, 1, 1)
+    assert summary.exit_code == error.exit_code  # type: ignore[attr-defined]
+
+
+async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop, tmp_path: Path):
+    shop.__class__ = Moody
+    away = [ServiceUnreachable("closed") for _ in range(4)]
+    shop.moods = {"a": [*away, JobFailed("refused at last")]}  # type: ignore[attr-defined]
+    with chapter(tmp_path, {"scene": "a", "allow_placeholder": False}, "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
+    assert summary.stopped is None
+    assert house.clock.slept[:4] == [1.0, 2.0, 4.0, 8.0]  # type: ignore[attr-defined]
+
+
+async def test_a_service_that_stays_away_ends_the_run(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=ServiceUnreachable("closed"))
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.LEFT}
+    assert summary.exit_code == 9
+    assert sum(house.clock.slept) <= OUTAGE_LIMIT_S  # type: ignore[attr-defined]
+
+
+async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, shop: Shop, tmp_path: Path):
+    shop.looks = 10**6
+    with chapter(tmp_path, "a", "b") as source:
+        deadline_s = house.clock.elapsed_s() + 60.0
+        run, heard = run_of(house, source, pace=Pace(1, 1, deadline_s))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
+    assert (summary.exit_code, shop.charges, heard.stops) == (5, 1, 1)
+
+
+async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tmp_path: Path):
+    shop.looks = 10**6
+    with chapter(tmp_path, {"scene": "a", "max_wait_s": 0}, {"scene": "b", "max_wait_s": 1}) as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1, house.clock.elapsed_s() + 1e6))
+        summary = await run.run()
+    assert set(heard.outcomes.values()) == {Outcome.PENDING}
+    assert summary.exit_code == 4
+
+
+async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jobs(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "GRACE_S", 0.01)
+    shop.looks = 10**9
+    stopped: list[str] = []
+    two_are_waited_for, waiting = anyio.Event(), set[str]()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, JobProgressed):
+            waiting.add(event.job_id)
+            if len(waiting) == 2:
+                two_are_waited_for.set()
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, *(f"s{number}" for number in range(9))) as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1), stop_orders=lambda: stopped.append("orders"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run.run)
+            await two_are_waited_for.wait()
+            tasks.cancel_scope.cancel()
+    assert heard.outcomes == {"s0": Outcome.PENDING, "s1": Outcome.PENDING}
+    assert (shop.charges, stopped, heard.stops) == (2, ["orders"], 1)
+
+
+async def test_with_output_what_is_here_is_delivered_too(house: House, tmp_path: Path):
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    delivered: list[str | None] = []
+
+    async def deliver(item, asset):
+        del asset
+        delivered.append(item.request.scene_id)
+        return tmp_path / "out"
+
+    seen: list[int] = []
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, deliver=deliver, see=lambda item: seen.append(item.number))
+        await run.run()
+    assert sorted(delivered) == ["a", "b"]
+    assert seen == [1, 2]
+    assert [result.output for result in heard.results] == [tmp_path / "out"] * 2
+
+
+async def test_a_full_disk_while_delivering_ends_the_run(house: House, tmp_path: Path):
+    async def deliver(*_: object):
+        raise StorageFull("no room")
+
+    with chapter(tmp_path, "a", "b", "c") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1), deliver=deliver)
+        summary = await run.run()
+    assert list(heard.outcomes.values()) == [Outcome.FAILED, Outcome.LEFT, Outcome.LEFT]
+    assert summary.exit_code == 1
+
+
+async def test_what_is_here_counts_without_being_touched(house: House, tmp_path: Path):
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source)
+        summary = await run.run()
+        assert (heard.results, summary.counts[Outcome.HERE], summary.exit_code) == ([], 1, 0)
+        run, heard = run_of(house, source, Selection(Only.ALL))
+        await run.run()
+        assert heard.outcomes == {"a": Outcome.HERE}
+        run, heard = run_of(house, source, Selection(Only.FAILED))
+        assert (await run.run()).items == 0
+
+
+async def test_a_manifest_with_a_mistake_ends_the_run(house: House, tmp_path: Path):
+    with chapter(tmp_path, {"scne": "a"}) as source:
+        run, _ = run_of(house, source)
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await run.run()
+    assert isinstance(caught.value.exceptions[0], ManifestError)
+
+
+async def test_two_runs_side_by_side_share_the_work(house: House, shop: Shop, tmp_path: Path):
+    shop.looks = 3
+    with chapter(tmp_path, *(f"s{number}" for number in range(10))) as source:
+        first, heard = run_of(house, source)
+        (tmp_path / "other").mkdir()
+        with chapter(tmp_path / "other", *(f"s{number}" for number in range(10))) as other:
+            second, also_heard = run_of(house, other)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(first.run)
+                tasks.start_soon(second.run)
+    assert shop.charges == 10
+    assert {len(heard.outcomes), len(also_heard.outcomes)} == {10}
+    assert (first.summary.exit_code, second.summary.exit_code) == (0, 0)

@@ -1,12 +1,11 @@
-"""How soon a job's file is here, and how often the backend is asked meanwhile: `uv run python bench/backend_jobs.py`.
+"""How soon a job's file is here, and how often the backend is asked meanwhile; the `jobs` of `backend.py`.
 
 The backend is the look-alike of the tests, in a process of its own; every request is a whole `assetctl request`. With
-the socket and without it, medians over the rounds; each line of output is a JSON object.
+the socket and without it; medians over the rounds.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -17,12 +16,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from service import faults
 from service.harness import LookAlike
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHORT_S = 2.0
 LONG_S = 60.0
@@ -88,31 +90,23 @@ def long_job(server: LookAlike, token: str, folder: Path, name: str) -> dict[str
     return {"what": f"{LONG_S:g} s job {name}", "requests": len(asked), "late_s": round(late_s(server, document), 3)}
 
 
-def main() -> None:
-    """Print a line for each measurement."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--long", action="store_true", help="also the jobs that take a minute")
-    arguments = parser.parse_args()
+def jobs(rounds: int, *, minute: bool) -> Iterator[dict[str, Any]]:
+    """A line for each measurement, with the socket and without it side by side; with `minute` also a long job."""
     with ThreadPoolExecutor() as pool:
-        for line in pool.map(lambda with_socket: measured(arguments, with_socket=with_socket), (True, False)):
-            for figures in line:
-                print(json.dumps(figures), flush=True)
+        waits = [pool.submit(measured, rounds, minute=minute, with_socket=with_socket) for with_socket in (True, False)]
+        for wait in waits:
+            yield from wait.result()
 
 
-def measured(arguments: argparse.Namespace, *, with_socket: bool) -> list[dict[str, Any]]:
+def measured(rounds: int, *, minute: bool, with_socket: bool) -> list[dict[str, Any]]:
     """The figures at a server of its own, whose socket can be reached or not."""
     name = "with the socket" if with_socket else "without it"
     with tempfile.TemporaryDirectory() as folder, LookAlike(create_limit=None) as server:
         token = server.user().token
         if not with_socket:
             server.fault(SOCKETS, faults.answers(503), times=None)
-        lines = [one_after_the_other(server, token, Path(folder), rounds=arguments.rounds, name=name)]
-        if arguments.long:
+        lines = [one_after_the_other(server, token, Path(folder), rounds=rounds, name=name)]
+        if minute:
             server.script(duration_s=LONG_S)
             lines.append(long_job(server, token, Path(folder), f"{name}, long"))
     return lines
-
-
-if __name__ == "__main__":
-    main()

@@ -15,8 +15,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assetctl.cache.entries import CacheEntry, complete, entry_document
 from assetctl.cache.entries import EntryDraft as Draft
@@ -25,7 +26,7 @@ from assetctl.cache.index.schema import INDEX_VERSION, RECOUNT, SCHEMA, TABLES
 from assetctl.models import AssetRequest, AssetType, Cost, MediaInfo, Origin, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SCENE_SIZE = 50
@@ -119,6 +120,15 @@ def _draft(kind: int, *, paid: bool) -> Draft:
 def make(root: Path, entries: int, *, files: int = 0) -> Made:
     """A cache of `entries` in `root`, where none was, the first `files` of them with bytes and sidecars."""
     started = time.perf_counter()
+    path = write_index(root, (entry_of(number, files) for number in range(entries)))
+    folder = root / "v1"
+    for number in range(min(entries, files)):
+        _write_files(folder / "blobs", number, files)
+    return Made(root, entries, time.perf_counter() - started, path.stat().st_size)
+
+
+def write_index(root: Path, entries: Iterable[CacheEntry]) -> Path:
+    """The index of the cache in `root`, where none was, with a row for each of `entries`; no bytes are written."""
     folder = root / "v1"
     folder.mkdir(mode=0o700, parents=True)
     root.chmod(0o700)
@@ -128,20 +138,19 @@ def make(root: Path, entries: int, *, files: int = 0) -> Made:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -500000")
         connection.execute("BEGIN")
-        _fill(connection, entries, files)
+        _fill(connection, entries)
         connection.execute(f"PRAGMA user_version = {INDEX_VERSION}")
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
     path.chmod(0o600)
-    for number in range(min(entries, files)):
-        _write_files(folder / "blobs", number, files)
-    return Made(root, entries, time.perf_counter() - started, path.stat().st_size)
+    return path
 
 
-def _fill(connection: sqlite3.Connection, entries: int, files: int) -> None:
+def _fill(connection: sqlite3.Connection, entries: Iterable[CacheEntry]) -> None:
     for statement in TABLES:
         connection.execute(statement)
-    for batch in _batches(entries, files):
+    waiting = iter(entries)
+    while batch := [row_of(entry) for entry in islice(waiting, BATCH)]:
         connection.executemany(PUT_ENTRY, [row for row, _ in batch])
         connection.executemany(PUT_DOCUMENT, [document for _, document in batch])
     # Indexes and triggers after the rows: sorted once instead of kept sorted a million times.
@@ -149,11 +158,6 @@ def _fill(connection: sqlite3.Connection, entries: int, files: int) -> None:
         connection.execute(statement)
     for statement in RECOUNT:
         connection.execute(statement)
-
-
-def _batches(entries: int, files: int) -> Iterator[list[tuple[tuple[Any, ...], tuple[str, str]]]]:
-    for start in range(0, entries, BATCH):
-        yield [row_of(entry_of(number, files)) for number in range(start, min(start + BATCH, entries))]
 
 
 def _write_files(blobs: Path, number: int, files: int) -> None:

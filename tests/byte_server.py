@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -140,3 +141,20 @@ def always(data: bytes, *, keep: bool = True) -> Callable[[Asked, socket.socket]
         return keep
 
     return answer
+
+
+def make_authority(folder: Path) -> tuple[Path, Path]:
+    """An authority of our own, and the key and certificate it gave to `media.example` and 127.0.0.1, in one file."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    (folder / "names").write_text("subjectAltName=DNS:media.example,IP:127.0.0.1\n")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Studio", "-days", "2")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=media.example")
+    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+    openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
+    pair = folder / "pair.pem"
+    pair.write_text((folder / "server.key").read_text() + (folder / "server.pem").read_text())
+    return folder / "ca.pem", pair

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -263,3 +264,16 @@ def test_key_of_an_id_is_its_librarys_and_never_a_requests():
     keys = {asset_key("folder", "a"), asset_key("folder", "b"), asset_key("pixsim", "a"), asset_key("f", "oldera")}
     assert len(keys) == 4
     assert asset_key("folder", "a") == "3b4b0679fa0a786f0e3d337f227107b73e78ab8aadd4b09ae05c313fa12fdd2c"
+
+
+@given(demands, st.floats(min_value=1e-12, max_value=1e22))
+def test_key_is_that_of_the_canonical_form_whoever_writes_it(given_demands: dict[str, object], length: float):
+    request = AssetRequest(**given_demands)
+    for one in (request, replace(request, parameters={}), replace(request, parameters={}, duration_s=length)):
+        assert request_key(one) == hashlib.sha256(rfc8785.dumps(canonical_form(one))).hexdigest()
+
+
+@pytest.mark.parametrize("length", [1e-7, 1e-4, 0.1, 5, 5.0, 1e15, 1e16, 1e21, 123456789.125, -0.0, 0.0])
+def test_lengths_are_written_as_the_standard_says(length: float):
+    request = AssetRequest(prompt='\x00\x1f\x7f"\\/\u2028\U0001f3ac\r\n', duration_s=length)
+    assert request_key(request) == hashlib.sha256(rfc8785.dumps(canonical_form(request))).hexdigest()

@@ -157,7 +157,7 @@ def test_every_exit_code_stands_in_the_table():
 
 
 def test_example_sidecar_is_one():
-    from assetctl.library.wire import parse_sidecar  # noqa: PLC0415 - the README test itself needs no library
+    from assetctl.library.folder.wire import parse_sidecar  # noqa: PLC0415 - the README test itself needs no library
 
     sidecar = next(text for text in blocks("toml") if "choice" in text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assetctl import validation
 from assetctl.errors import InvalidRequest
 from assetctl.keys import request_key
 from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse
@@ -273,3 +275,17 @@ def test_password_in_an_address_is_refused_and_not_repeated():
     with pytest.raises(InvalidRequest, match="a password") as caught:
         check_request(replace(GOOD, inputs=(AssetInput(url="https://ann:hunter2@example.com/a.png"),)))
     assert "hunter2" not in f"{caught.value.what}{caught.value.why}{caught.value.hint}"
+
+
+@given(st.text(alphabet="aZ0_-.:+@ /ä", max_size=8))
+def test_an_id_known_at_a_glance_is_one_that_a_closer_look_allows(value: str):
+    if validation._PLAIN_ID.fullmatch(value):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(validation, "_PLAIN_ID", re.compile("(?!)"))
+            check_id("scene", value)
+
+
+@pytest.mark.parametrize("value", ["romance_5", "a-b.c:d+e@f", "x" * 200])
+def test_plain_ids_are_known_at_a_glance(value: str):
+    assert validation._PLAIN_ID.fullmatch(value)
+    check_id("scene", value)

@@ -7,8 +7,9 @@ know what is inside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.errors import (
     AssetctlError,
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from assetctl.events import AssetEventBus
     from assetctl.models import Asset
     from assetctl.providers.base import Asked, AssetProvider, Outlook
+
+
+_NAMES: Final = tuple(field.name for field in fields(AssetRequest))
+_values_of: Callable[[AssetRequest], tuple[Any, ...]] = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +178,13 @@ class AssetService:
         """
         check_request(request)
         default_wait_s = self._defaults.max_wait_s if max_wait_s is None else max_wait_s
-        filled = replace(
-            request,
-            generator=request.generator or self._defaults.generator,
-            provider=request.provider or self._defaults.provider,
-            max_wait_s=default_wait_s if request.max_wait_s is None else request.max_wait_s,
-            tag=self._defaults.tag if request.tag is None else request.tag,
-        )
+        # Not `replace`: a chapter has a hundred thousand requests, and it takes three times as long.
+        known = dict(zip(_NAMES, _values_of(request), strict=True))
+        known["generator"] = request.generator or self._defaults.generator
+        known["provider"] = request.provider or self._defaults.provider
+        known["max_wait_s"] = default_wait_s if request.max_wait_s is None else request.max_wait_s
+        known["tag"] = self._defaults.tag if request.tag is None else request.tag
+        filled = AssetRequest(**known)
         return filled if self._complete is None else self._complete(filled)
 
     async def _effective(self, request: AssetRequest) -> AssetRequest:

@@ -33,6 +33,8 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 # terminal text: what could be a path, a control or invisible is refused rather than repaired.
 _ID_CATEGORIES: Final = ("L", "M", "N")
 _ID_PUNCTUATION: Final = frozenset(" _-.:+@")
+# What most ids look like, known at a glance: a chapter has a hundred thousand of them.
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_]+(?:[-.:+@][A-Za-z0-9_]+)*")
 
 
 def check_request(request: AssetRequest) -> None:
@@ -62,7 +64,7 @@ def check_id(name: str, value: str | None) -> None:
     Raises:
         InvalidRequest: it is empty, too long, or has a character that no id may have.
     """
-    if value is None:
+    if value is None or (len(value) <= MAX_ID_LENGTH and _PLAIN_ID.fullmatch(value)):
         return
     if not value.strip():
         raise InvalidRequest(f"the {name} id is empty", hint=f"name the {name} or leave `--{name}` out")
@@ -135,6 +137,8 @@ def _check_prose(what: str, text: str) -> None:
         raise InvalidRequest(
             f"{what} is too long", why=f"it has {len(text):,} characters, at most {MAX_PROMPT_LENGTH:,} are taken"
         )
+    if text.isprintable():
+        return
     for position, character in enumerate(text):
         if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r":
             raise InvalidRequest(

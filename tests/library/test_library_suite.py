@@ -13,10 +13,10 @@ import pytest
 from assetctl.cache.lookups import Lookups
 from assetctl.clock import SystemClock
 from assetctl.library.base import Library, Standing
-from assetctl.library.folder import FolderLibrary
+from assetctl.library.folder.library import FolderLibrary
 from assetctl.library.late import LateLibrary
-from assetctl.library.pixsim import PixsimLibrary
-from assetctl.library.pixsim_files import FileFetcher
+from assetctl.library.pixsim.files import FileFetcher
+from assetctl.library.pixsim.library import PixsimLibrary
 from assetctl.library.remembered import RememberedLibrary
 from assetctl.models import AssetRequest, AssetType
 from assetctl.network import Origin, new_client

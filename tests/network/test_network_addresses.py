@@ -1,63 +1,51 @@
-"""Which addresses are public and which are this machine's, whatever they are dressed as."""
+"""Names become addresses."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import anyio
+import httpcore
 import pytest
 
-from assetctl.network import is_loopback, is_public
-from assetctl.network.addresses import resolve
+from assetctl.network.addresses import _first, resolve
 
-
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
-)
-def test_public_address_is_public(address: str):
-    assert is_public(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.1.1",
-        "100.64.0.1",
-        "169.254.169.254",
-        "0.0.0.0",
-        "255.255.255.255",
-        "224.0.0.1",
-        "192.0.2.1",
-        "::",
-        "::1",
-        "fe80::1",
-        "fe80::1%eth0",
-        "fd00:ec2::254",
-        "ff02::1",
-        "::ffff:10.0.0.1",
-        "::ffff:169.254.169.254",
-        "64:ff9b::a00:1",
-        "2002:0a00:0001::",
-        "media.example",
-        "",
-    ],
-)
-def test_private_address_is_not_public_in_any_dress(address: str):
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST.", "game.localhost", "::ffff:127.0.0.1"]
-)
-def test_this_machine_is_known_by_its_names(host: str):
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["10.0.0.1", "localhost.example", "0.0.0.0", "", "127.1", "notlocalhost"])
-def test_other_machines_are_not_this_one(host: str):
-    assert not is_loopback(host)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @pytest.mark.anyio
 async def test_name_of_this_machine_has_its_addresses():
     assert set(await resolve("localhost", 80)) <= {"127.0.0.1", "::1"}
+
+
+class Streams:
+    """Connects to addresses as the test wants: `slow` ones never answer, `dead` ones refuse."""
+
+    def __init__(self, *, slow: Sequence[str] = (), dead: Sequence[str] = ()) -> None:
+        self.slow = slow
+        self.dead = dead
+        self.asked: list[str] = []
+
+    async def connect(self, address: str) -> str:
+        self.asked.append(address)
+        if address in self.slow:
+            await anyio.sleep_forever()
+        if address in self.dead:
+            raise httpcore.ConnectError(f"{address} refuses")
+        return address
+
+
+@pytest.mark.anyio
+async def test_first_address_that_answers_is_taken():
+    streams = Streams(dead=["a"], slow=["b"])
+    with anyio.fail_after(10):
+        assert await _first(["a", "b", "c", "d"], streams.connect) == "c"  # type: ignore[arg-type]
+    assert streams.asked == ["a", "b", "c"]
+
+
+@pytest.mark.anyio
+async def test_last_refusal_is_told_when_all_refuse():
+    streams = Streams(dead=["a", "b"])
+    with pytest.raises(httpcore.ConnectError, match="b refuses"):
+        await _first(["a", "b"], streams.connect)  # type: ignore[arg-type]

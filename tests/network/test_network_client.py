@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,7 +13,7 @@ import pytest
 from assetctl.errors import AddressRefused, ConfigError
 from assetctl.network import Origin, new_client
 from assetctl.network.client import _Transport
-from byte_server import always, plain, serving
+from byte_server import always, make_authority, plain, serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,21 +41,7 @@ class Names:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """An authority of our own, and the key and certificate it gave to `media.example` and 127.0.0.1, in one file."""
-    folder = tmp_path_factory.mktemp("authority")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-
-    (folder / "names").write_text("subjectAltName=DNS:media.example,IP:127.0.0.1\n")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Studio", "-days", "2")
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=media.example")
-    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
-    pair = folder / "pair.pem"
-    pair.write_text((folder / "server.key").read_text() + (folder / "server.pem").read_text())
-    return folder / "ca.pem", pair
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 OK = always(plain(b"fine"))
@@ -265,6 +250,15 @@ async def test_this_machine_is_never_asked_through_a_proxy():
     with serving(always(b"")) as proxy, serving(OK) as server:
         proxies = {"http": proxy.url, "https": proxy.url, "all": proxy.url}
         async with new_client(home=Origin.of(server.url), timeout_s=5, proxies=proxies) as client:
+            assert (await client.get(server.url)).text == "fine"
+    assert proxy.connections == 0
+
+
+async def test_this_machine_is_not_asked_through_a_proxy_over_tls_either(authority: tuple[Path, Path]):
+    ca_file, pair = authority
+    with serving(always(b"")) as proxy, serving(OK, certificate=pair) as server:
+        proxies = {"https": proxy.url}
+        async with new_client(home=Origin.of(server.url), timeout_s=5, ca_file=ca_file, proxies=proxies) as client:
             assert (await client.get(server.url)).text == "fine"
     assert proxy.connections == 0
 

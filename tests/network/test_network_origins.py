@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assetctl.errors import AddressRefused
-from assetctl.network import Origin, accepted
+from assetctl.network import Origin, accepted, address
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,10 @@ def test_what_may_be_spoken_to_is_accepted(url: str):
 def test_usual_port_is_not_written():
     assert str(Origin("https", "api.example", 443)) == "https://api.example"
     assert str(Origin("http", "::1", 8001)) == "http://[::1]:8001"
+
+
+def test_address_is_parsed_or_refused_and_not_repeated():
+    assert address("https://media.example/a b").path == "/a b"
+    with pytest.raises(AddressRefused) as caught:
+        address("https://media.exa\nhunter2/")
+    assert "hunter2" not in f"{caught.value} {caught.value.why}"

@@ -12,15 +12,22 @@ from transfer_samples import TOKEN, recognise
 from assetctl.network import Origin, new_client
 from assetctl.secret import Secret
 from assetctl.transfer import Downloads
+from byte_server import make_authority
 from fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

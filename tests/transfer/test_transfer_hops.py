@@ -10,6 +10,7 @@ from transfer_samples import SMALL, TOKEN, FileServer, digest, remote
 from assetctl.errors import (
     AddressRefused,
     ServiceError,
+    ServiceUnreachable,
 )
 from assetctl.models import AssetType
 from assetctl.transfer import RemoteFile
@@ -105,3 +106,35 @@ async def test_name_that_leads_into_a_private_network_is_refused(build: Build, t
     downloads = build("http://127.0.0.1:8001", resolver=resolver)
     with pytest.raises(AddressRefused):
         await downloads.fetch(RemoteFile("https://media.example/x", AssetType.VIDEO), tmp_path / "a")
+
+
+async def test_redirect_from_https_to_plain_http_is_refused(build: Build, tmp_path: Path, authority: tuple[Path, Path]):
+    ca_file, pair = authority
+    with (
+        serving(FileServer(SMALL)) as plain_one,
+        serving(always(plain(b"", "302 Found", Location=plain_one.url)), certificate=pair) as secure,
+    ):
+        downloads = build(secure.url, ca_file=ca_file)
+        with pytest.raises(AddressRefused, match="from https"):
+            await downloads.fetch(remote(secure.url), tmp_path / "a")
+        assert plain_one.connections == 0
+
+
+async def test_certificate_nobody_vouches_for_is_not_tried_again(
+    build: Build, tmp_path: Path, authority: tuple[Path, Path]
+):
+    with serving(FileServer(SMALL), certificate=authority[1]) as server:
+        downloads = build(server.url)
+        with pytest.raises(ServiceUnreachable, match="did not send") as caught:
+            await downloads.fetch(remote(server.url), tmp_path / "a")
+    assert "certificate" in (caught.value.why or "")
+    assert server.connections == 1
+
+
+async def test_proxy_that_refuses_is_said(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with serving(always(plain(b"", "403 Forbidden"), keep=False)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        downloads = build("https://api.example")
+        with pytest.raises(ServiceUnreachable) as caught:
+            await downloads.fetch(RemoteFile("https://media.example/x", AssetType.VIDEO), tmp_path / "a")
+    assert "proxy" in (caught.value.why or "")

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "get": "An asset by its id, from the cache or the library.",
     "available": "Whether assets are there, without spending or downloading.",
     "prefetch": "A whole chapter: plan it, make what is missing, go on where it stopped.",
+    "coverage": "How much of a chapter is there, scene by scene.",
     "manifest": "Chapter manifests: check one, write one to start from.",
     "explain": "The whole decision for a request: who would answer, who would not, and why.",
     "cache": "Look after the cache.",

@@ -4,8 +4,8 @@ Nothing here knows what is asked or answered. `pixsim/` and `transfer/` speak th
 of theirs may hand in a transport of its own.
 """
 
-from assetctl.network.addresses import Resolver, is_loopback, is_public
+from assetctl.network.addresses import Resolver
 from assetctl.network.client import new_client, ssl_context
-from assetctl.network.origins import Origin, accepted
+from assetctl.network.origins import Origin, accepted, address
 
-__all__ = ["Origin", "Resolver", "accepted", "is_loopback", "is_public", "new_client", "ssl_context"]
+__all__ = ["Origin", "Resolver", "accepted", "address", "new_client", "ssl_context"]

@@ -6,7 +6,6 @@ address it has is judged, and the connection is made to a judged address, never 
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -15,18 +14,17 @@ import anyio
 import httpcore
 
 from assetctl.errors import AddressRefused
+from assetctl.hosts import address_of, is_loopback, is_public, plain_of
 
 if TYPE_CHECKING:
+    from assetctl.hosts import Address
     from assetctl.network.origins import Origin
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host, best first; raises an OSError when it has none."""
 
-_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 # RFC 8305, section 5: how long one address may keep us before the next is tried beside it.
 _HEAD_START_S: Final = 0.25
-# RFC 6052: IPv4 addresses behind a translator.
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -37,41 +35,6 @@ async def resolve(host: str, port: int) -> list[str]:
     """
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address, can only mean this machine (RFC 6761, section 6.3, for the names)."""
-    address = _address(host)
-    if address is not None:
-        return _plain(address).is_loopback
-    name = host.lower().rstrip(".")
-    return name == "localhost" or name.endswith(".localhost")
-
-
-def is_public(address: str) -> bool:
-    """Whether `address` is one that anybody may reach; private, link-local, metadata and reserved ones are not."""
-    parsed = _address(address)
-    if parsed is None:
-        return False
-    plain = _plain(parsed)
-    return plain.is_global and not plain.is_multicast
-
-
-def _address(text: str) -> _Address | None:
-    try:
-        return ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _plain(address: _Address) -> _Address:
-    # An IPv6 address may carry an IPv4 one, and then leads to that.
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    teredo = address.teredo[1] if address.teredo else None
-    return address.ipv4_mapped or address.sixtofour or teredo or address
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
@@ -115,7 +78,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         Raises:
             AddressRefused: it is an address, or a name of this machine, that may not be connected to.
         """
-        if _address(host) is not None or is_loopback(host):
+        if address_of(host) is not None or is_loopback(host):
             await self._allowed(host, port)
 
     async def _allowed(self, host: str, port: int) -> Sequence[str]:
@@ -130,7 +93,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         return allowed
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
-        if _address(host) is not None:
+        if address_of(host) is not None:
             return [host]
         try:
             return await self._resolver(host, port)
@@ -138,19 +101,19 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
 
     async def _may_connect(self, host: str, port: int, address: str) -> bool:
-        parsed = _address(address)
+        parsed = address_of(address)
         if parsed is None:
             return False
-        plain = _plain(parsed)
+        plain = plain_of(parsed)
         if is_loopback(host) and not plain.is_loopback:
             return False  # plain http is allowed to this name because it never leaves the machine
         if self._home is not None and (host, port) == (self._home.host, self._home.port):
             return True
-        if plain.is_global and not plain.is_multicast:
+        if is_public(str(plain)):
             return True
         return not plain.is_link_local and await self._is_where_home_is(plain)
 
-    async def _is_where_home_is(self, address: _Address) -> bool:
+    async def _is_where_home_is(self, address: Address) -> bool:
         if self._home is None:
             return False
         try:
@@ -158,8 +121,10 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         except httpcore.ConnectError:
             return False  # nobody knows where it is, least of all there
         for text in where:
-            found = _address(text)
-            if found is not None and (_plain(found) == address or (_plain(found).is_loopback and address.is_loopback)):
+            found = address_of(text)
+            if found is not None and (
+                plain_of(found) == address or (plain_of(found).is_loopback and address.is_loopback)
+            ):
                 return True
         return False
 

@@ -13,7 +13,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from assetctl.errors import ConfigError
-from assetctl.network.addresses import CheckedBackend, Resolver, is_loopback, resolve
+from assetctl.hosts import is_loopback
+from assetctl.network.addresses import CheckedBackend, Resolver, resolve
 from assetctl.network.origins import Origin, accepted
 from assetctl.network.pool import ConnectionPool
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 import httpx
 
 from assetctl.errors import AddressRefused
-from assetctl.network.addresses import is_loopback
+from assetctl.hosts import is_loopback
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_PORT: Final = 65_535
@@ -30,11 +30,7 @@ class Origin:
         Raises:
             ValueError: it has none that HTTP could reach; the address is not repeated.
         """
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            # What httpx says of it may repeat it.
-            raise ValueError(_NO_ADDRESS) from error
+        parsed = _parsed(url)
         host = parsed.raw_host.decode("ascii").lower().rstrip(".")
         if parsed.scheme not in _DEFAULT_PORTS or not host or (parsed.port or 0) > _MAX_PORT:
             raise ValueError(_NO_ADDRESS)
@@ -44,6 +40,26 @@ class Origin:
         """As it stands at the beginning of an address, the usual port left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + ("" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}")
+
+
+def _parsed(url: str | httpx.URL) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        # What httpx says of it may repeat it.
+        raise ValueError(_NO_ADDRESS) from error
+
+
+def address(url: str) -> httpx.URL:
+    """`url`, parsed once for all that look at it; whether we go there is said by `accepted`.
+
+    Raises:
+        AddressRefused: it is no address; it is not repeated.
+    """
+    try:
+        return _parsed(url)
+    except ValueError as error:
+        raise AddressRefused("what should be a web address is none", why=str(error)) from error
 
 
 def accepted(url: str | httpx.URL) -> Origin:

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from assetctl.errors import ConfigError
-from assetctl.network import is_loopback
+from assetctl.hosts import is_loopback
 from assetctl.pixsim import wire
 
 if TYPE_CHECKING:

@@ -219,7 +219,12 @@ class JobFollower:
 
         async with self._results.local(generator, order, file) as local:
             return await self._intake.take(
-                local.path, facts, sha256=file.sha256, hashed=local.hashed, before_store=downloaded
+                local.path,
+                facts,
+                sha256=file.sha256,
+                is_settled=local.hashed is not None,
+                hashed=local.hashed,
+                before_store=downloaded,
             )
 
     async def close(self, generator: Generator, order: Order) -> tuple[str, ...]:

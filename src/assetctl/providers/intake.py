@@ -71,13 +71,14 @@ class Intake:
         facts: Facts,
         *,
         sha256: str | None = None,
+        is_settled: bool = False,
         hashed: str | None = None,
         before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
     ) -> CacheEntry:
         """The entry for a verified copy of `file`; the file itself is left as it is.
 
-        With `hashed`, the digest of its bytes, it is a file that nobody changes any more: no second copy is made where
-        one file can have two names.
+        If it `is_settled`, nobody changes it any more, and no second copy is made where one file can have two names.
+        `hashed` is the digest of its bytes where they were hashed before; then it must be settled.
 
         `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
 
@@ -87,7 +88,9 @@ class Intake:
         """
         suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
-            media, digest = await in_thread(self._copy_and_look, file, partial, facts.asset_type, hashed)
+            media, digest = await in_thread(
+                lambda: self._copy_and_look(file, partial, facts, is_settled=is_settled, hashed=hashed)
+            )
             if sha256 is not None and digest != sha256:
                 raise IntegrityError(
                     f"the file of `{facts.asset_id}` is not the one that was promised",
@@ -98,13 +101,11 @@ class Intake:
             return await self._cache.store(partial, self._draft(facts, suffix, media))
 
     def _copy_and_look(
-        self, file: Path, partial: Path, asset_type: AssetType, hashed: str | None
+        self, file: Path, partial: Path, facts: Facts, *, is_settled: bool, hashed: str | None
     ) -> tuple[MediaInfo, str]:
-        if hashed is not None:
-            filesystem.link_or_copy(file, partial)
-            return self._probe(partial, asset_type), hashed
-        filesystem.copy(file, partial)
-        return self._probe(partial, asset_type), filesystem.sha256_of(partial)
+        bring = filesystem.link_or_copy if is_settled else filesystem.copy
+        bring(file, partial)
+        return self._probe(partial, facts.asset_type), hashed or filesystem.sha256_of(partial)
 
     def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:
         time_to_live = TIME_TO_LIVE[facts.request.reuse]

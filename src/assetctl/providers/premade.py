@@ -122,7 +122,8 @@ class PreMadeAssetProvider:
 
         async with self._cache.partial() as target, self._library.open(found, target) as path:
             try:
-                entry = await self._intake.take(path, facts, before_store=unchanged)
+                # What was written to `target` was written for us; a library's own file may change.
+                entry = await self._intake.take(path, facts, is_settled=path == target, before_store=unchanged)
             except IntegrityError as error:
                 raise _broken(found, error) from error
         return asset_of(entry, await path_of(self._cache, entry), Source.PRE_MADE, request=None if by_id else request)

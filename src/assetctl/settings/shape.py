@@ -6,7 +6,6 @@ no defaults here, only "not set": `known.py` has the defaults.
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from assetctl.errors import ConfigError, InvalidRequest
+from assetctl.hosts import is_loopback
 from assetctl.settings.layers import absolute_path
 from assetctl.units import parse_duration_s, parse_size_bytes
 
@@ -87,17 +87,6 @@ def backend_url(text: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise _refusal(f"plain http is for this machine alone; write `https://{host}`")
     return text.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine: 127.0.0.0/8, `::1`, `localhost` or a name below it (RFC 6761, section 6.3)."""
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 PathText = Annotated[str, AfterValidator(_path)]

@@ -10,7 +10,7 @@ import anyio
 from assetctl import eventloop, filesystem
 from assetctl.errors import IntegrityError, ServiceUnreachable
 from assetctl.eventloop import in_thread
-from assetctl.network import accepted
+from assetctl.network import accepted, address
 from assetctl.transfer.hops import Hops
 from assetctl.transfer.partials import Partial
 from assetctl.transfer.receiving import Receiver
@@ -18,7 +18,7 @@ from assetctl.transfer.remote import TransferLimits
 from assetctl.transfer.retries import MAX_PAUSE_S, Again, RetryBudget, Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from random import Random
 
@@ -89,12 +89,13 @@ class Downloads:
             StorageFull, CacheError: it could not be written.
         """
         await eventloop.started()
-        origin = accepted(file.url)
+        url = address(file.url)
+        origin = accepted(url)
         partial = Partial(file, target, keep=keep_partial, step=self._step)
         try:
             if keep_partial and (done := await in_thread(partial.open)) is not None:
                 return done
-            done = await self._until_done(file, origin, partial, on_progress)
+            done = await self._until_done(file, url, partial, on_progress)
         except BaseException as error:
             with eventloop.shield():
                 await in_thread(partial.discard if isinstance(error, IntegrityError) else partial.abandon)
@@ -113,17 +114,19 @@ class Downloads:
     async def _until_done(
         self,
         file: RemoteFile,
-        origin: Origin,
+        url: httpx.URL,
         partial: Partial,
         on_progress: Callable[[int, int | None], None],
     ) -> Downloaded:
+        origin = accepted(url)
         give_up_at_s = self._clock.elapsed_s() + self._limits.deadline_s
         tries = Tries(self._random, self._budgets[origin])
         while True:
             await self._wait_for(origin, give_up_at_s)
             before = partial.size_bytes
             try:
-                return await self._once(file, partial, on_progress, give_up_at_s - self._clock.elapsed_s())
+                left_s = give_up_at_s - self._clock.elapsed_s()
+                return await self._once(left_s, lambda: self._receiver.receive(file, url, partial, on_progress))
             except Again as failure:
                 if failure.anew:
                     await in_thread(partial.restart)
@@ -134,17 +137,11 @@ class Downloads:
                     self._hold(origin, min(failure.wait_s, MAX_PAUSE_S))
                 await self._clock.sleep(pause_s)
 
-    async def _once(
-        self,
-        file: RemoteFile,
-        partial: Partial,
-        on_progress: Callable[[int, int | None], None],
-        left_s: float,
-    ) -> Downloaded:
+    async def _once(self, left_s: float, attempt: Callable[[], Awaitable[Downloaded]]) -> Downloaded:
         # A slot is only held while something is asked for: who waits for a server keeps nobody from another.
         async with self._slots:
             with anyio.move_on_after(max(left_s, 0)):
-                return await self._receiver.receive(file, partial, on_progress)
+                return await attempt()
         raise ServiceUnreachable(
             "the file did not come in time",
             why=f"it took longer than {self._limits.deadline_s:.0f} s",

@@ -44,7 +44,7 @@ class Hops:
         self._credentials = credentials
 
     @asynccontextmanager
-    async def get(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[tuple[httpx.Response, Head]]:
+    async def get(self, url: httpx.URL, headers: Mapping[str, str]) -> AsyncGenerator[tuple[httpx.Response, Head]]:
         """Within the block, the answer at the end of all redirects; its body is still to be read.
 
         Raises:
@@ -52,8 +52,7 @@ class Hops:
             AddressRefused: it leads to where we don't go.
             ServiceError: it redirects without end, or cannot be spoken to.
         """
-        may_be_known, here = True, httpx.URL(url) if _is_address(url) else url
-        origin = accepted(here)
+        may_be_known, here, origin = True, url, accepted(url)
         for _ in range(MAX_REDIRECTS + 1):
             may_be_known = may_be_known and origin == self._home
             sent = dict(headers)
@@ -73,14 +72,6 @@ class Hops:
         raise ServiceError(
             f"`{origin}` redirects more than {MAX_REDIRECTS} times", why="it may be a loop", hint=LOOK_AT_IT
         )
-
-
-def _is_address(url: str) -> bool:
-    try:
-        Origin.of(url)
-    except ValueError:
-        return False
-    return True
 
 
 def _next(response: httpx.Response, origin: Origin) -> httpx.URL:

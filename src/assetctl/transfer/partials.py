@@ -54,7 +54,7 @@ class Partial:
         self._step = step
         self._part = target.with_name(f"{target.name}.part")
         self._note = target.with_name(f"{target.name}.resume")
-        self._record = Record(file.identity, filesystem.current_writer().boot)
+        self._record = Record(file.identity if keep else "", filesystem.current_writer().boot if keep else "")
         self._growing: GrowingFile | None = None
 
     @property
@@ -105,6 +105,10 @@ class Partial:
         """Whether what there is has the digest that is known, if one is."""
         return self._file.sha256 in (None, self.sha256)
 
+    def is_ready_for(self, body: Body) -> bool:
+        """Whether the bytes of `body` may come without `begin`: nothing is here yet, and nothing is to be kept."""
+        return not self._keep and not self.size_bytes and not body.offset and _is_small(body)
+
     def begin(self, body: Body) -> None:
         """The bytes of `body` may come: what is here is what precedes them, and a later process will know.
 
@@ -113,8 +117,8 @@ class Partial:
         """
         if body.offset != self.size_bytes:
             self.restart()
-        self._record = Record(self._file.identity, self._record.boot, body.etag, body.last_modified, body.total_bytes)
-        if self._keep and (body.total_bytes is None or body.total_bytes > _WORTH_A_NOTE):
+        self._record = Record(self._record.identity, self._record.boot, body.etag, body.last_modified, body.total_bytes)
+        if self._keep and not _is_small(body):
             self._write_note(self._record)
 
     def append(self, pieces: Sequence[bytes]) -> None:
@@ -197,6 +201,10 @@ class Partial:
         temporary = filesystem.temporary_path(self._note.parent, ".resume")
         filesystem.write_new(temporary, json.dumps(asdict(record)).encode(), step=self._step)
         filesystem.move(temporary, self._note, step=self._step)
+
+
+def _is_small(body: Body) -> bool:
+    return body.total_bytes is not None and body.total_bytes <= _WORTH_A_NOTE
 
 
 def _opened(path: Path) -> int | None:

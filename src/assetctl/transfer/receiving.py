@@ -49,7 +49,7 @@ class Receiver:
     free_bytes: Callable[[Path], int | None]
 
     async def receive(
-        self, file: RemoteFile, partial: Partial, on_progress: Callable[[int, int | None], None]
+        self, file: RemoteFile, url: httpx.URL, partial: Partial, on_progress: Callable[[int, int | None], None]
     ) -> Downloaded:
         """The file, whole at its target.
 
@@ -63,21 +63,26 @@ class Receiver:
         headers = {"Range": f"bytes={asked.offset}-"} if asked.offset else {}
         if asked.offset and asked.etag is not None:
             headers["If-Range"] = asked.etag
-        async with self.hops.get(file.url, headers) as (response, head):
+        async with self.hops.get(url, headers) as (response, head):
             body = body_of(head, asked, file, now=self.clock.now())
-            await in_thread(self._prepare, body, partial)
+            if not partial.is_ready_for(body) or _missing(body) > _LOOK_FOR_ROOM:
+                await in_thread(self._prepare, body, partial)
             intake = _Intake(self, file, partial, body=body, origin=head.origin, on_progress=on_progress)
             with translated_trouble(head.origin):
                 return await intake.take(response)
 
     def _prepare(self, body: Body, partial: Partial) -> None:
         partial.begin(body)
-        missing = (body.total_bytes or 0) - body.offset
+        missing = _missing(body)
         if missing > _LOOK_FOR_ROOM:
             free = self.free_bytes(partial.folder)
             if free is not None and free < missing:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 raise filesystem.storage_error(full, partial.target, needed_bytes=missing) from full
+
+
+def _missing(body: Body) -> int:
+    return (body.total_bytes or 0) - body.offset
 
 
 class _Intake:

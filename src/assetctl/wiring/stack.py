@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
-    from assetctl.library.folder import FolderLibrary
+    from assetctl.library.folder.library import FolderLibrary
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.providers.base import AssetProvider
@@ -169,7 +169,7 @@ class Stack:
         if self.settings.library.kind == "folder":
             return self.folder
         from assetctl.library.late import LateLibrary
-        from assetctl.library.pixsim_facts import LIBRARY, RECHECK_AFTER_S
+        from assetctl.library.pixsim.facts import LIBRARY, RECHECK_AFTER_S
 
         recheck_after_s = 0.0 if self._refresh else RECHECK_AFTER_S
         library = LateLibrary(LIBRARY, recheck_after_s=recheck_after_s, build=self._server_library)
@@ -180,8 +180,8 @@ class Stack:
         return OfflineLibrary(library)
 
     def _server_library(self) -> Library:
-        from assetctl.library.pixsim import PixsimLibrary
-        from assetctl.library.pixsim_files import FileFetcher
+        from assetctl.library.pixsim.files import FileFetcher
+        from assetctl.library.pixsim.library import PixsimLibrary
 
         files = FileFetcher(self.backend.fetch_for_nobody, origin=self.backend.origin, clock=self.clock)
         return self.remembered(PixsimLibrary(self.backend.client, files=files, clock=self.clock))
@@ -189,7 +189,7 @@ class Stack:
     @cached_property
     def folder(self) -> FolderLibrary:
         """The library that is a folder."""
-        from assetctl.library.folder import FolderLibrary
+        from assetctl.library.folder.library import FolderLibrary
 
         return FolderLibrary(
             self.settings.library.path,

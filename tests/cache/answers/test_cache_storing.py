@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 from collections import Counter
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from assetctl.cache.store import AssetCache
 from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry, EntryDraft
@@ -110,6 +112,23 @@ class Counting:
         self.counts[change] += 1
 
 
+@asynccontextmanager
+async def _held_up(cache: AssetCache, count: int, then: Callable[[], Awaitable[object]] | None = None):
+    """What is stored in the block waits for its turn until `count` wait, and until `then` is done."""
+    turns = cache._storing._turns
+    await anyio.to_thread.run_sync(turns._turn.acquire)
+    try:
+        yield
+        with anyio.fail_after(60):
+            while len(turns._waiting) < count:  # noqa: ASYNC110 - threads are waited for
+                await anyio.sleep(0.001)
+        if then is not None:
+            await then()
+    finally:
+        # Whatever happened: who waits for a lock cannot be cancelled.
+        turns._turn.release()
+
+
 async def _put_together(cache: AssetCache, *drafts: EntryDraft) -> list[CacheEntry | Exception]:
     """What storing each of `drafts` came to; all of them are sealed before the first one gets its turn."""
     outcomes: dict[str, CacheEntry | Exception] = {}
@@ -120,15 +139,9 @@ async def _put_together(cache: AssetCache, *drafts: EntryDraft) -> list[CacheEnt
         except CacheError as error:
             outcomes[wanted.asset_id] = error
 
-    turns = cache._storing._turns
-    async with anyio.create_task_group() as tasks:
-        await anyio.to_thread.run_sync(turns._turn.acquire)
+    async with anyio.create_task_group() as tasks, _held_up(cache, len(drafts)):
         for wanted in drafts:
             tasks.start_soon(one, wanted)
-        with anyio.fail_after(30):
-            while len(turns._waiting) < len(drafts):  # noqa: ASYNC110 - threads are waited for
-                await anyio.sleep(0.001)
-        turns._turn.release()
     return [outcomes[wanted.asset_id] for wanted in drafts]
 
 
@@ -171,15 +184,12 @@ async def test_the_same_bytes_under_several_keys_at_the_same_time_are_kept_once(
 async def test_bytes_that_somebody_clears_after_they_were_found_there_are_put_there(root: Path):
     async with AssetCache(root, clock=StillClock()) as other, AssetCache(root, clock=StillClock()) as mine:
         await put(other, draft("a"), bytes_of("asset-b"))
-        turns = mine._storing._turns
-        async with anyio.create_task_group() as tasks:
-            await anyio.to_thread.run_sync(turns._turn.acquire)
+
+        async def clear() -> None:
+            await other.remove(await other.plan_clear(EntryFilter(key_prefixes=(key_of("a"),))))
+
+        async with anyio.create_task_group() as tasks, _held_up(mine, 1, clear):
             tasks.start_soon(put, mine, draft("b"), bytes_of("asset-b"))
-            with anyio.fail_after(30):
-                while not turns._waiting:  # noqa: ASYNC110 - a thread is waited for
-                    await anyio.sleep(0.001)
-            await other.remove(await other.plan_clear(EntryFilter(key_prefix=key_of("a"))))
-            turns._turn.release()
         entry = await mine.lookup(key_of("b"))
         assert entry is not None
         path = await mine.verified(entry)

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assetctl.cli.explaining import availability_document, estimate_text
+from assetctl.cli.manifests import FormatOption, opened, print_problems
 from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.documents import request_document
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetRequest, Availability, Would
+from assetctl.prefetch.deeds import Selection
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
+    from assetctl.prefetch.manifest.source import Format
+    from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
 
 app = command_app()
@@ -39,6 +43,10 @@ class _Row:
 def available(
     request: AssetRequest,
     asset_ids: Annotated[list[str] | None, typer.Argument(metavar="[ASSET_ID]...", help="Ids to look for.")] = None,
+    manifest: Annotated[
+        str | None, typer.Option("--manifest", metavar="FILE", help="All assets of a chapter, or `-` for JSON Lines.")
+    ] = None,
+    format_: FormatOption = None,
     refresh: Refresh = False,
     as_json: Json = False,
     *,
@@ -46,9 +54,11 @@ def available(
 ) -> int:
     """Whether assets are there. Never generates, never downloads. Exit code 0 when all are, else 7."""
     printer = printer_for(state, as_json=as_json)
-    asked = _asked(asset_ids or [], request)
+    asked = _asked(asset_ids or [], request, manifest)
 
     async def work(stack: Stack) -> list[_Row]:
+        if manifest is not None:
+            return await _of_chapter(stack, manifest, format_, printer)
         return [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
 
     rows = with_stack(state, printer, work, refresh=refresh)
@@ -56,7 +66,32 @@ def available(
     return 0 if all(row.is_available for row in rows) else _NOT_AVAILABLE
 
 
-def _asked(asset_ids: list[str], request: AssetRequest) -> list[AssetRequest | str]:
+async def _of_chapter(stack: Stack, manifest: str, format_: Format | None, printer: Printer) -> list[_Row]:
+    from assetctl.prefetch.planning import plan_chapter  # noqa: PLC0415 - only a chapter needs it
+
+    rows: list[_Row] = []
+
+    def add(planned: Planned) -> None:
+        decision = planned.decision
+        availability = None if decision is None else decision.availability
+        reasons = () if decision is None or decision.error is None else (decision.error.what,)
+        rows.append(_Row(planned.item.request, availability or Availability(None, reasons=reasons)))
+
+    async with opened(stack, manifest, format_) as source:
+        plan = await plan_chapter(source, stack.service, Selection(), add)
+    if plan.check is not None and (error := plan.check.error()) is not None:
+        print_problems(plan.check, printer)
+        raise error
+    return rows
+
+
+def _asked(asset_ids: list[str], request: AssetRequest, manifest: str | None) -> list[AssetRequest | str]:
+    if manifest is not None:
+        if asset_ids or request != AssetRequest():
+            raise InvalidRequest(
+                "a chapter and other assets can't be mixed", hint=f"assetctl available --manifest {manifest}"
+            )
+        return []
     if not asset_ids:
         return [request]
     if request != AssetRequest():

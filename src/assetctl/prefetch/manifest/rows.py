@@ -38,31 +38,47 @@ def read_json_lines(file: BinaryIO) -> Iterator[Row | Problem]:
 
 
 def _json_row(number: int, line: bytes) -> Iterator[Row | Problem]:
-    repeated: list[str] = []
     try:
-        found = json.loads(line, object_pairs_hook=lambda pairs: _object(pairs, repeated))
+        # Constructed for each line, a decoder takes longer than what it decodes.
+        found, repeated = _decode(line.decode()), None
+    except _GivenTwiceError as error:
+        found, repeated = {}, error.names
     except UnicodeDecodeError:
         yield Problem(number, None, "the line is not UTF-8", hint="save the file as UTF-8")
+        return
     except (ValueError, RecursionError) as error:
         yield Problem(number, None, "the line is not JSON", _syntax(error), f"a line is an object: {_EXAMPLE}")
-    else:
-        if not isinstance(found, dict):
-            yield Problem(number, None, "the line is not a JSON object", hint=_EXAMPLE)
-            return
+        return
+    if not isinstance(found, dict):
+        yield Problem(number, None, "the line is not a JSON object", hint=_EXAMPLE)
+        return
+    if repeated is not None:
         for name in repeated:
             yield Problem(number, name, f"`{name}` is given twice")
-        fields, problems = named(cast("dict[str, Any]", found), number)
-        yield from problems
-        if not repeated and not problems:
-            yield Row(number, fields, fields.pop("id", None))
+        return
+    fields, problems = named(cast("dict[str, Any]", found), number)
+    yield from problems
+    if not problems:
+        yield Row(number, fields, fields.pop("id", None))
 
 
-def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]:
+class _GivenTwiceError(Exception):
+    """An object has some names more than once."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+        raise _GivenTwiceError(sorted({name for name in names if names.count(name) > 1}))
     return found
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
 def _syntax(error: Exception) -> str:

@@ -1,0 +1,149 @@
+"""The library that is a PixSim7 server's: what a team keeps there, found by its tags.
+
+Nothing here spends money, and no trouble looks like "no match": a login that expired, a server that fails or a search
+without an end are errors, because what follows "no match" may be a purchase.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from assetctl.errors import LibraryError, NotAllowed
+from assetctl.keys import request_key
+from assetctl.library.base import Standing
+from assetctl.library.pixsim.facts import LIBRARY, RECHECK_AFTER_S
+from assetctl.library.pixsim.matching import Reader, described, fingerprint_of, is_same, judged
+from assetctl.library.pixsim.search import Found, bodies, unspoken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from assetctl.clock import Clock
+    from assetctl.library.base import Candidate, LibraryAsset
+    from assetctl.library.pixsim.files import FileFetcher
+    from assetctl.models import AssetRequest
+    from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.records import StoredAsset
+
+_ID: Final = re.compile(r"[1-9][0-9]{0,9}")
+_LARGEST_ID: Final = 2**31 - 1
+"""The server counts in its database's 32-bit integers and fails on more."""
+
+
+class PixsimLibrary:
+    """A `Library` of the assets of whoever is logged in at one server; safe to use from many tasks of one loop."""
+
+    def __init__(self, client: PixsimClient, *, files: FileFetcher, clock: Clock) -> None:
+        """Ask through `client`, and fetch through `files`."""
+        self._client = client
+        self._files = files
+        self._clock = clock
+        self._user_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """`pixsim`."""
+        return LIBRARY
+
+    @property
+    def needs_network(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def recheck_after_s(self) -> float:
+        """A day."""
+        return RECHECK_AFTER_S
+
+    async def get(self, asset_id: str) -> LibraryAsset | None:
+        """The asset with this number, fit as an answer or not; None when there is none, or it is no number.
+
+        Raises:
+            NotAllowed: there is one, of another user.
+            ServiceError, LibraryError: the server could not be asked, or it is of a type that we don't know.
+        """
+        stored = await self._stored(asset_id)
+        if stored is None:
+            return None
+        asset = described(stored, self._client.origin)
+        if asset is None:
+            raise LibraryError(
+                f"`{asset_id}` is of a type that this version doesn't know", why=f"it is a `{stored.media_type}`"
+            )
+        return asset
+
+    async def search(self, request: AssetRequest) -> list[Candidate]:
+        """The assets whose tags say what `request` says, judged by the common rule and by what is the server's own.
+
+        Raises:
+            ServiceError, LibraryError: the server could not be asked, or it has too much to look at.
+        """
+        key = request_key(request)
+        found = Found()
+        candidates: list[Candidate] = []
+        for body in bodies(request, key):
+            await found.read(self._client.search_assets, body)
+            # Who we are is asked only when there is something to judge.
+            if found.assets:
+                candidates = judged(found.assets.values(), request, key, await self._reader())
+            if any(candidate.matches for candidate in candidates):
+                return candidates
+        found.check_end()
+        return candidates
+
+    def remarks(self, request: AssetRequest) -> tuple[str, ...]:
+        """Why nobody could tag an asset for `request`, if nobody could."""
+        return unspoken(request)
+
+    async def standing(self, asset_id: str, fingerprint: str) -> Standing:
+        """Whether the asset is there, of the same bytes as far as its hash is known, and as fit as it was.
+
+        Raises:
+            ServiceError, LibraryError: the server could not be asked.
+        """
+        stored = await self._stored(asset_id)
+        if stored is None:
+            return Standing.GONE
+        return Standing.SAME if is_same(fingerprint, fingerprint_of(stored)) else Standing.CHANGED
+
+    @asynccontextmanager
+    async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
+        """`target`, with the asset's bytes fetched: the server's own copy, else the vendor's.
+
+        Raises:
+            ServiceError, LibraryError: they could not be had, or are not the ones that were described.
+            CacheError: they could not be written.
+        """
+        await self._files.fetch(asset, target, read=lambda: self._stored(asset.asset_id))
+        yield target
+
+    async def _stored(self, asset_id: str) -> StoredAsset | None:
+        number = _number(asset_id)
+        return None if number is None else await self._client.asset(number)
+
+    async def _reader(self) -> Reader:
+        if self._user_id is None:
+            self._user_id = await self._asked_user_id()
+        return Reader(self._client.origin, self._user_id, self._clock.now())
+
+    async def _asked_user_id(self) -> int:
+        facts = await self._client.introspect()
+        if not facts.is_active:
+            raise NotAllowed(
+                f"not logged in at `{self._client.origin}`",
+                why="the server doesn't take the token any more",
+                hint="assetctl auth login",
+            )
+        if facts.user_id is None:
+            # An administrator's search finds everybody's assets, so this cannot be left open.
+            raise LibraryError(f"`{self._client.origin}` doesn't say who is logged in")
+        return facts.user_id
+
+
+def _number(asset_id: str) -> int | None:
+    if not _ID.fullmatch(asset_id) or int(asset_id) > _LARGEST_ID:
+        return None
+    return int(asset_id)

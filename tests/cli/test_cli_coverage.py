@@ -1,0 +1,113 @@
+"""`assetctl coverage` and `available --manifest`: what of a chapter is there, and nothing is done for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cli_harness import Tool
+
+
+def row(scene: str, choice: str | None = None, generator: str = "instant", **fields: object) -> dict[str, object]:
+    chosen = {} if choice is None else {"choice": choice}
+    return {"scene": scene, **chosen, "type": "audio", "generator": generator, **fields}
+
+
+def write(tool: Tool, *rows: dict[str, object]) -> None:
+    (tool.work / "chapter.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def chapter(tool: Tool) -> None:
+    """An asset of each state."""
+    write(tool, row("a", "x"), row("a", "y", allow_generation=False))
+    assert tool("prefetch", "chapter.jsonl").code == 5
+    tool.put_sound("lib.wav")
+    assert tool("request", "--scene", "job", "--type", "audio", "--generator", "slow", "--detach").code == 4
+    tool.put_sound("old.wav")
+    assert tool("request", "--scene", "old", "--type", "audio", "--generator", "instant").code == 0
+    (tool.work / "assets" / "old.wav").unlink()
+    write(
+        tool,
+        row("a", "x"),
+        row("a", "y", allow_generation=False),
+        row("lib"),
+        row("job", generator="slow"),
+        row("old"),
+        row("gone"),
+    )
+
+
+@pytest.mark.usefixtures("chapter")
+def test_every_state_is_told_scene_by_scene(tool: Tool) -> None:
+    before = (tool.calls("submit"), len(tool.orders()))
+    ran = tool("coverage", "chapter.jsonl")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == (
+        "33.3 % of 6 assets: 1 cached, 1 library, 1 job, 1 stale, 1 placeholder, 1 missing"
+    )
+    assert [line.split() for line in ran.out.splitlines()[4:]] == [
+        ["a", "cached", "placeholder"],
+        ["lib", "library"],
+        ["job", "job"],
+        ["old", "stale"],
+        ["gone", "missing"],
+    ]
+    assert (tool.calls("submit"), len(tool.orders())) == before
+
+
+@pytest.mark.usefixtures("chapter")
+@pytest.mark.parametrize(("least", "code"), [("33", 0), ("34", 5)])
+def test_less_than_the_minimum_is_exit_code_5(tool: Tool, least: str, code: int) -> None:
+    ran = tool("coverage", "chapter.jsonl", "--min", least, "--json")
+    assert (ran.code, ran.document["is_enough"]) == (code, code == 0)
+    assert ran.document["states"] == {
+        "cached": 1, "library": 1, "job": 1, "stale": 1, "placeholder": 1, "missing": 1, "trouble": 0,
+    }  # fmt: skip
+    assert ran.document["scenes"][0] == {
+        "scene_id": "a",
+        "covered": 1,
+        "items": 2,
+        "choices": [{"choice_id": "x", "state": "cached"}, {"choice_id": "y", "state": "placeholder"}],
+    }
+    assert ("makes what is missing" in tool("coverage", "chapter.jsonl", "--min", least).err) is (code == 5)
+
+
+def test_many_choices_are_counted(tool: Tool) -> None:
+    write(tool, *(row("a", f"c{number}") for number in range(20)), row("b"), row("b", seed=1))
+    ran = tool("coverage", "chapter.jsonl")
+    assert [line.split() for line in ran.out.splitlines()[2:]][::2] == [["scene", "missing"], ["a", "20"]]
+    assert tool("coverage", "chapter.jsonl", "-q", "--scene", "b").out == "0.0 % of 2 assets: 2 missing\n"
+
+
+@pytest.mark.parametrize("words", [("coverage", "chapter.jsonl"), ("available", "--manifest", "chapter.jsonl")])
+def test_a_manifest_with_mistakes_is_refused(tool: Tool, words: tuple[str, ...]) -> None:
+    write(tool, {"scne": "a"})
+    ran = tool(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "chapter.jsonl:1: there is no field `scne`" in ran.err
+
+
+@pytest.mark.usefixtures("chapter")
+def test_whether_a_whole_chapter_is_available(tool: Tool) -> None:
+    ran = tool("available", "--manifest", "chapter.jsonl", "--json")
+    assert ran.code == 7
+    assert [(one["request"]["scene_id"], one["available"], one["would"]) for one in ran.document] == [
+        ("a", True, "nothing"),
+        ("a", False, "placeholder"),
+        ("lib", True, "download"),
+        ("job", False, "generate"),
+        ("old", False, "generate"),
+        ("gone", False, "generate"),
+    ]
+    write(tool, row("a", "x"), row("lib"))
+    assert tool("available", "--manifest", "chapter.jsonl").code == 0
+
+
+def test_a_chapter_is_not_mixed_with_other_assets(tool: Tool) -> None:
+    write(tool, row("a"))
+    assert tool("available", "--manifest", "chapter.jsonl", "--scene", "b").code == 2
+    assert tool("available", "--manifest", "chapter.jsonl", "some-id").code == 2

@@ -95,6 +95,7 @@ class Intake:
                 raise IntegrityError(
                     f"the file of `{facts.asset_id}` is not the one that was promised",
                     why=f"its SHA-256 is {digest[:12]}…, promised was {sha256[:12]}…",
+                    hint="ask again; if it is the same then, look at the asset where it comes from",
                 )
             if before_store is not None:
                 await before_store(media, digest)

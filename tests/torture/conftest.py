@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MEMORY = Path("/dev/shm")
+_LONG_S = 3600
 # Some torture whole commands, in the way the tests of the command line run them.
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hours of faults don't run by accident."""
-    if config.option.markexpr:
-        return
+    """Hours of faults don't run by accident, and have their time when they do."""
     long = [item for item in items if item.get_closest_marker("torture_long")]
-    if long:
+    for item in long:
+        item.add_marker(pytest.mark.timeout(_LONG_S))
+    if long and not config.option.markexpr:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
 

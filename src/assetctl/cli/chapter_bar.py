@@ -40,11 +40,13 @@ class BarProgress(RunProgress):
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             Share(),
         ]
+        taken = len(" 100% ")
         if console.width >= FEWEST_COLUMNS:
+            taken += BAR_COLUMNS + 1
             columns.insert(1, BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=BAR_COLUMNS)))
         self._printer = printer
         self._bar = ShortLine(*columns, console=console, transient=True, expand=True, get_time=clock.elapsed_s)
-        self._room = max(8, columns_of(console) - BAR_COLUMNS - len(" 100% "))
+        self._room = max(8, columns_of(console) - taken)
         self._rows = max(0, min(_MOST_ROWS, shutil.get_terminal_size().lines - _OTHER_ROWS))
         self._lines: dict[str, TaskID] = {}
         self._overall = self._bar.add_task(self._cut(self.sentence()), total=total or None)
@@ -97,8 +99,10 @@ class BarProgress(RunProgress):
                 return
 
     def _show(self, line: TaskID, item: Item, what: str, fraction: float | None) -> None:
-        total, completed = (None, 0.0) if fraction is None else (_WHOLE, fraction * _WHOLE)
-        self._bar.update(line, description=self._cut(f"  {item_name(item)}: {what}"), total=total, completed=completed)
+        task = next(task for task in self._bar.tasks if task.id == line)
+        # By hand: to `update`, a total of None means the one before.
+        task.total, task.completed = (None, 0) if fraction is None else (_WHOLE, fraction * _WHOLE)
+        self._bar.update(line, description=self._cut(f"  {item_name(item)}: {what}"))
 
     def _cut(self, text: str) -> str:
         return safe(text, max_length=self._room)

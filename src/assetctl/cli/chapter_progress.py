@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from assetctl.cli.chapters import item_name
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
+from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
 from assetctl.units import human_duration
@@ -147,7 +148,11 @@ def _progress(total: int, mode: ProgressMode, printer: Printer, events: AssetEve
 
 
 def failure_line(result: Result) -> str:
-    """What went wrong with an item, in one line."""
-    error = result.error
-    what = result.outcome.value if error is None else error.what if error.why is None else f"{error.what}: {error.why}"
+    """What went wrong with an item, in one line, also where a placeholder stands in its place."""
+    error, asset = result.error, result.asset
+    if error is not None:
+        what = error.what if error.why is None else f"{error.what}: {error.why}"
+    else:
+        told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
+        what = f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"
     return f"{item_name(result.item)}: {what}"

@@ -295,7 +295,7 @@ class _Teller(Listener):
             self._printer.document(result_document(result))
         elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
             self._printer.line(result.asset.asset_id)
-        elif result.error is not None and result.outcome is not Outcome.REFUSED:
+        elif (result.error is not None or result.has_failed) and result.outcome is not Outcome.REFUSED:
             self._progress.say(failure_line(result))
 
     def stopping(self) -> None:

@@ -1,0 +1,158 @@
+"""What a plan and a run say, in words; and their progress, drawn on a stream and told in lines."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+import pytest
+
+from assetctl.cli.chapter_bar import BarProgress
+from assetctl.cli.chapter_progress import LineProgress, Quiet, showing_run
+from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summary_sentence
+from assetctl.cli.output import Printer
+from assetctl.cli.state import ProgressMode
+from assetctl.errors import JobFailed
+from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed
+from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
+from assetctl.prefetch import planning
+from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.manifest.findings import Item
+from assetctl.prefetch.planning import ChapterPlan
+from assetctl.prefetch.results import Outcome, Result, Summary
+from assetctl.prefetch.walking import Planned
+from fakes import FakeClock
+
+
+def item(number: int = 1, scene: str = "park") -> Item:
+    return Item(number, number, AssetRequest(scene_id=scene), f"{number:064x}")
+
+
+def plan_of(*takes: tuple[Deed, Availability | None]) -> ChapterPlan:
+    plan = ChapterPlan()
+    for number, (deed, availability) in enumerate(takes, start=1):
+        planned = Planned(item(number, f"s{number}"), deed, None)
+        plan.add(planned, is_wanted=True)
+        for tally in (plan.total, plan.scenes[f"s{number}"]):
+            tally.counts[deed] -= 1
+            tally.add(deed, availability)
+    return plan
+
+
+def making(low: str | None, high: str | None = None, seconds: tuple[float, float] | None = None) -> Availability:
+    cost = [None if text is None else Cost(Decimal(text), "USD") for text in (low, high or low)]
+    estimate = Estimate(*cost, *(seconds or (None, None)))  # type: ignore[arg-type]
+    return Availability(Would.GENERATE, estimate=estimate, generator="shop", is_paid=True)
+
+
+def fetching(size_bytes: int | None) -> Availability:
+    return Availability(Would.DOWNLOAD, size_bytes=size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("takes", "sentence"),
+    [
+        ((), "0 assets: nothing to do"),
+        (((Deed.MAKE, making("0.20", "0.40")),), "1 asset: 1 to generate; cost 0.20 to 0.40 USD, time unknown"),
+        (((Deed.MAKE, making(None)),), "1 asset: 1 to generate; cost unknown, time unknown"),
+        (
+            ((Deed.MAKE, making("1", seconds=(2, 3))), (Deed.MAKE, making(None))),
+            "2 assets: 2 to generate; cost 1 USD and unknown for 1, time 2s to 3s, and unknown for 1",
+        ),
+        (((Deed.FETCH, fetching(2_000_000)),), "1 asset: 1 in the library; 2 MB to fetch"),
+        (((Deed.FETCH, fetching(None)),), "1 asset: 1 in the library; 1 file to fetch"),
+        (
+            ((Deed.FETCH, fetching(None)), (Deed.FETCH, fetching(2_000_000)), (Deed.TROUBLE, None)),
+            "3 assets: 2 in the library, 1 in trouble; 2 MB and 1 file of unknown size to fetch",
+        ),
+    ],
+)
+def test_a_plan_is_one_line_and_unknown_stays_unknown(
+    takes: tuple[tuple[Deed, Availability | None], ...], sentence: str
+):
+    assert plan_sentence(plan_of(*takes), at_once=8) == sentence
+
+
+def test_very_many_scenes_are_cut_in_the_table_and_whole_in_json(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(planning, "MAX_SCENES", 250)
+    plan = plan_of()
+    for number in range(300):
+        plan.add(Planned(item(number, f"s{number}"), Deed.NOBODY, None), is_wanted=True)
+    out, err = io.BytesIO(), io.StringIO()
+    printer = Printer(stdout=io.TextIOWrapper(out), stderr=err)
+    print_plan(plan, 8, printer)
+    assert "s199" in out.getvalue().decode()
+    assert "s200" not in out.getvalue().decode()
+    assert "and 50 scenes more or still more" in err.getvalue()
+    document = plan_document(plan, 8)
+    assert len(document["scenes"]) == 250
+    assert document["other_scenes"]["items"] == 50
+    assert document["seconds_low"] is None
+
+
+def test_a_summary_counts_what_was_not_begun_and_tells_what_was_spent():
+    summary = Summary()
+    summary.counts[Outcome.GENERATED] = 2
+    summary.spent["USD"] = Decimal("0.80")
+    assert summary_sentence(summary, 5, 61.0) == "5 assets: 2 generated, 3 not begun; 1m 1s, spent 0.80 USD"
+
+
+def failed(one: Item) -> Result:
+    return Result(one, Outcome.FAILED, error=JobFailed("no"))
+
+
+def test_elsewhere_than_on_a_terminal_a_line_comes_each_ten_seconds():
+    clock, err = FakeClock(), io.StringIO()
+    progress = LineProgress(10, clock, Printer(stderr=err))
+    for number in range(1, 5):
+        progress.began(item(number))
+    for number in range(1, 4):
+        clock.advance(seconds=6)
+        progress.ended(failed(item(number)))
+    progress.say("beside it")
+    assert err.getvalue().splitlines() == [
+        "2 of 10, 2 under way, 2 failed",
+        "beside it",
+    ]
+    assert progress.sentence() == "3 of 10, 1 under way, 3 failed, about 42s left"
+
+
+@pytest.mark.parametrize("mode", [ProgressMode.NONE, ProgressMode.JSON, ProgressMode.AUTO])
+def test_without_progress_what_goes_wrong_is_told_all_the_same(mode: ProgressMode):
+    err = io.StringIO()
+    printer = Printer(stderr=err, quiet=mode is ProgressMode.AUTO)
+    with showing_run(1, mode, printer, AssetEventBus(), FakeClock()) as progress:
+        assert isinstance(progress, Quiet)
+        progress.began(item())
+        progress.say("trouble")
+    assert err.getvalue() == ("" if printer.quiet else "trouble\n")
+
+
+@pytest.mark.parametrize("columns", ["30", "100"])
+def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, columns: str):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", "5")
+    clock, err, bus = FakeClock(), io.StringIO(), AssetEventBus()
+    with showing_run(9, ProgressMode.BAR, Printer(stderr=err), bus, clock) as progress:
+        assert isinstance(progress, BarProgress)
+        items = [item(number, f"scene-{number}") for number in range(1, 5)]
+        for one in items:
+            progress.began(one)
+        shown = [task.description for task in progress._bar.tasks]
+        assert shown == ["0 of 9, 4 under way", "  scene-1", "  scene-2"]
+        first, second = progress._bar.tasks[1:]
+        bus.publish(JobProgressed(items[0].key, "shop", "j", "running", 0.5, "drawing \x1b[31m"))
+        assert (first.percentage, "\x1b" in first.description) == (50.0, False)
+        bus.publish(TransferProgressed(items[1].key, 5, 10))
+        assert second.percentage == 50.0
+        bus.publish(TransferProgressed(items[1].key, 5, None))
+        assert second.total is None
+        bus.publish(JobEnded(items[0].key, "shop", "j", "succeeded"))
+        assert first.description == "  scene-1: verifying"
+        bus.publish(JobEnded(items[3].key, "shop", "j", "succeeded"))
+        bus.publish(JobEnded(None, "shop", "j", "succeeded"))
+        progress.say("trouble")
+        for one in items:
+            progress.ended(failed(one))
+        assert [task.description.partition(",")[0] for task in progress._bar.tasks] == ["4 of 9"]
+    assert "trouble\n" in err.getvalue()

@@ -28,6 +28,7 @@ HERE = current_writer()
         (Owner(replace(HERE, boot="0" * 8), "here"), "nobody"),
         (Owner(replace(HERE, host="0" * 8), "buildbox"), f"process {HERE.pid} on buildbox"),
     ],
+    ids=["unknown", "we", "a live one", "a pid used again", "before a restart", "another machine"],
 )
 def test_owner_is_named_as_far_as_it_can_be_told(owner: Owner | None, words: str) -> None:
     assert owner_words(replace(ORDER, owner=owner)) == words

@@ -25,7 +25,7 @@ from assetctl.media.probe import probe
 from assetctl.models import AssetRequest, Origin, Source
 from assetctl.network import Origin as Place
 from assetctl.network import new_client
-from assetctl.providers.intake import Facts, Intake
+from assetctl.providers.intake import Facts, Handover, Intake
 from assetctl.secret import Secret
 from assetctl.transfer import Downloads, RemoteFile
 
@@ -95,8 +95,7 @@ async def with_assetctl(jobs: list[tuple[str, str]], folder: Path, token: Secret
                     source=Source.PRE_MADE,
                     origin=Origin(provider="library:bench"),
                 )
-                await intake.take(done.path, facts, sha256=digest, is_settled=True, hashed=done.sha256)
-                done.path.unlink()
+                await intake.take(done.path, facts, sha256=digest, handover=Handover.GIVE, hashed=done.sha256)
 
         await all_of(jobs, fetch)
     await cache.aclose()

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from assetctl.cli.chapter_bar import BarProgress
-from assetctl.cli.chapter_progress import LineProgress, Quiet, showing_run
+from assetctl.cli.chapter_progress import LineProgress, Quiet
+from assetctl.cli.chapter_showing import showing_run
 from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
 from assetctl.cli.state import ProgressMode

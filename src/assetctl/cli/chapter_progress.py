@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapters import item_name
-from assetctl.cli.state import ProgressMode
-from assetctl.cli.terminal import is_terminal
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
 from assetctl.units import human_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from assetctl.cli.output import Printer
     from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
 
@@ -115,36 +109,6 @@ class Quiet(RunProgress):
     def say(self, text: str) -> None:
         """`text` is told."""
         self._printer.note(text)
-
-
-@contextmanager
-def showing_run(
-    total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock
-) -> Generator[RunProgress]:
-    """Within the block, the progress of a run of `total` items is shown in `mode`; afterwards the screen is clean."""
-    progress = _progress(total, mode, printer, events, clock)
-    try:
-        yield progress
-    finally:
-        progress.close()
-
-
-def _progress(total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock) -> RunProgress:
-    if mode is ProgressMode.AUTO:
-        mode = ProgressMode.BAR if is_terminal(printer.stderr) else ProgressMode.LINES
-        if printer.quiet:
-            mode = ProgressMode.NONE
-    match mode:
-        case ProgressMode.BAR:
-            from assetctl.cli.chapter_bar import BarProgress  # noqa: PLC0415 - Rich is loaded for a bar alone
-
-            return BarProgress(total, clock, printer, events)
-        case ProgressMode.LINES:
-            return LineProgress(total, clock, printer)
-        case ProgressMode.JSON | ProgressMode.NONE:
-            return Quiet(total, clock, printer)
-        case _ as unknown:
-            assert_never(unknown)
 
 
 def failure_line(result: Result) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
-from assetctl.cli.chapter_progress import failure_line, showing_run
+from assetctl.cli.chapter_progress import failure_line
+from assetctl.cli.chapter_showing import showing_run
 from assetctl.cli.chapters import (
     plan_document,
     plan_sentence,

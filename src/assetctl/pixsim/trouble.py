@@ -157,7 +157,12 @@ def not_logged_in(origin: Origin, why: str | None, request_id: str | None, *, hi
 def limited(origin: Origin, *, wait_s: float | None, request_id: str) -> RateLimited:
     """The server takes no more for a while; `wait_s` as far as it is known."""
     when = "in a minute" if wait_s is None else f"in {wait_s:.0f} s"
-    return RateLimited(f"`{origin}` takes no more requests for now", hint=f"ask again {when}", request_id=request_id)
+    return RateLimited(
+        f"`{origin}` takes no more requests for now",
+        why="it says that there were too many of them",
+        hint=f"ask again {when}",
+        request_id=request_id,
+    )
 
 
 def sentence(answer: Answer) -> str | None:
@@ -178,8 +183,8 @@ def _says_refused(status: int, text: str) -> bool:
     return status >= 400 and status not in (404, 405) and status not in _PERHAPS_FORWARDED  # noqa: PLR2004
 
 
-def _next_step(text: str) -> str | None:
-    return next((hint for pattern, hint in _NEXT_STEP if pattern.search(text)), None)
+def _next_step(text: str) -> str:
+    return next((hint for pattern, hint in _NEXT_STEP if pattern.search(text)), "ask for something else than that")
 
 
 def _failed(answer: Answer, origin: Origin, request_id: str) -> ServiceError:

@@ -17,7 +17,7 @@ from assetctl.generation.base import GenerationOrder, JobState
 from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import settled
 from assetctl.models import Origin, Source
-from assetctl.providers.intake import Facts
+from assetctl.providers.intake import Facts, Handover
 from assetctl.providers.watching import SUCCEEDED, JobWatch, discard
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class JobFollower:
                 local.path,
                 facts,
                 sha256=file.sha256,
-                is_settled=local.hashed is not None,
+                handover=Handover.COPY if local.hashed is None else Handover.SHARE,
                 hashed=local.hashed,
                 before_store=downloaded,
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl import filesystem
 from assetctl.cache.entries import EntryDraft
@@ -56,6 +57,17 @@ class Facts:
     generation_time_ms: int | None = None
 
 
+class Handover(Enum):
+    """What becomes of a file that is taken in: left as it is; shared, as nobody changes it any more; or given away.
+
+    A file that is given away lies on the cache's file system and is gone afterwards, taken in or not.
+    """
+
+    COPY = "copy"
+    SHARE = "share"
+    GIVE = "give"
+
+
 class Intake:
     """Takes files into the cache."""
 
@@ -71,14 +83,13 @@ class Intake:
         facts: Facts,
         *,
         sha256: str | None = None,
-        is_settled: bool = False,
+        handover: Handover = Handover.COPY,
         hashed: str | None = None,
         before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
     ) -> CacheEntry:
-        """The entry for a verified copy of `file`; the file itself is left as it is.
+        """The entry for a verified copy of `file`, which is handed over as `handover` says.
 
-        If it `is_settled`, nobody changes it any more, and no second copy is made where one file can have two names.
-        `hashed` is the digest of its bytes where they were hashed before; then it must be settled.
+        `hashed` is the digest of its bytes where they were hashed before; then it is no file to `COPY`.
 
         `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
 
@@ -89,22 +100,30 @@ class Intake:
         suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
             media, digest = await in_thread(
-                lambda: self._copy_and_look(file, partial, facts, is_settled=is_settled, hashed=hashed)
+                lambda: self._copy_and_look(file, partial, facts, handover=handover, hashed=hashed)
             )
             if sha256 is not None and digest != sha256:
                 raise IntegrityError(
                     f"the file of `{facts.asset_id}` is not the one that was promised",
                     why=f"its SHA-256 is {digest[:12]}…, promised was {sha256[:12]}…",
+                    hint="ask again; if it is the same then, look at the asset where it comes from",
                 )
             if before_store is not None:
                 await before_store(media, digest)
             return await self._cache.store(partial, self._draft(facts, suffix, media))
 
     def _copy_and_look(
-        self, file: Path, partial: Path, facts: Facts, *, is_settled: bool, hashed: str | None
+        self, file: Path, partial: Path, facts: Facts, *, handover: Handover, hashed: str | None
     ) -> tuple[MediaInfo, str]:
-        bring = filesystem.link_or_copy if is_settled else filesystem.copy
-        bring(file, partial)
+        match handover:
+            case Handover.COPY:
+                filesystem.copy(file, partial)
+            case Handover.SHARE:
+                filesystem.link_or_copy(file, partial)
+            case Handover.GIVE:
+                filesystem.move(file, partial)
+            case _ as unknown:
+                assert_never(unknown)
         return self._probe(partial, facts.asset_type), hashed or filesystem.sha256_of(partial)
 
     def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:

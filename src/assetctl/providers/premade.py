@@ -9,7 +9,7 @@ from assetctl.errors import AssetctlError, IntegrityError, LibraryError
 from assetctl.library.base import Standing, WholeLibrary
 from assetctl.models import AssetRequest, Availability, Origin, Source, Would
 from assetctl.providers.base import Step
-from assetctl.providers.intake import Facts, asset_of, path_of
+from assetctl.providers.intake import Facts, Handover, asset_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -122,8 +122,9 @@ class PreMadeAssetProvider:
 
         async with self._cache.partial() as target, self._library.open(found, target) as path:
             try:
-                # What was written to `target` was written for us; a library's own file may change.
-                entry = await self._intake.take(path, facts, is_settled=path == target, before_store=unchanged)
+                # What was written to `target` was written for us; a library's own file is the library's.
+                handover = Handover.GIVE if path == target else Handover.COPY
+                entry = await self._intake.take(path, facts, handover=handover, before_store=unchanged)
             except IntegrityError as error:
                 raise _broken(found, error) from error
         return asset_of(entry, await path_of(self._cache, entry), Source.PRE_MADE, request=None if by_id else request)

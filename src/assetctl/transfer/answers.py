@@ -35,6 +35,9 @@ _TOO_MANY: Final = 429
 _EXPIRED: Final = frozenset({401, 403, 404, 410})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+#: What to do about a file that is not what it should be; an order that made it stays open.
+LOOK_AT_IT: Final = "ask again; if it is the same then, look at the asset where it comes from"
+
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 # What explains an error, or holds a list of files; of the models, some are text themselves.
@@ -92,6 +95,7 @@ def body_of(head: Head, asked: Asked, file: RemoteFile, *, now: datetime) -> Bod
         raise IntegrityError(
             f"the file at `{head.origin}` is not the one that was described",
             why=f"it has {total} bytes, described were {file.size_bytes}",
+            hint=LOOK_AT_IT,
         )
     if total is not None and total > MAX_BYTES[file.asset_type]:
         raise too_large(head.origin, file)
@@ -99,6 +103,7 @@ def body_of(head: Head, asked: Asked, file: RemoteFile, *, now: datetime) -> Bod
         raise ServiceError(
             f"the file at `{head.origin}` cannot be told from a part of it",
             why="the server says neither how long it is nor where it ends",
+            hint=LOOK_AT_IT,
         )
     return body
 
@@ -112,7 +117,7 @@ def too_large(origin: Origin, file: RemoteFile) -> IntegrityError:
         if stated is None
         else f"described were {stated} bytes"
     )
-    return IntegrityError(f"the file at `{origin}` is larger than it may be", why=why)
+    return IntegrityError(f"the file at `{origin}` is larger than it may be", why=why, hint=LOOK_AT_IT)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -148,7 +153,7 @@ def _check_status(head: Head, asked: Asked, now: datetime) -> None:
         wait_s = retry_after_s(head.headers, now)
         kind = RateLimited if status == _TOO_MANY else ServiceError
         raise Again(kind("the file cannot be had now", why=said, hint="ask again in a minute"), wait_s=wait_s)
-    raise ServiceError("the file cannot be had", why=said)
+    raise ServiceError("the file cannot be had", why=said, hint=LOOK_AT_IT)
 
 
 def _check_kind(head: Head, file: RemoteFile) -> None:
@@ -157,6 +162,7 @@ def _check_kind(head: Head, file: RemoteFile) -> None:
         raise ServiceError(
             f"what `{head.origin}` sends is refused",
             why=f"it is encoded (`{safe(encoding, max_length=40)}`), which was not asked for",
+            hint=LOOK_AT_IT,
         )
     kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_text_model = file.asset_type is AssetType.MODEL_3D and kind in _TEXT_MODELS
@@ -164,6 +170,7 @@ def _check_kind(head: Head, file: RemoteFile) -> None:
         raise ServiceError(
             f"what `{head.origin}` sends is no {file.asset_type.value}",
             why=f"it is `{safe(kind, max_length=60)}`, a page or a message",
+            hint=LOOK_AT_IT,
         )
 
 

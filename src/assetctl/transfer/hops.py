@@ -14,7 +14,7 @@ import httpx
 
 from assetctl.errors import AddressRefused, ServiceError, ServiceUnreachable
 from assetctl.network import Origin, accepted
-from assetctl.transfer.answers import Head
+from assetctl.transfer.answers import LOOK_AT_IT, Head
 from assetctl.transfer.retries import Again
 
 if TYPE_CHECKING:
@@ -69,16 +69,18 @@ class Hops:
             finally:
                 await response.aclose()
             origin = accepted(here)
-        raise ServiceError(f"`{origin}` redirects more than {MAX_REDIRECTS} times")
+        raise ServiceError(
+            f"`{origin}` redirects more than {MAX_REDIRECTS} times", why="it may be a loop", hint=LOOK_AT_IT
+        )
 
 
 def _next(response: httpx.Response, origin: Origin) -> httpx.URL:
     try:
         target = response.request.url.join(response.headers.get("location", "")).copy_with(fragment=None)
     except httpx.InvalidURL as error:
-        raise AddressRefused(f"`{origin}` redirects to something that is no address") from error
+        raise AddressRefused(f"`{origin}` redirects to something that is no address", hint=LOOK_AT_IT) from error
     if "location" not in response.headers:
-        raise ServiceError(f"`{origin}` redirects to nowhere")
+        raise ServiceError(f"`{origin}` redirects to nowhere", why="its answer names no address", hint=LOOK_AT_IT)
     if origin.scheme == "https" and target.scheme != "https":
         raise AddressRefused(f"`{origin}` redirects from https to something else", why="nobody could tell who answers")
     return target

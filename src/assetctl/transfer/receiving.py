@@ -13,7 +13,7 @@ import httpx
 from assetctl import filesystem
 from assetctl.errors import IntegrityError, ServiceUnreachable
 from assetctl.eventloop import in_thread
-from assetctl.transfer.answers import body_of, too_large
+from assetctl.transfer.answers import LOOK_AT_IT, body_of, too_large
 from assetctl.transfer.hops import translated_trouble
 from assetctl.transfer.pace import Pace
 from assetctl.transfer.remote import HEAD_BYTES, MAX_BYTES, Recognise, TransferLimits
@@ -163,7 +163,7 @@ class _Intake:
             await self._write()
             raise Again(_cut_off(self._origin, self._size, self._total))
         if not self._size:
-            raise IntegrityError(f"the file at `{self._origin}` is empty")
+            raise IntegrityError(f"the file at `{self._origin}` is empty", hint=LOOK_AT_IT)
         done = await in_thread(self._finish, self._waiting)
         self._on_progress(done.size_bytes, done.size_bytes)
         return done
@@ -175,6 +175,7 @@ class _Intake:
             error = IntegrityError(
                 f"the file at `{self._origin}` is not the one that was described",
                 why=f"its SHA-256 is {self._partial.sha256[:12]}…, described was {(self._file.sha256 or '')[:12]}…",
+                hint=LOOK_AT_IT,
             )
             # Of two parts, one may be of another file; what came in one piece is what the server has.
             raise Again(error, anew=True) if self._body.offset else error
@@ -186,7 +187,9 @@ class _Intake:
         beginning = b"".join(pieces[:HEAD_BYTES])[:HEAD_BYTES]
         problem = self._recognise(beginning, self._file.asset_type)
         if problem is not None:
-            raise IntegrityError(f"what `{self._origin}` sends is no {self._file.asset_type.value}", why=problem)
+            raise IntegrityError(
+                f"what `{self._origin}` sends is no {self._file.asset_type.value}", why=problem, hint=LOOK_AT_IT
+            )
         self._is_recognised = True
 
     def _too_slow(self) -> ServiceUnreachable:

@@ -295,4 +295,5 @@ def _number(job_id: str) -> int:
 
 
 def _no_job(job_id: str) -> JobError:
-    return JobError(f"the backend has no job `{job_id}`", job_id=job_id)
+    why = "somebody deleted it there, or this is another backend than it was ordered at"
+    return JobError(f"the backend has no job `{job_id}`", why=why, job_id=job_id)

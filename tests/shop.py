@@ -105,7 +105,8 @@ class Shop:
             raise self.checks
         del order
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+    async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        del order
         self.asked_about.append(sent_at)
         if self.finds == "silent":
             raise OutcomeUnknown("the shop keeps no list")

@@ -29,6 +29,7 @@ from assetctl.models import (
     Source,
     Strategy,
     Style,
+    Via,
 )
 
 words = st.none() | st.text(max_size=20)
@@ -69,6 +70,7 @@ requests = st.builds(
     allow_placeholder=st.booleans(),
     max_wait_s=seconds,
     tag=st.none() | st.booleans(),
+    via=st.sampled_from(Via),
 )
 moments = st.datetimes(
     min_value=datetime(1971, 1, 1),  # noqa: DTZ001 - the strategy adds the zone

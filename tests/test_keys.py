@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from assetctl.keys import RECIPE, asset_key, canonical_form, request_key
-from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
 
 TEXTS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model")
 POLICY = {
@@ -27,6 +27,7 @@ POLICY = {
     "allow_placeholder": False,
     "max_wait_s": 3.0,
     "tag": False,
+    "via": Via.GAME,
 }
 texts = st.text(min_size=1, max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)

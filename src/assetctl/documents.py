@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style, Via
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def request_document(request: AssetRequest) -> dict[str, Any]:
         "allow_placeholder": request.allow_placeholder,
         "max_wait_s": request.max_wait_s,
         "tag": request.tag,
+        "via": request.via.value,
     }
 
 
@@ -99,9 +100,12 @@ _TEXT_FIELDS = ("scene_id", "choice_id", "character_id", "location_id", "prompt"
                 "player_id", "playthrough_id")  # fmt: skip
 _FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag")
 _NUMBER_FIELDS = ("duration_s", "max_wait_s")
-_OTHER_FIELDS = ("type", "style", "seed", "parameters", "inputs", "reuse", "strategy")
+_WORD_FIELDS: Final[Mapping[str, type_[StrEnum]]] = MappingProxyType(
+    {"style": Style, "reuse": Reuse, "strategy": Strategy, "via": Via}
+)
+_OTHER_FIELDS = ("type", "seed", "parameters", "inputs")
 _INPUT_FIELDS: Final = frozenset(("type", "role", "path", "sha256", "asset_id", "url"))
-REQUEST_FIELDS: Final = frozenset((*_TEXT_FIELDS, *_FLAG_FIELDS, *_NUMBER_FIELDS, *_OTHER_FIELDS))
+REQUEST_FIELDS: Final = frozenset((*_TEXT_FIELDS, *_FLAG_FIELDS, *_NUMBER_FIELDS, *_WORD_FIELDS, *_OTHER_FIELDS))
 
 
 def request_from_document(document: Mapping[str, Any]) -> AssetRequest:
@@ -117,14 +121,9 @@ def request_from_document(document: Mapping[str, Any]) -> AssetRequest:
     fields: dict[str, Any] = {name: _text(name, given[name]) for name in _TEXT_FIELDS if name in given}
     fields |= {name: _flag(name, given[name]) for name in _FLAG_FIELDS if name in given}
     fields |= {name: _number(name, given[name]) for name in _NUMBER_FIELDS if name in given}
+    fields |= {name: word(name, given[name], words) for name, words in _WORD_FIELDS.items() if name in given}
     if "type" in given:
         fields["asset_type"] = word("type", given["type"], AssetType)
-    if "style" in given:
-        fields["style"] = word("style", given["style"], Style)
-    if "reuse" in given:
-        fields["reuse"] = word("reuse", given["reuse"], Reuse)
-    if "strategy" in given:
-        fields["strategy"] = word("strategy", given["strategy"], Strategy)
     if "seed" in given:
         fields["seed"] = _integer("seed", given["seed"])
     if "parameters" in given:

@@ -48,6 +48,13 @@ class Strategy(StrEnum):
     GENERATE_ALWAYS = "generate-always"
 
 
+class Via(StrEnum):
+    """Through which of its ways a backend is asked to generate."""
+
+    CLASSIC = "classic"
+    GAME = "game"
+
+
 class Reuse(StrEnum):
     """How far one result may be shared. `ALWAYS` means: always make a new one, never reuse."""
 
@@ -127,6 +134,8 @@ class AssetRequest:
     """Longest time to wait for a job, in seconds; 0 submits and returns at once. None means the configured default."""
     tag: bool | None = None
     """Whether a generated asset is tagged at the backend, so that the next person finds it there. None as above."""
+    via: Via = Via.CLASSIC
+    """How a backend is asked; one that has no way for games is asked the classic way."""
 
 
 @dataclass(frozen=True, slots=True)

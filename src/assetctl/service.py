@@ -309,6 +309,7 @@ def _policy(request: AssetRequest) -> tuple[object, ...]:
         request.allow_placeholder,
         request.max_wait_s,
         request.tag,
+        request.via,
     )
 
 

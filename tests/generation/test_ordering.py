@@ -21,6 +21,7 @@ from assetctl.errors import (
 )
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.allowances import Allowance
+from assetctl.generation.base import GenerationOrder
 from assetctl.generation.ordering import LOCK_LIMIT_S
 from assetctl.generation.orders import OrderState, this_process
 from assetctl.models import Cost
@@ -98,7 +99,7 @@ async def test_order_is_in_the_journal_before_it_leaves(house: House, shop: Shop
 
 async def test_idempotency_key_is_the_orders_id(house: House, shop: Shop):
     order = await place(house, shop)
-    assert await shop.find(order.order_id, None) == order.job_id
+    assert await shop.find(GenerationOrder(order.key, order.request), order.order_id, None) == order.job_id
 
 
 @pytest.mark.parametrize("state", [OrderState.ACCEPTED, OrderState.READY, OrderState.DOWNLOADED, OrderState.PUBLISHED])

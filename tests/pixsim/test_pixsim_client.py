@@ -14,6 +14,7 @@ from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
+from service import faults
 from service.harness import LookAlike
 from service.orders import order
 
@@ -156,3 +157,19 @@ async def test_login_gives_a_token_that_logout_ends(client, user):
 async def test_token_stands_in_no_address_and_no_body(look_alike, client, user):
     await client.generations()
     assert not look_alike.sightings(user.token)
+
+
+async def test_game_endpoint_is_tried_with_nothing_and_ordered_from_with_patience(look_alike, user, client):
+    assert not await client.has_game_requests()
+    await run_sync(partial(look_alike.configure, game_assets=True))
+    assert await client.has_game_requests()
+    assert look_alike.charges() == []
+    origin = Origin.of(look_alike.url)
+    async with new_client(timeout_s=0.3, home=origin) as http:
+        tokens = HandedIn(Secret(user.token))
+        hasty = PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), random=Random(1), timeout_s=0.3)
+        await run_sync(look_alike.fault, "POST /api/v1/game/assets/request", faults.slow(1.5))
+        made = await hasty.request_game_asset({"scene_id": "patience", "strategy": "generate_always"}, patience_s=20.0)
+    assert (made.source, made.generation_time_ms) == ("generated", 40)
+    assert (await client.asset(made.asset_id)).media_type == "video"
+    await run_sync(partial(look_alike.configure, game_assets=False))

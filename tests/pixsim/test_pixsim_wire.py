@@ -76,6 +76,19 @@ def test_reference_is_read_in_each_of_its_forms(reference, asset_id):
     assert wire.generation(encoded(GENERATION | {"asset": reference})).asset_id == asset_id
 
 
+@pytest.mark.parametrize("asset_id", [12, "12", "asset:12"])
+def test_answer_to_a_game_names_its_asset_in_any_form(asset_id):
+    told = {"asset_id": asset_id, "url": "/x", "source": "cached", "generation_time_ms": 7}
+    found = wire.game_answer(json.dumps(told).encode())
+    assert (found.asset_id, found.source, found.generation_time_ms) == (12, "cached", 7)
+
+
+@pytest.mark.parametrize("answer", ['{"asset_id": null}', '{"url": "/x"}', "[]", "fine"])
+def test_answer_to_a_game_without_an_asset_is_none(answer):
+    with pytest.raises(wire.Unreadable):
+        wire.game_answer(answer.encode())
+
+
 def test_words_we_do_not_know_are_kept():
     found = wire.generation(encoded(GENERATION | {"status": "dreaming", "error_code": "new_code", "unheard": [1]}))
     assert (found.status, found.error_code) == ("dreaming", "new_code")

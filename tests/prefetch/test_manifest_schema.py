@@ -59,6 +59,7 @@ def test_every_described_value_is_accepted(tmp_path: Path, name: str):
         "style": "anime",
         "reuse": "once",
         "strategy": "pre-made-only",
+        "via": "game",
         "parameters": {"a": 1},
         "inputs": [{"asset_id": "12", "role": "character", "type": "image"}],
     }

@@ -512,12 +512,12 @@ class Late(Shop):
         await super().submit(order, idempotency_key)
         raise OutcomeUnknown("reset", ask_again_in_s=self.settles_s)
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+    async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:
         assert sent_at is not None
         left_s = self.settles_s - (self.clock.now() - sent_at).total_seconds()
         if left_s > 0:
             raise OutcomeUnknown("the list may be old", ask_again_in_s=left_s)
-        return await super().find(idempotency_key, sent_at)
+        return await super().find(order, idempotency_key, sent_at)
 
 
 @pytest.fixture

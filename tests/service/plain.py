@@ -1,13 +1,12 @@
-"""The small answers: health, version, providers, scenes, and the request route that no real server has yet."""
+"""The small answers: health, version, providers, scenes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from service.accounts import json_object, signed_in
+from service.accounts import signed_in
 from service.providers import OPERATIONS
 from service.replies import Refused, json_reply, moment
-from service.shelf import asset_document, slugs_of
 
 if TYPE_CHECKING:
     from service.messages import Request, Response
@@ -101,21 +100,3 @@ def scene(world: World, request: Request, number: str) -> Response:
         raise Refused(404, "Scene not found")
     shown = {"id": str(found["id"]), "title": found.get("title", ""), "nodes": found.get("nodes", [])}
     return json_reply(shown | {"edges": found.get("edges", []), "startNodeId": str(found.get("entryNodeId", ""))})
-
-
-def game_asset(world: World, request: Request) -> Response:
-    """The proposed one-step request, from the library only; there is no such route unless the server was told so."""
-    if not world.options.game_assets:
-        raise Refused(404, "Not Found")
-    user = signed_in(world, request)
-    body = json_object(request)
-    context = body.get("context") or {}
-    pairs = {"scene": body.get("scene_id"), "choice": body.get("choice_id")}
-    pairs |= {"npc": context.get("character_id"), "loc": context.get("location_id")}
-    wanted = {f"{key}:{value}".lower() for key, value in pairs.items() if value}
-    fitting = [asset for asset in world.store.assets.values() if asset.user_id == user.id and wanted <= slugs_of(asset)]
-    if not fitting:
-        raise Refused(404, "No asset matches the request")
-    found = asset_document(world, fitting[-1])
-    source = "generated" if fitting[-1].source_generation_id else "pre_made"
-    return json_reply({"asset_id": found["id"], "url": found["file_url"], "source": source, "generation_time_ms": None})

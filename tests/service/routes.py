@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from service import accounts, catalogue, creating, jobs, media, plain
+from service import accounts, catalogue, creating, game, jobs, media, plain
 from service.messages import Response
 from service.replies import Refused
 
@@ -51,7 +51,7 @@ _TABLE: Final[list[tuple[str, str, Any]]] = [
     ("HEAD", "/api/v1/media/(.+)", media.media),
     ("GET", "/api/v1/game/scenes/", plain.scenes),
     ("GET", f"/api/v1/game/scenes/{_WORD}", plain.scene),
-    ("POST", "/api/v1/game/assets/request", plain.game_asset),
+    ("POST", "/api/v1/game/assets/request", game.request_asset),
 ]
 _COMPILED: Final = [(method, re.compile(pattern), handler) for method, pattern, handler in _TABLE]
 

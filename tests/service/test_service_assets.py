@@ -205,18 +205,6 @@ def test_upload_needs_a_target_and_a_picture_or_clip(api: httpx.Client):
     assert api.post(f"{ASSETS}/upload", content=b"x").status_code == 400
 
 
-def test_one_step_request_is_there_only_when_told(api: httpx.Client, server: LookAlike, shelf: list[int]):
-    body = {"scene_id": "romance_5", "choice_id": "confess"}
-    absent = api.post("/api/v1/game/assets/request", json=body)
-
-    server.configure(game_assets=True)
-    answer = api.post("/api/v1/game/assets/request", json=body).json()
-
-    assert absent.status_code == 404
-    assert (answer["asset_id"], answer["source"]) == (shelf[1], "pre_made")
-    assert api.post("/api/v1/game/assets/request", json={"scene_id": "none"}).status_code == 404
-
-
 def test_deleted_asset_is_gone(api: httpx.Client, server: LookAlike, user: Account):
     number = server.add_asset(user)["id"]
     other = server.add_asset(user)["id"]

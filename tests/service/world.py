@@ -28,7 +28,7 @@ class Options:
 
     `dedup`: `honest` (as told), `racy` (a row is seen only `settle_s` after it was made) or `silent` (never reused, and
     missing from the list of jobs). `link_life_s`: vendor and store links are signed and die. `clock_skew_s`: how far
-    the server's clock is ahead. None as a limit: there is none.
+    the server's clock is ahead. `game_assets`: it answers requests of games. None as a limit: there is none.
     """
 
     dedup: str = "honest"

@@ -15,7 +15,7 @@ import typer
 
 from assetctl.documents import word
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style
+from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
 from assetctl.units import parse_duration_s
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -210,6 +210,17 @@ def request_options(
             help="Tag what is generated at the backend, so that others find it there.",
         ),
     ] = None,
+    via: Annotated[
+        Via,
+        typer.Option(
+            "--via",
+            parser=one_of("via", Via),
+            autocompletion=words_of(Via),
+            metavar="WAY",
+            rich_help_panel=_POLICY,
+            help="How a backend is asked to generate: classic, or game (by scene and choice alone, where it can).",
+        ),
+    ] = Via.CLASSIC,
     placeholder: Annotated[
         bool,
         typer.Option(
@@ -248,6 +259,7 @@ def request_options(
         generate_on_trouble=generate_on_trouble,
         max_wait_s=0.0 if detach else max_wait,
         tag=tag,
+        via=via,
         allow_placeholder=placeholder,
     )
 

@@ -192,8 +192,8 @@ class Generator(Protocol):
         """
         ...
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
-        """The id of the job that an earlier `submit` with this key made; None when there certainly is none.
+    async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        """The id of the job that an earlier `submit` of `order` with this key made; None when there certainly is none.
 
         `sent_at` is when it was sent last, by our clock; None is unknown. After None the order is sent again, so a
         service that shows its jobs only after a while is believed only once that while is over.

@@ -143,7 +143,7 @@ class OrderDesk:
 
     async def _found(self, generator: Generator, order: Order) -> Order | None:
         try:
-            job_id = await generator.find(order.order_id, order.sent_at)
+            job_id = await generator.find(GenerationOrder(order.key, order.request), order.order_id, order.sent_at)
         except (OutcomeUnknown, ServiceError) as error:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error
@@ -210,11 +210,12 @@ def _price(generator: Generator, estimate: Estimate) -> Cost | None:
     return estimate.cost_high if generator.is_paid else _FREE
 
 
-def _unknown(generator: Generator, order: Order, error: Exception) -> OutcomeUnknown:
+def _unknown(generator: Generator, order: Order, error: OutcomeUnknown | ServiceError) -> OutcomeUnknown:
+    is_final = isinstance(error, OutcomeUnknown) and error.ask_again_in_s is None
     return OutcomeUnknown(
         f"nobody knows whether `{generator.name}` accepted the order",
         why=str(error),
-        hint="assetctl jobs reconcile",
+        hint=(error.hint if is_final else None) or "assetctl jobs reconcile",
         job_id=order.job_id,
         ask_again_in_s=getattr(error, "ask_again_in_s", None),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from pathlib import Path
 
+    from assetctl.cache.lookups import Lookups
     from assetctl.clock import Clock
     from assetctl.generation.base import Generator
     from assetctl.pixsim.client import PixsimClient
@@ -32,13 +33,17 @@ class GeneratorContext:
     """What a generator is made with. `data_dir` is a folder of assetctl's own; a generator uses one named after it.
 
     `pixsim` gives the client of the backend and `pixsim_events` its events, each opened when first asked for; they
-    are None where no backend is configured.
+    are None where no backend is configured. `default_provider` is who is meant where a request doesn't say. `lookups`
+    remember for a while what it costs nothing to ask again; `tell` hears what is worth a detail.
     """
 
     data_dir: Path
     clock: Clock
     pixsim: Callable[[], PixsimClient] | None = None
     pixsim_events: Callable[[], EventSocket] | None = None
+    default_provider: str | None = None
+    lookups: Callable[[], Lookups] | None = None
+    tell: Callable[[str], None] | None = None
 
 
 class GeneratorFactory(Protocol):

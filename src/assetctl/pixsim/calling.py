@@ -90,6 +90,7 @@ class Caller:
         query: Mapping[str, str | int] | None = None,
         upload: tuple[str, Any, str, int] | None = None,
         is_repeatable: bool = False,
+        patience_s: float = 0.0,
         lane: Lane = Lane.READ,
         with_token: bool = True,
         token: Secret | None = None,
@@ -109,7 +110,7 @@ class Caller:
         """
         await eventloop.started()
         request_id = token_hex(16)
-        call = Call(method, path, request_id, body, query, upload, is_repeatable or method == "GET")
+        call = Call(method, path, request_id, body, query, upload, is_repeatable or method == "GET", patience_s)
         secret = token
         if with_token and secret is None:
             secret = await self._tokens.token()

@@ -1,7 +1,8 @@
 """The calls to a PixSim7 server that assetctl makes, each with what it gives and what it raises.
 
 Unless a call says otherwise it raises `ServiceUnreachable`, `NotAllowed`, `RateLimited`, `InvalidRequest` or
-`ServiceError`, and each names the request's id. Only `create_generation` orders anything.
+`ServiceError`, and each names the request's id. Only `create_generation` and
+`request_game_asset` order anything.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from assetctl.pixsim.exchange import Answer
     from assetctl.pixsim.records import (
         AssetPage,
+        GameAnswer,
         Generation,
         GenerationPage,
         Login,
@@ -43,6 +45,10 @@ _BULK: Final = 200
 #: An answer longer than this is parsed in a thread.
 _LONG_BYTES: Final = 256 << 10
 _CONFLICT: Final = 409
+_GAME: Final = f"{API}/game/assets/request"
+#: What a server says of an empty body at an address that it has, and at one that it hasn't.
+_INCOMPLETE: Final = frozenset({400, 422})
+_NO_ADDRESS: Final = frozenset({404, 405})
 
 T = TypeVar("T")
 
@@ -93,13 +99,22 @@ class PixsimClient:
             OutcomeUnknown: the order may have been accepted.
             ServiceError: it certainly was not (never sent, not logged in, too many); it may be sent again.
         """
-        answer, request_id = await self._caller.call("POST", f"{API}/generations", body=body, lane=Lane.ORDER)
-        if not answer.is_success:
-            raise trouble.refused_order(answer, self.origin, request_id)
-        try:
-            return wire.generation(answer.body)
-        except wire.Unreadable as error:
-            raise trouble.unknown_order(self.origin, f"its answer: {error}", request_id) from error
+        return await self._ordered(f"{API}/generations", body, wire.generation)
+
+    async def has_game_requests(self) -> bool:
+        """Whether `request_game_asset` can be called; it is tried with nothing, which orders nothing."""
+        answer, request_id = await self._caller.call("POST", _GAME)
+        if answer.status not in _INCOMPLETE | _NO_ADDRESS:
+            raise trouble.refusal(answer, self.origin, request_id)
+        return answer.status in _INCOMPLETE
+
+    async def request_game_asset(self, body: Mapping[str, Any], *, patience_s: float) -> GameAnswer:
+        """What the server has or makes for a moment of a game; it answers once that is there.
+
+        Raises:
+            JobFailed, OutcomeUnknown, ServiceError: as `create_generation`.
+        """
+        return await self._ordered(_GAME, body, wire.game_answer, patience_s=patience_s)
 
     async def generation(self, generation_id: int) -> Generation | None:
         """The generation as it is now; None when there is none of that id."""
@@ -197,6 +212,17 @@ class PixsimClient:
         answer, request_id = await self._caller.call("POST", f"{API}/auth/logout", is_repeatable=True, token=token)
         if not answer.is_success and answer.status != 401:  # noqa: PLR2004 - unauthorized
             raise trouble.refusal(answer, self.origin, request_id)
+
+    async def _ordered(
+        self, path: str, body: Mapping[str, Any], parse: Callable[[bytes], T], *, patience_s: float = 0.0
+    ) -> T:
+        answer, request_id = await self._caller.call("POST", path, body=body, lane=Lane.ORDER, patience_s=patience_s)
+        if not answer.is_success:
+            raise trouble.refused_order(answer, self.origin, request_id)
+        try:
+            return parse(answer.body)
+        except wire.Unreadable as error:
+            raise trouble.unknown_order(self.origin, f"its answer: {error}", request_id) from error
 
     async def _by_id(self, path: str, parse: Callable[[bytes], T]) -> T | None:
         answer, request_id = await self._caller.call("GET", path)

@@ -37,7 +37,8 @@ _SLOWEST_UPLOAD_BYTES_PER_S: Final = 64 << 10
 class Call:
     """One logical request. `path` begins with a slash; `is_repeatable` means that twice is as good as once.
 
-    `body` is sent as JSON. With `upload` (file name, open file, media type, size in bytes) it is sent as a form.
+    The server may be silent over it for `patience_s` longer than usual. `body` is sent as
+    JSON. With `upload` (file name, open file, media type, size in bytes) it is sent as a form.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Call:
     query: Mapping[str, str | int] | None = None
     upload: tuple[str, Any, str, int] | None = None
     is_repeatable: bool = False
+    patience_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Exchange:
             UnusableAnswer: there is one that is refused.
         """
         progress = _Progress()
-        deadline_s = self._timeout_s * _SILENCES
+        deadline_s = self._timeout_s * _SILENCES + call.patience_s
         if call.upload is not None:
             deadline_s += call.upload[3] / _SLOWEST_UPLOAD_BYTES_PER_S
         try:
@@ -122,7 +124,7 @@ class Exchange:
             ) from None
         except httpx.TransportError as error:
             # Not `from` it: its own text may repeat what was sent.
-            raise _no_answer(error, self._timeout_s, progress) from None
+            raise _no_answer(error, self._timeout_s + call.patience_s, progress) from None
         except httpx.InvalidURL:
             # httpx looks at where a redirect leads although it is told to follow none.
             raise UnusableAnswer("it redirects to something that is no address", status=_REDIRECTED) from None
@@ -162,6 +164,8 @@ class Exchange:
             given |= {"files": {"file": (name, file, mime_type)}, "data": dict(call.body or {})}
         elif call.body is not None:
             given |= {"json": dict(call.body)}
+        if call.patience_s:
+            given["timeout"] = httpx.Timeout(self._timeout_s, read=self._timeout_s + call.patience_s)
         extensions = {"trace": progress.trace}
         async with self._http.stream(call.method, url, headers=headers, extensions=extensions, **given) as response:
             return await _read(response)

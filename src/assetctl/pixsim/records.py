@@ -44,6 +44,15 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class GameAnswer:
+    """The asset that the server chose, or had made, for a moment of a game; `source` says which."""
+
+    asset_id: int
+    source: str | None = None
+    generation_time_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationPage:
     """Some generations, newest first within one priority, out of `total`."""
 

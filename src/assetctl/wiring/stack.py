@@ -214,7 +214,14 @@ class Stack:
         context = GeneratorContext(data_dir=self.settings.data_dir, clock=self.clock)
         if self.settings.backend.url is not None:
             backend = self.backend
-            context = replace(context, pixsim=lambda: backend.client, pixsim_events=lambda: backend.event_socket)
+            context = replace(
+                context,
+                pixsim=lambda: backend.client,
+                pixsim_events=lambda: backend.event_socket,
+                default_provider=self.settings.generation.default_provider,
+                lookups=lambda: self.lookups,
+                tell=self._tell,
+            )
         return GeneratorRegistry(context)
 
     @cached_property

@@ -71,8 +71,8 @@ class ScriptedGenerator:
     async def check(self, order: GenerationOrder) -> None:
         self._called("check", order.key)
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
-        del sent_at
+    async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:
+        del order, sent_at
         self._called("find", idempotency_key)
         job_id = self._job_id(idempotency_key)
         if self.name == "silent" and not (self.folder / "release").exists():

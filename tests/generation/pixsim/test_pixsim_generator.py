@@ -299,7 +299,7 @@ async def test_answer_lost_after_insisting_is_unknown_and_found(server: LookAlik
     with pytest.raises(OutcomeUnknown):
         await shopper.generator.submit(ORDER, NONCE)
     (job,) = server.jobs()
-    assert await shopper.new.find(NONCE, shopper.now()) == str(job["id"])
+    assert await shopper.new.find(ORDER, NONCE, shopper.now()) == str(job["id"])
 
 
 async def test_something_else_made_of_the_order_is_not_delivered(server: LookAlike, shopper: Shopper):
@@ -341,7 +341,7 @@ async def test_lost_answer_is_found_and_paid_once(server: LookAlike, shopper: Sh
     assert caught.value.ask_again_in_s == SETTLE_S
     await shopper.clock.sleep(SETTLE_S)
     (job,) = server.jobs()
-    assert await shopper.new.find(NONCE, sent_at) == str(job["id"])
+    assert await shopper.new.find(ORDER, NONCE, sent_at) == str(job["id"])
     assert len(server.jobs()) == 1
 
 
@@ -355,10 +355,10 @@ async def test_order_that_never_arrived_is_known_after_a_while_and_sent_again(
     with pytest.raises(OutcomeUnknown):
         await shopper.generator.submit(ORDER, NONCE)
     with pytest.raises(OutcomeUnknown, match="may still arrive") as early:
-        await shopper.generator.find(NONCE, shopper.now() + timedelta(hours=1))
+        await shopper.generator.find(ORDER, NONCE, shopper.now() + timedelta(hours=1))
     assert 0 < (early.value.ask_again_in_s or 0) <= SETTLE_S
     await shopper.clock.sleep(SETTLE_S)
-    assert await shopper.generator.find(NONCE, shopper.now() - timedelta(seconds=SETTLE_S)) is None
+    assert await shopper.generator.find(ORDER, NONCE, shopper.now() - timedelta(seconds=SETTLE_S)) is None
     job_id = await shopper.generator.submit(ORDER, NONCE)
     assert [str(job["id"]) for job in server.jobs()] == [job_id]
     assert len(server.jobs()) == 1

@@ -150,11 +150,11 @@ async def test_same_key_is_the_same_job_and_one_renderer(generator: StoryboardGe
 
 
 async def test_job_is_found_by_its_key_alone(generator: StoryboardGenerator) -> None:
-    assert await generator.find("one", None) is None
+    assert await generator.find(order(), "one", None) is None
     job_id = await generator.submit(order(), "one")
 
-    assert await generator.find("one", None) == job_id
-    assert await generator.find("two", None) is None
+    assert await generator.find(order(), "one", None) == job_id
+    assert await generator.find(order(), "two", None) is None
 
 
 async def test_progress_is_told_and_never_goes_back(generator: StoryboardGenerator) -> None:
@@ -289,7 +289,7 @@ async def test_renderer_that_does_not_stop_keeps_its_folder(tmp_path: Path) -> N
         assert not (await generator.cancel(job_id)).is_final
         with pytest.raises(ServiceError):
             await generator.discard(job_id)
-        assert await generator.find("one", None) == job_id
+        assert await generator.find(order(), "one", None) == job_id
 
 
 async def test_job_has_no_file_before_its_end(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ async def test_discard_leaves_nothing_and_is_harmless_twice(generator: Storyboar
 
     assert {path.name for path in root.iterdir()} == {"partial", "locks"}
     assert list((root / "partial").iterdir()) == []
-    assert await generator.find("one", None) is None
+    assert await generator.find(order(), "one", None) is None
     with pytest.raises(JobFailed):
         await generator.status(job_id)
 
@@ -466,7 +466,7 @@ async def test_busy_machine_is_not_waited_for_without_end(tmp_path: Path, root: 
 
     job_id = await generator.submit(order(), "one")
 
-    assert await generator.find("one", None) == job_id
+    assert await generator.find(order(), "one", None) == job_id
     await StoryboardGenerator(GeneratorContext(tmp_path / "data", SystemClock())).discard(job_id)
     assert not (root / job_id).exists()
 

@@ -6,6 +6,7 @@ expires nor changes and has a digest, so it is waited for a little; then the ven
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import JobFailed
@@ -29,27 +30,50 @@ async def file_of(client: PixsimClient, row: Generation, clock: Clock) -> Genera
         JobFailed: there is no asset, or no file of it that may be used.
         ServiceError: the server could not be asked.
     """
+    job_id = str(row.id)
     if row.asset_id is None:
-        raise _failed(row, f"the job `{row.id}` has no asset", f"the backend calls it `{row.status:.40}`")
-    stored = await _stored(client, row.asset_id, clock)
+        raise _failed(job_id, f"the job `{row.id}` has no asset", f"the backend calls it `{row.status:.40}`")
+    file = file_at(await usable_asset(client, row.asset_id, job_id, clock), client.origin, job_id)
+    return replace(
+        file,
+        created_at=file.created_at or row.completed_at,
+        model=file.model or _model_of(row),
+        generation_time_ms=_duration_ms(row),
+    )
+
+
+async def usable_asset(client: PixsimClient, asset_id: int, job_id: str, clock: Clock) -> StoredAsset:
+    """The asset that a job made, its own copy waited for a little.
+
+    Raises:
+        JobFailed: there is none, or the server itself says that it can't be used.
+        ServiceError: the server could not be asked.
+    """
+    stored = await _stored(client, asset_id, clock)
     if stored is None:
-        raise _failed(row, f"the asset `{row.asset_id}` is gone", "somebody deleted it at the backend")
+        raise _failed(job_id, f"the asset `{asset_id}` is gone", "somebody deleted it at the backend")
     for field, word in _REFUSED.items():
         if getattr(stored, field) == word:
-            raise _failed(row, f"the asset `{stored.id}` can't be used", f"the backend calls it {word}")
-    addresses = links(stored, client.origin)
+            raise _failed(job_id, f"the asset `{stored.id}` can't be used", f"the backend calls it {word}")
+    return stored
+
+
+def file_at(stored: StoredAsset, origin: Origin, job_id: str) -> GeneratedFile:
+    """The file of `stored`, with what the server states of it.
+
+    Raises:
+        JobFailed: it has none that may be used.
+    """
+    addresses = links(stored, origin)
     if not addresses:
-        raise _failed(
-            row, f"the asset `{stored.id}` has no file that can be fetched", _without_file(stored, client.origin)
-        )
+        raise _failed(job_id, f"the asset `{stored.id}` has no file that can be fetched", _without_file(stored, origin))
     return GeneratedFile(
         asset_id=str(stored.id),
         url=addresses[0],
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
-        created_at=stored.created_at or row.completed_at,
-        model=stored.model or _model_of(row),
-        generation_time_ms=_duration_ms(row),
+        created_at=stored.created_at,
+        model=stored.model,
     )
 
 
@@ -85,5 +109,5 @@ def _duration_ms(row: Generation) -> int | None:
     return round((row.completed_at - row.started_at).total_seconds() * 1000)
 
 
-def _failed(row: Generation, what: str, why: str) -> JobFailed:
-    return JobFailed(what, why=why, job_id=str(row.id))
+def _failed(job_id: str, what: str, why: str) -> JobFailed:
+    return JobFailed(what, why=why, job_id=job_id)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SETTLE_S: Final = 25.0
 """How long after an order was sent it may still appear."""
 
+GIVE_UP: Final = "look for it at the backend; `assetctl jobs cancel ORDER --forget` gives it up"
+
 _PAGE: Final = 200
 _OVERLAP: Final = 10
 _MAX_PAGES: Final = 50
@@ -123,5 +125,5 @@ def _uncertain(why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         "what became of the order can't be told for certain",
         why=why,
-        hint="look for it at the backend; `assetctl jobs cancel ORDER --forget` gives it up",
+        hint=GIVE_UP,
     )

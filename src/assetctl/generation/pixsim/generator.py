@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.errors import ConfigError, InvalidRequest, JobError, JobFailed, OutcomeUnknown
+from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.pixsim import standing
 from assetctl.generation.pixsim.body import Plan, Source, body_of, mark_of, prompts_of
 from assetctl.generation.pixsim.comparing import Whose, differences, whose
 from assetctl.generation.pixsim.fetching import file_of
 from assetctl.generation.pixsim.finding import SETTLE_S, Finder
+from assetctl.generation.pixsim.game import GameWay, asset_of, lost
 from assetctl.generation.pixsim.inputs import Inputs
 from assetctl.generation.pixsim.knobs import SPECS, checked_knobs, provider_named, providers_table
 from assetctl.generation.pixsim.operations import ASSET_TYPES, operation_for
-from assetctl.models import Estimate
+from assetctl.models import Estimate, Via
 from assetctl.pixsim.tags import slugs_for
 from assetctl.pixsim.trouble import RECONCILE
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from assetctl.generation.base import GeneratedFile, GenerationOrder, Hints, JobStatus, ParameterSpec
+    from assetctl.generation.base import GeneratedFile, GenerationOrder, Hints, ParameterSpec
     from assetctl.generation.registry import GeneratorContext
     from assetctl.models import AssetType
     from assetctl.pixsim.client import PixsimClient
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _PROVIDERS_LIFE_S: Final = 600.0
 #: How long after an answer was lost the order is looked for.
 _FIRST_SEARCH_S: Final = 2.0
+_SUCCEEDED: Final = JobStatus(JobState.SUCCEEDED)
 
 
 class PixsimGenerator:
@@ -52,6 +55,8 @@ class PixsimGenerator:
         self._settle_s = settle_s
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
+        self._game = GameWay(context)
+        self._sent_classic: set[str] = set()
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
         self._ended_s: dict[int, float] = {}
 
@@ -82,6 +87,9 @@ class PixsimGenerator:
             ServiceError: the server could not be asked.
         """
         client = self._client()
+        if await self._goes_by_game(client, order):
+            self._game.check(order.request)
+            return
         kinds = await self._inputs.kinds(client, order.request.inputs)
         plan = await self._planned(client, order, kinds)
         prompts_of(order.request.prompt, replace(plan, sources=tuple(Source(kind) for kind in kinds)))
@@ -100,11 +108,14 @@ class PixsimGenerator:
             ServiceError: known to have failed before acceptance.
         """
         client = self._client()
+        if await self._goes_by_game(client, order):
+            return await self._game.order(client, order.request)
         try:
             body = await self._body(client, order, idempotency_key)
         except InvalidRequest as error:
             raise JobFailed(error.what, why=error.why, hint=error.hint) from error
         self._finder.sending(idempotency_key)
+        self._sent_classic.add(idempotency_key)
         try:
             row = await self._ordered(client, body, mark_of(order, idempotency_key))
         except OutcomeUnknown as error:
@@ -124,14 +135,16 @@ class PixsimGenerator:
             )
         return str(row.id)
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:
+    async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:
         """The id of the generation that an earlier `submit` with this key made; None when there certainly is none.
 
         Raises:
-            OutcomeUnknown: nothing certain can be said.
+            OutcomeUnknown: nothing certain can be said, or the order may have gone where none is ever found again.
             ServiceError: the server could not be asked.
         """
         row = await self._finder.find(self._client(), idempotency_key, sent_at)
+        if row is None and order.request.via is Via.GAME and idempotency_key not in self._sent_classic:
+            raise lost()
         return None if row is None else str(row.id)
 
     async def status(self, job_id: str) -> JobStatus:
@@ -141,6 +154,8 @@ class PixsimGenerator:
             JobError: there is no such job.
             ServiceError: it could not be asked.
         """
+        if asset_of(job_id) is not None:
+            return _SUCCEEDED
         return self._standing(await self._row(job_id))
 
     async def cancel(self, job_id: str) -> JobStatus:
@@ -150,6 +165,8 @@ class PixsimGenerator:
             JobError: there is no such job.
             ServiceError: it could not be asked.
         """
+        if asset_of(job_id) is not None:
+            return _SUCCEEDED
         row = await self._client().cancel_generation(_number(job_id))
         if row is None:
             raise _no_job(job_id)
@@ -162,6 +179,9 @@ class PixsimGenerator:
             JobError: the job has no file that can be used.
             ServiceError: it could not be asked.
         """
+        asset_id = asset_of(job_id)
+        if asset_id is not None:
+            return await self._game.file(self._client(), asset_id)
         return await file_of(self._client(), await self._row(job_id), self._clock)
 
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
@@ -174,8 +194,12 @@ class PixsimGenerator:
         slugs = slugs_for(order.request, order.key) if order.request.tag is not False else ()
         if not slugs:
             return
-        row = await self._row(job_id)
-        if row.asset_id is None or await self._client().assign_tags(row.asset_id, slugs) is None:
+        asset_id = asset_of(job_id)
+        if asset_id is not None and not await self._game.was_made(self._client(), asset_id):
+            # Somebody else's work for this moment: what it is for is theirs to say.
+            return
+        asset_id = (await self._row(job_id)).asset_id if asset_id is None else asset_id
+        if asset_id is None or await self._client().assign_tags(asset_id, slugs) is None:
             raise JobError(f"the job `{job_id}` has no asset that could be tagged", job_id=job_id)
 
     async def discard(self, job_id: str) -> None:
@@ -185,6 +209,9 @@ class PixsimGenerator:
         """Hints from the server's events, which anybody may hear; None without a server."""
         events = self._context.pixsim_events
         return nullcontext() if events is None else events().watch()
+
+    async def _goes_by_game(self, client: PixsimClient, order: GenerationOrder) -> bool:
+        return order.request.via is Via.GAME and await self._game.is_there(client)
 
     def _client(self) -> PixsimClient:
         if self._context.pixsim is None:

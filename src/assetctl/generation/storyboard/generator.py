@@ -89,7 +89,12 @@ class StoryboardGenerator:
         plan_of(order.request)
         return await in_thread(self._submitted, order, idempotency_key)
 
-    async def find(self, idempotency_key: str, sent_at: datetime | None) -> str | None:  # noqa: ARG002 - a folder is there at once
+    async def find(
+        self,
+        order: GenerationOrder,  # noqa: ARG002 - the folder is named after the key
+        idempotency_key: str,
+        sent_at: datetime | None,  # noqa: ARG002 - a folder is there at once
+    ) -> str | None:
         """The id of the job that an earlier `submit` with this key made; None when there is none."""
         job_id = _id_for(idempotency_key)
         exists = await in_thread(lambda: Job(self._root / job_id).exists)

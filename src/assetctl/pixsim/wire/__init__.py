@@ -5,7 +5,7 @@ Unknown fields are ignored, unknown words kept, times without an offset taken as
 """
 
 from assetctl.pixsim.wire.assets import asset, asset_page, assets, uploaded_id
-from assetctl.pixsim.wire.generations import generation, generation_of_event, generation_page
+from assetctl.pixsim.wire.generations import game_answer, generation, generation_of_event, generation_page
 from assetctl.pixsim.wire.providers import providers
 from assetctl.pixsim.wire.reading import MAX_VALUES, Unreadable
 from assetctl.pixsim.wire.server import complaint, login, token_facts, version
@@ -17,6 +17,7 @@ __all__ = [
     "asset_page",
     "assets",
     "complaint",
+    "game_answer",
     "generation",
     "generation_of_event",
     "generation_page",

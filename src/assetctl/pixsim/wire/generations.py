@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from assetctl.pixsim.records import Generation, GenerationPage
-from assetctl.pixsim.wire.reading import MANY, Count, Id, Moment, Reference, Wire, read, without_none
+from assetctl.pixsim.records import GameAnswer, Generation, GenerationPage
+from assetctl.pixsim.wire.reading import MANY, Count, Id, Moment, Reference, Wire, read, referred_id, without_none
 
 
 class _GenerationWire(Wire):
@@ -47,6 +47,12 @@ class _GenerationsWire(Wire):
     total: Count = None
 
 
+class _GameAnswerWire(Wire):
+    asset_id: Annotated[Id, BeforeValidator(referred_id)]
+    source: str | None = None
+    generation_time_ms: Count = None
+
+
 class _EventDataWire(Wire):
     generation_id: Id | None = None
     source_generation_id: Id | None = None
@@ -67,6 +73,12 @@ def generation_page(data: bytes) -> GenerationPage:
     """A page of generations."""
     page = read(_GenerationsWire, data)
     return GenerationPage(tuple(each.record() for each in page.generations), page.total)
+
+
+def game_answer(data: bytes) -> GameAnswer:
+    """The asset for a moment of a game."""
+    told = read(_GameAnswerWire, data)
+    return GameAnswer(told.asset_id, told.source, told.generation_time_ms)
 
 
 def generation_of_event(data: bytes) -> int | None:

@@ -28,7 +28,7 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("out of range") from error
 
 
-def _referred_id(value: object) -> object:
+def referred_id(value: object) -> object:
     """The id in `{"type": "asset", "id": 12}`, `"asset:12"` or a plain 12."""
     match value:
         case {"id": int(found)}:
@@ -56,7 +56,7 @@ def without_none(value: object) -> object:
 MANY: Final = (FailFast(), Field(max_length=20_000))
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
-Reference = Annotated[Id | None, BeforeValidator(_referred_id)]
+Reference = Annotated[Id | None, BeforeValidator(referred_id)]
 Moment = Annotated[datetime, AfterValidator(_utc)] | None
 Count = Annotated[int, Field(ge=0, lt=2**63)] | None
 Digest = Annotated[str | None, AfterValidator(_digest)]

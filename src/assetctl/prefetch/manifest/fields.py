@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.documents import REQUEST_FIELDS, nearest_hint
 from assetctl.errors import InvalidRequest
-from assetctl.models import AssetType, Reuse, Strategy, Style
+from assetctl.models import AssetType, Reuse, Strategy, Style, Via
 from assetctl.validation import MAX_DURATION_S, MAX_PROMPT_LENGTH, MAX_WAIT_S
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ FIELDS: Final = (
     FieldInfo("generate_on_trouble", "Generate even if the library is in trouble.", _FLAG),
     FieldInfo("allow_placeholder", "Whether a marked card may stand in when nobody has it.", _FLAG),
     FieldInfo("tag", "Whether the result is tagged at the backend.", _FLAG),
+    FieldInfo("via", "How a backend is asked to generate it.", _words(Via)),
     FieldInfo("max_wait_s", "Longest wait for its job, in seconds.",
               {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S}),
 )  # fmt: skip

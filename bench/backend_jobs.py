@@ -108,5 +108,5 @@ def measured(rounds: int, *, minute: bool, with_socket: bool) -> list[dict[str, 
         lines = [one_after_the_other(server, token, Path(folder), rounds=rounds, name=name)]
         if minute:
             server.script(duration_s=LONG_S)
-            lines.append(long_job(server, token, Path(folder), f"{name}, long"))
+            lines.append(long_job(server, token, Path(folder), f"{name} long"))
     return lines

@@ -176,3 +176,10 @@ def test_picture_shows_the_command_to_start_with():
     command = commands()[0][0].removeprefix(FRESH).replace('"', "&quot;")
 
     assert set(command.split()) <= shown
+
+
+def test_the_picture_shows_what_a_user_sees_and_no_machine_it_was_made_on() -> None:
+    picture = (ROOT / "docs" / "terminal.svg").read_text("utf-8")
+    assert "romance_5" in picture
+    for stray in ("Traceback", "Error:", "site-packages", "/src/assetctl"):
+        assert stray not in picture

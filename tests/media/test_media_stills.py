@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,9 +133,23 @@ def test_whatever_becomes_of_its_process_is_the_files_trouble_alone(
 def test_one_process_serves_many_and_ends_with_the_block(tmp_path: Path, worker: Callable[[str], str]) -> None:
     with Stills(worker=worker("pass")) as stills:
         levels = {stills.still(tmp_path / str(number), AssetType.AUDIO).levels for number in range(20)}
-        (process,) = (kept._process for kept in stills._idle.queue)
+        (process,) = (kept._process for kept in stills._idle)
     assert len(levels) == 1
     assert process.poll() is not None
+
+
+def test_closing_waits_for_nobody_and_nothing_is_drawn_any_more(tmp_path: Path, worker: Callable[[str], str]) -> None:
+    stills = Stills(worker=worker("open('begun', 'w').close(); time.sleep(600)"))
+    with ThreadPoolExecutor(1) as pool:
+        still = pool.submit(stills.still, tmp_path / "bad", AssetType.IMAGE)
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "work" / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stills.close()
+        with pytest.raises(AssetctlError, match="nobody waited for more pictures"):
+            still.result(timeout=20)
+    with pytest.raises(AssetctlError, match="nobody waited for more pictures"):
+        stills.still(tmp_path / "good", AssetType.IMAGE)
 
 
 def test_no_process_is_an_error_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
-from queue import Empty, LifoQueue
-from threading import Timer
+from threading import Lock, Timer
 from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from assetctl import interpreter
@@ -53,42 +52,68 @@ class Stills:
         """Start nothing yet; a file that takes longer than `limit_s` is given up."""
         self._limit_s = limit_s
         self._worker = worker
-        self._idle: LifoQueue[_Process] = LifoQueue()
+        self._lock = Lock()
+        self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         """Draw from now on."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Every process has ended."""
-        while True:
-            try:
-                self._idle.get_nowait().end()
-            except Empty:
-                return
+        """As `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Every process has ended; whoever waits for a still gets none, at once. From any thread, more than once."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            for process in self._busy:
+                process.kill()
+        for process in idle:
+            process.end()
 
     def still(self, path: Path, asset_type: AssetType) -> Still:
         """The still of `path`. Blocking.
 
         Raises:
             IntegrityError: the file is not of that type, doesn't decode within the limits, or took its decoder down.
-            AssetctlError: the system starts no process.
+            AssetctlError: the system starts no process, or this is closed.
         """
-        try:
-            process = self._idle.get_nowait()
-        except Empty:
-            process = _Process(self._worker)
+        process = self._taken()
         answer: Still | str | None = None
         try:
             answer = process.answer({"path": str(path), "type": asset_type.value}, self._limit_s)
         finally:
-            if answer is None:
-                process.end()
-            else:
-                self._idle.put(process)
+            self._given_back(process, is_of_use=answer is not None)
         if isinstance(answer, Still):
             return answer
+        if self._is_closed:
+            raise _closed()
         raise refusal(path, answer or "its decoder ended, took too long or drew no still")
+
+    def _taken(self) -> _Process:
+        with self._lock:
+            if self._is_closed:
+                raise _closed()
+            process = self._idle.pop() if self._idle else _Process(self._worker)
+            self._busy.add(process)
+            return process
+
+    def _given_back(self, process: _Process, *, is_of_use: bool) -> None:
+        with self._lock:
+            self._busy.discard(process)
+            is_kept = is_of_use and not self._is_closed
+            if is_kept:
+                self._idle.append(process)
+        if not is_kept:
+            process.end()
+
+
+def _closed() -> AssetctlError:
+    return AssetctlError("nobody waited for more pictures")
 
 
 class _Process:
@@ -120,6 +145,9 @@ class _Process:
         finally:
             alarm.cancel()
 
+    def kill(self) -> None:
+        self._process.kill()
+
     def end(self) -> None:
         self._process.kill()
         with self._process:
@@ -132,20 +160,15 @@ def _read(answers: IO[bytes]) -> Still | str | None:
     Raises:
         ValueError, TypeError, KeyError: it says nothing that makes sense.
     """
-    line = answers.readline(_MAX_HEAD_BYTES)
-    if not line.endswith(b"\n"):
+    found: Any = json.loads(answers.readline(_MAX_HEAD_BYTES))
+    if not isinstance(found, dict):
         return None
-    head: Any = json.loads(line)
-    if not isinstance(head, dict):
-        return None
-    head = cast("dict[str, Any]", head)
+    head = cast("dict[str, Any]", found)
     if "why" in head:
         return str(head["why"])
-    if "levels" in head:
-        levels = tuple(min(_LOUDEST, max(0, int(level))) for level in head["levels"][:LEVELS])
-        return Still(levels=levels)
     if "size" not in head:
-        return Still()
+        levels = head.get("levels", [])
+        return Still(levels=tuple(min(_LOUDEST, max(0, int(level))) for level in levels[:LEVELS]))
     width, height, size = (int(head[name]) for name in ("width", "height", "size"))
     if not (0 < size <= _MAX_PICTURE_BYTES and 0 < width <= SIDE and 0 < height <= SIDE):
         return None

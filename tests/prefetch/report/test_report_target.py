@@ -28,7 +28,9 @@ def folder(tmp_path: Path) -> Path:
     ("name", "kind"),
     [
         ("a.json", ReportKind.JSON),
-        ("x/a.b.JSON", ReportKind.JSON),
+        ("a.b.MD", ReportKind.MARKDOWN),
+        ("x/a.html", ReportKind.PAGE),
+        ("junit.Xml", ReportKind.JUNIT),
     ],
 )
 def test_the_ending_says_how_it_is_written(name: str, kind: ReportKind) -> None:

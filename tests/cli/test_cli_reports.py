@@ -204,6 +204,16 @@ def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool) -> None:
 
 
 @POSIX
+def test_a_killed_run_leaves_nothing_behind_and_the_older_report(tool: Tool) -> None:
+    (tool.work / "report.json").write_text("older")
+    manifest = write(tool, *scenes("a", "b"))
+    ran = tool.process("prefetch", manifest, "--report", "report.json", env={"SCRIPTED_KILL_AT": "status"})
+    assert ran.code == -signal.SIGKILL
+    assert (tool.work / "report.json").read_text() == "older"
+    assert strays(tool) == []
+
+
+@POSIX
 def test_the_second_signal_waits_for_no_report(tool: Tool) -> None:
     (tool.work / "report.json").write_text("older")
     process = tool.spawn("prefetch", write(tool, *scenes("a", generator="stubborn")), "--report", "report.json")

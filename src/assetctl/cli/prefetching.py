@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
+from assetctl.cli.chapter_options import Chapter, chapter_of_plan
 from assetctl.cli.chapter_progress import failure_line
 from assetctl.cli.chapter_showing import showing_run
 from assetctl.cli.chapters import (
@@ -34,6 +35,7 @@ from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import ChapterRun, Listener, Pace
+from assetctl.prefetch.scenes.chapter import Order
 from assetctl.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from assetctl.cli.state import CliState
     from assetctl.models import Asset
     from assetctl.prefetch.manifest.findings import Item
-    from assetctl.prefetch.manifest.source import Format, ManifestSource
+    from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.results import Result
     from assetctl.prefetch.walking import Planned
@@ -57,8 +59,7 @@ _DOWNLOADS_AT_ONCE: Final = 8
 class Wishes:
     """What was said on the command line, checked as far as it can be without looking."""
 
-    manifest: str
-    format: Format | None
+    chapter: Chapter | None
     selection: Selection
     budget: Budget
     concurrency: int | None
@@ -104,8 +105,7 @@ def of_plan(wishes: Wishes) -> Wishes:
     head = read_head(wishes.apply)
     return replace(
         wishes,
-        manifest=wishes.manifest or head.manifest,
-        format=wishes.format or head.format,
+        chapter=wishes.chapter or chapter_of_plan(head.manifest, head.format, head.order),
         selection=head.selection,
         budget=replace(wishes.budget, is_agreed=True),
     )
@@ -116,7 +116,12 @@ class Prefetch:
 
     def __init__(self, wishes: Wishes, state: CliState, printer: Printer) -> None:
         """Do what `wishes` say, and tell it to `printer`."""
+        if wishes.chapter is None:
+            raise InvalidRequest(
+                "nothing says which chapter", hint="assetctl prefetch chapter.toml, or: --from-scene ID"
+            )
         self._wishes = wishes
+        self._chapter = wishes.chapter
         self._state = state
         self._printer = printer
         self._run: ChapterRun | None = None
@@ -130,7 +135,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        async with opened(stack, wishes.manifest, wishes.format) as source:
+        async with opened(stack, self._chapter, self._printer) as source:
             selection = self._selection(stack)
             plan = self._plan = await self._planned(stack, source, selection)
             if plan.check is not None and (error := plan.check.error()) is not None:
@@ -162,7 +167,8 @@ class Prefetch:
         with ExitStack() as block:
             listeners: list[Callable[[Planned], None]] = []
             if self._wishes.plan_out is not None:
-                head = PlanHead(self._address(), source.format, selection)
+                order = Order.CHAPTER if self._chapter.game is None else self._chapter.game.order
+                head = PlanHead(self._chapter.address, source.format, selection, order)
                 listeners.append(block.enter_context(writing_plan(self._wishes.plan_out, head)).add)
             check = None
             if self._wishes.apply is not None:
@@ -190,11 +196,7 @@ class Prefetch:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._address())}.failed")
-
-    def _address(self) -> str:
-        name = self._wishes.manifest
-        return name if name == "-" else str(Path(name).absolute())
+        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:

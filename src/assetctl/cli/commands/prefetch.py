@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assetctl.cli.chapter_options import chapter_of, game_options
 from assetctl.cli.manifests import FormatOption
 from assetctl.cli.options import Json, Refresh, one_of, words_of
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, ProgressMode, command_app, shared_options, takes
 from assetctl.clock import SystemClock
-from assetctl.errors import Interrupted, InvalidRequest
+from assetctl.errors import Interrupted
 from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
     from assetctl.cli.prefetching import Prefetch
@@ -27,13 +29,15 @@ _BUDGET = "Budget and consent"
 
 
 @app.command(epilog="Example: assetctl prefetch chapter.toml --plan")
-@takes(state=shared_options)
+@takes(game=game_options, state=shared_options)
 def prefetch(
     manifest: Annotated[
         str | None,
         typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
     ] = None,
     format_: FormatOption = None,
+    *,
+    game: GameChapter | None,
     only: Annotated[
         Only,
         typer.Option(
@@ -101,7 +105,6 @@ def prefetch(
     ] = False,
     refresh: Refresh = False,
     as_json: Json = False,
-    *,
     state: CliState,
 ) -> int:
     """A whole chapter: what is not here is fetched or generated; running it again does only what is left.
@@ -111,13 +114,12 @@ def prefetch(
     """
     from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
 
-    if manifest is None and apply is None:
-        raise InvalidRequest("nothing says which chapter", hint="assetctl prefetch chapter.toml")
+    is_said = apply is None or manifest is not None or game is not None
+    chapter = chapter_of(manifest, format_, game, command="assetctl prefetch") if is_said else None
     amount, currency = (None, None) if max_cost is None else parse_amount(max_cost)
     wishes = of_plan(
         Wishes(
-            manifest=manifest or "",
-            format=format_,
+            chapter=chapter,
             selection=Selection(only, scene),
             budget=Budget(max_generations, amount, currency, is_agreed=yes),
             concurrency=concurrency,

@@ -22,6 +22,7 @@ from assetctl.library.remembered import RememberedLibrary
 from assetctl.models import AssetRequest, AssetType
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 from fakes import film, film_probe
@@ -73,7 +74,12 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
     origin, clock = Origin.of(server.url), SystemClock()
     async with new_client(timeout_s=5.0, home=origin) as http:
         client = PixsimClient(
-            origin, http, tokens=HandedIn(Secret(user.token)), clock=clock, random=Random(5), timeout_s=5.0
+            origin,
+            http,
+            tokens=HandedIn(Secret(user.token)),
+            clock=clock,
+            pace=Pace(clock=clock, random=Random(5)),
+            timeout_s=5.0,
         )
 
         async def download(file: RemoteFile, target: Path) -> None:

@@ -17,6 +17,7 @@ from assetctl.library.pixsim.library import PixsimLibrary
 from assetctl.models import AssetRequest, AssetType, Reuse
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.pixsim.tags import slugs_for
 from assetctl.secret import Secret
@@ -111,7 +112,7 @@ async def shelf_of(server: LookAlike, user: Account, token: str | None = None) -
             http,
             tokens=HandedIn(Secret(token or user.token)),
             clock=clock,
-            random=Random(4),
+            pace=Pace(clock=clock, random=Random(4)),
             timeout_s=5.0,
         )
         line = Line(http, origin, user.token)

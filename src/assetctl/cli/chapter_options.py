@@ -31,9 +31,12 @@ class Chapter:
     @property
     def address(self) -> str:
         """The same for the same chapter wherever a command is run: a manifest's absolute path."""
-        if self.game is not None or self.manifest == STDIN:
-            return self.manifest
-        return str(Path(self.manifest).absolute())
+        return self.manifest if self.file is None else str(self.file.absolute())
+
+    @property
+    def file(self) -> Path | None:
+        """The manifest's path, None where it isn't in a file."""
+        return None if self.game is not None or self.manifest == STDIN else Path(self.manifest)
 
     @property
     def words(self) -> str:

@@ -16,6 +16,7 @@ from assetctl.clock import SystemClock
 from assetctl.errors import Interrupted
 from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.report.kinds import kind_of
 from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
@@ -103,6 +104,14 @@ def prefetch(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", rich_help_panel=_BUDGET, help="Agree to what the plan takes; don't ask.")
     ] = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Also write what became of each asset, however the run ends: .json. May be given several times.",
+        ),
+    ] = None,
     refresh: Refresh = False,
     as_json: Json = False,
     state: CliState,
@@ -112,10 +121,14 @@ def prefetch(
     Exit codes: 0 everything is here, 4 jobs go on, 5 only a part of it is here, 6 refused before spending or the budget
     is used up. With `--json` a line for each asset and a last one with the sums.
     """
-    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
 
-    is_said = apply is None or manifest is not None or game is not None
-    chapter = chapter_of(manifest, format_, game, command="assetctl prefetch") if is_said else None
+    if apply is not None and manifest is None and game is None:
+        chapter = planned_chapter(apply)
+    else:
+        chapter = chapter_of(manifest, format_, game, command="assetctl prefetch")
+    for path in report or ():
+        kind_of(path)
     amount, currency = (None, None) if max_cost is None else parse_amount(max_cost)
     wishes = of_plan(
         Wishes(
@@ -128,6 +141,7 @@ def prefetch(
             plan_only=plan or plan_out is not None,
             plan_out=plan_out,
             apply=apply,
+            reports=tuple(report or ()),
         )
     )
     printer = printer_for(state, as_json=as_json)

@@ -64,6 +64,13 @@ async def test_a_backends_library_is_not_built_before_it_is_asked(far: Settings)
         assert not {"pixsim", "folder", "lookups", "tokens"} & set(stack.__dict__)
 
 
+@pytest.mark.parametrize(("configured", "per_window"), [(20, 20), (600, 600), (0, None)])
+async def test_backends_limit_of_orders_is_the_one_that_is_set(far: Settings, configured: int, per_window: int) -> None:
+    limited = replace(far, backend=replace(far.backend, orders_per_minute=configured))
+    async with opened(limited) as stack:
+        assert stack.backend.pace.limits.orders_per_window == per_window
+
+
 async def test_with_refresh_cached_copies_of_a_backend_are_confirmed_at_once(far: Settings) -> None:
     async with open_stack(far, events=AssetEventBus(), clock=SystemClock(), refresh=True) as stack:
         assert stack.library.recheck_after_s == 0

@@ -10,6 +10,7 @@ from raw_server import RawServer
 
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 from fakes import FakeClock
@@ -37,7 +38,11 @@ async def connect(clock, anyio_backend):
         async def connected(url: str, *, timeout_s: float = 5.0, ca_file=None, **options) -> PixsimClient:
             home = Origin.of(url)
             http = await stack.enter_async_context(new_client(timeout_s=timeout_s, home=home, ca_file=ca_file))
-            defaults = {"tokens": HandedIn(Secret(SENTINEL)), "clock": clock, "random": Random(3)}
+            defaults = {
+                "tokens": HandedIn(Secret(SENTINEL)),
+                "clock": clock,
+                "pace": Pace(clock=clock, random=Random(3)),
+            }
             return PixsimClient(home, http, timeout_s=timeout_s, **(defaults | options))
 
         yield connected

@@ -12,6 +12,7 @@ from assetctl.clock import SystemClock
 from assetctl.errors import InvalidRequest, JobFailed, NotAllowed
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 from service import faults
@@ -33,13 +34,17 @@ def user(look_alike):
     return look_alike.user(f"client_{next(_COUNT)}")
 
 
+def pace() -> Pace:
+    return Pace(clock=SystemClock(), random=Random(1))
+
+
 @pytest.fixture
 async def client(look_alike, user, anyio_backend):
     del anyio_backend
     origin = Origin.of(look_alike.url)
     async with new_client(timeout_s=20, home=origin) as http:
         tokens = HandedIn(Secret(user.token))
-        yield PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), random=Random(1), timeout_s=20)
+        yield PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), pace=pace(), timeout_s=20)
 
 
 async def test_server_says_what_it_is_without_a_login(look_alike, client):
@@ -167,7 +172,7 @@ async def test_game_endpoint_is_tried_with_nothing_and_ordered_from_with_patienc
     origin = Origin.of(look_alike.url)
     async with new_client(timeout_s=0.3, home=origin) as http:
         tokens = HandedIn(Secret(user.token))
-        hasty = PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), random=Random(1), timeout_s=0.3)
+        hasty = PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), pace=pace(), timeout_s=0.3)
         await run_sync(look_alike.fault, "POST /api/v1/game/assets/request", faults.slow(1.5))
         made = await hasty.request_game_asset({"scene_id": "patience", "strategy": "generate_always"}, patience_s=20.0)
     assert (made.source, made.generation_time_ms) == ("generated", 40)

@@ -23,13 +23,15 @@ from assetctl.clock import SystemClock
 from assetctl.errors import ServiceError
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 
 async def main():
-    origin = Origin.of(sys.argv[1])
+    origin, clock = Origin.of(sys.argv[1]), SystemClock()
     async with new_client(timeout_s=20, home=origin) as http:
-        client = PixsimClient(origin, http, tokens=HandedIn(Secret("t")), clock=SystemClock(), random=Random(1))
+        pace = Pace(clock=clock, random=Random(1))
+        client = PixsimClient(origin, http, tokens=HandedIn(Secret("t")), clock=clock, pace=pace)
         try:
             await client.search_assets({})
         except ServiceError as error:

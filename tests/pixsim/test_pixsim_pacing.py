@@ -95,6 +95,13 @@ def test_no_window_ever_sees_more_orders_than_the_server_allows(gaps):
     assert all(later - earlier >= WINDOW_S - 0.001 for earlier, later in zip(sent, sent[20:], strict=False))
 
 
+def test_without_a_limit_no_order_waits(clock):
+    pace = Pace(clock=clock, random=Random(1), limits=PaceLimits(orders_per_window=None))
+    for _ in range(1000):
+        pace.sent(Lane.ORDER)
+    assert pace.pause_before(Lane.ORDER) == 0
+
+
 def test_reading_costs_no_order(pace):
     for _ in range(100):
         pace.sent(Lane.READ)

@@ -33,6 +33,7 @@ def test_without_anything_the_defaults_of_the_contract_hold(project, dirs):
     settings = load(environ={}, cwd=project, dirs=dirs)
     assert settings.data_dir == dirs.data
     assert (settings.backend.url, settings.backend.timeout_s, settings.backend.token) == (None, 30, None)
+    assert (settings.backend.ca_file, settings.backend.orders_per_minute) == (None, 20)
     assert (settings.library.kind, settings.library.path) == ("folder", project / "assets")
     assert settings.generation.enabled
     assert (settings.generation.generator, settings.generation.default_provider) == ("storyboard", "pixverse")
@@ -135,6 +136,7 @@ def test_layers_that_set_different_values_of_one_table_are_joined(project, dirs,
         ("ASSETCTL_GENERATION__GENERATOR", "mine", lambda s: s.generation.generator == "mine"),
         ("ASSETCTL_GENERATION__MAX_WAIT_S", "2m", lambda s: s.generation.max_wait_s == 120),
         ("ASSETCTL_BACKEND__TIMEOUT_S", "2.5", lambda s: s.backend.timeout_s == 2.5),
+        ("ASSETCTL_BACKEND__ORDERS_PER_MINUTE", "0", lambda s: s.backend.orders_per_minute == 0),
         ("ASSETCTL_CACHE__MAX_SIZE", "1GiB", lambda s: s.cache.max_size_bytes == 2**30),
         ("ASSETCTL_CACHE__MAX_SIZE", "1000", lambda s: s.cache.max_size_bytes == 1000),
         ("ASSETCTL_LIBRARY__KIND", "pixsim", lambda s: s.library.kind == "pixsim"),

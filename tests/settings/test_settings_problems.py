@@ -88,6 +88,8 @@ def test_unknown_variable_suggests_the_nearest_and_hides_its_value(refused, vari
         ("[generation]\nmax_wait_s = 1e9", "from 0 to 604800", "the number `1000000000.0`"),
         ("[generation]\nmax_wait_s = nan", "from 0 to 604800", "finite"),
         ("[backend]\ntimeout_s = 0", "more than 0", "the number `0`"),
+        ("[backend]\norders_per_minute = -1", "`backend.orders_per_minute` must be a whole", "the number `-1`"),
+        ("[backend]\norders_per_minute = 100001", "from 0 to 100000", "the number `100001`"),
         ("[library]\nkind = 'zip'", "`library.kind` must be `folder` or `pixsim`", "the text `zip`"),
         ("[library]\npath = 3", "must be the path of a folder", "the number `3`"),
         ("[library]\npath = '~x/y'", "must be the path of a folder", "your own home"),

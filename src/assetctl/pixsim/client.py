@@ -13,12 +13,11 @@ from assetctl.eventloop import in_thread
 from assetctl.pixsim import trouble, wire
 from assetctl.pixsim.calling import Caller
 from assetctl.pixsim.exchange import Exchange
-from assetctl.pixsim.pacing import Lane, Pace
+from assetctl.pixsim.pacing import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-    from random import Random
 
     import httpx
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from assetctl.network import Origin
     from assetctl.pixsim.calling import Tokens
     from assetctl.pixsim.exchange import Answer
+    from assetctl.pixsim.pacing import Pace
     from assetctl.pixsim.records import (
         AssetPage,
         GameAnswer,
@@ -63,16 +63,15 @@ class PixsimClient:
         *,
         tokens: Tokens,
         clock: Clock,
-        random: Random,
+        pace: Pace,
         timeout_s: float = 30.0,
-        pace: Pace | None = None,
     ) -> None:
         """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close."""
         self._caller = Caller(
             Exchange(http, origin, timeout_s=timeout_s),
             origin=origin,
             tokens=tokens,
-            pace=pace or Pace(clock=clock, random=random),
+            pace=pace,
             clock=clock,
         )
 

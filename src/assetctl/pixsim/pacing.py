@@ -45,14 +45,15 @@ class Lane(StrEnum):
 class PaceLimits:
     """How patient and how modest we are.
 
-    `retry_share` of all first tries may be tried again, and `spare_retries` whatever came before. After
-    `failures_to_break` failures in a row the host is left alone for `broken_for_s`.
+    At most `orders_per_window` leave within `WINDOW_S`; None is without a limit. `retry_share` of all first tries may
+    be tried again, and `spare_retries` whatever came before. After `failures_to_break` failures in a row the host is
+    left alone for `broken_for_s`.
     """
 
     max_tries: int = 4
     retry_share: float = 0.1
     spare_retries: float = 5.0
-    orders_per_window: int = ORDERS_PER_WINDOW
+    orders_per_window: int | None = ORDERS_PER_WINDOW
     failures_to_break: int = 5
     broken_for_s: float = 10.0
 
@@ -75,7 +76,7 @@ class Pace:
         """How long a call on `lane` has to wait from now, in seconds; 0 when it may go."""
         now_s = self._clock.elapsed_s()
         until_s = self._held_until_s.get(lane, now_s)
-        if lane is Lane.ORDER and len(self._orders_s) == self._orders_s.maxlen:
+        if lane is Lane.ORDER and len(self._orders_s) == self.limits.orders_per_window:
             until_s = max(until_s, self._orders_s[0] + WINDOW_S)
         return max(0.0, until_s - now_s)
 
@@ -91,7 +92,7 @@ class Pace:
 
     def sent(self, lane: Lane) -> None:
         """A call leaves now, counted before its first await."""
-        if lane is Lane.ORDER:
+        if lane is Lane.ORDER and self.limits.orders_per_window is not None:
             self._orders_s.append(self._clock.elapsed_s())
 
     def began(self) -> None:

@@ -88,6 +88,12 @@ _ALL: Final = (
         is_restricted=True,
     ),
     KnownSetting(
+        "backend.orders_per_minute",
+        wanted="a whole number from 0 to 100000",
+        help="How many orders the backend takes of one user in a minute; more wait their turn. 0 is without a limit.",
+        default=20,
+    ),
+    KnownSetting(
         "library.kind",
         wanted="`folder` or `pixsim`",
         help="Where pre-made assets are looked for: a folder, or the backend's search.",

@@ -140,7 +140,11 @@ def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     return Settings(
         data_dir=values["data_dir"],
         backend=BackendSettings(
-            values["backend.url"], values["backend.timeout_s"], values["backend.token"], values["backend.ca_file"]
+            url=values["backend.url"],
+            timeout_s=values["backend.timeout_s"],
+            token=values["backend.token"],
+            ca_file=values["backend.ca_file"],
+            orders_per_minute=values["backend.orders_per_minute"],
         ),
         library=LibrarySettings(values["library.kind"], values["library.path"]),
         generation=GenerationSettings(

@@ -106,6 +106,7 @@ class BackendTable(_Table):
     timeout_s: Annotated[Seconds, Field(gt=0, le=600)] | None = None
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     ca_file: PathText | None = None
+    orders_per_minute: Annotated[int, Field(ge=0, le=100_000)] | None = None
 
 
 class LibraryTable(_Table):

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class BackendSettings:
     """The service that has assets and makes them; `url` is None without one and never ends with a slash.
 
-    `ca_file` is the absolute path of certificates to trust beside the system's, None without one.
+    `ca_file` is the absolute path of certificates to trust beside the system's, None without one. More orders than
+    `orders_per_minute` wait their turn; 0 is without a limit.
     """
 
     url: str | None
     timeout_s: float
     token: Secret | None
-    ca_file: Path | None = None
+    ca_file: Path | None
+    orders_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assetctl.pixsim.calling import Tokens
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.logins import LoginStore
+    from assetctl.pixsim.pacing import Pace
     from assetctl.pixsim.socket import EventSocket
     from assetctl.settings import Settings
     from assetctl.transfer import Downloads, RemoteFile
@@ -91,8 +92,6 @@ class Backend:
         Raises:
             ConfigError: the settings name no backend, or certificates that can't be used.
         """
-        from random import Random
-
         from assetctl.network import new_client
         from assetctl.pixsim.client import PixsimClient
 
@@ -104,9 +103,19 @@ class Backend:
             http,
             tokens=self.tokens,
             clock=self._clock,
-            random=Random(),  # noqa: S311 - spreads askers, hides nothing
+            pace=self.pace,
             timeout_s=backend.timeout_s,
         )
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How often the backend is asked."""
+        from random import Random
+
+        from assetctl.pixsim.pacing import Pace, PaceLimits
+
+        limits = PaceLimits(orders_per_window=self._settings.backend.orders_per_minute or None)
+        return Pace(clock=self._clock, random=Random(), limits=limits)  # noqa: S311 - spreads askers, hides nothing
 
     @cached_property
     def account(self) -> Account:

@@ -313,6 +313,16 @@ class Stack:
 
         return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
 
+    async def holdings(self, keys: Sequence[str]) -> Mapping[str, Asset]:
+        """What the cache has for `keys`, told without reading its bytes.
+
+        Raises:
+            CacheError: the cache cannot be used.
+        """
+        from assetctl.providers.holdings import holdings
+
+        return await holdings(self.cache, keys)
+
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
         from assetctl.cache.verification.verifying import Verification

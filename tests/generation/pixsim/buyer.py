@@ -26,6 +26,7 @@ from assetctl.generation.registry import GeneratorContext
 from assetctl.models import AssetRequest
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 from fakes import House
@@ -95,7 +96,12 @@ async def buy(errand: Errand) -> int:
     clock, origin = Ahead(errand.ahead_s), Origin.of(errand.url)
     async with new_client(timeout_s=10.0, home=origin) as http:
         client = PixsimClient(
-            origin, http, tokens=HandedIn(Secret(errand.token)), clock=clock, random=Random(), timeout_s=10.0
+            origin,
+            http,
+            tokens=HandedIn(Secret(errand.token)),
+            clock=clock,
+            pace=Pace(clock=clock, random=Random()),
+            timeout_s=10.0,
         )
         context = GeneratorContext(data_dir=Path(errand.folder), clock=clock, pixsim=lambda: client)
         house = House(

@@ -10,6 +10,7 @@ from shopping import Counted, Shopper
 
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
+from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.secret import Secret
 from service.harness import LookAlike
@@ -32,7 +33,12 @@ async def shopper(server: LookAlike, tmp_path: Path, anyio_backend: str) -> Asyn
     origin = Origin.of(server.url)
     async with new_client(timeout_s=5.0, home=origin) as http:
         client = PixsimClient(
-            origin, http, tokens=HandedIn(Secret(account.token)), clock=clock, random=Random(3), timeout_s=5.0
+            origin,
+            http,
+            tokens=HandedIn(Secret(account.token)),
+            clock=clock,
+            pace=Pace(clock=clock, random=Random(3)),
+            timeout_s=5.0,
         )
         made = Shopper(account, client, None, clock, tmp_path)  # type: ignore[arg-type] - next line
         made.generator = made.new

@@ -15,6 +15,7 @@ from assetctl.clock import SystemClock
 from assetctl.errors import Interrupted, InvalidRequest
 from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.report.kinds import kind_of
 
 if TYPE_CHECKING:
     from assetctl.cli.prefetching import Prefetch
@@ -99,6 +100,14 @@ def prefetch(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", rich_help_panel=_BUDGET, help="Agree to what the plan takes; don't ask.")
     ] = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Also write what became of each asset, however the run ends: .json. May be given several times.",
+        ),
+    ] = None,
     refresh: Refresh = False,
     as_json: Json = False,
     *,
@@ -113,6 +122,8 @@ def prefetch(
 
     if manifest is None and apply is None:
         raise InvalidRequest("nothing says which chapter", hint="assetctl prefetch chapter.toml")
+    for path in report or ():
+        kind_of(path)
     amount, currency = (None, None) if max_cost is None else parse_amount(max_cost)
     wishes = of_plan(
         Wishes(
@@ -126,6 +137,7 @@ def prefetch(
             plan_only=plan or plan_out is not None,
             plan_out=plan_out,
             apply=apply,
+            reports=tuple(report or ()),
         )
     )
     printer = printer_for(state, as_json=as_json)

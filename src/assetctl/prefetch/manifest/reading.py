@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from assetctl.errors import ManifestError
 from assetctl.prefetch.manifest.findings import Duplicate, Item, Place, Problem, Row
 from assetctl.prefetch.manifest.nested import NestedManifest, nested_rows, read_nested
-from assetctl.prefetch.manifest.resolving import resolved
+from assetctl.prefetch.manifest.resolving import Resolver
 from assetctl.prefetch.manifest.rows import read_csv, read_json_lines
 from assetctl.prefetch.manifest.seen import SeenKeys
 from assetctl.prefetch.manifest.source import Format
@@ -36,7 +36,7 @@ class ManifestReader:
             ManifestError: the source is not what it was when it was opened.
         """
         self.source = source
-        self._effective = effective
+        self._resolver = Resolver(effective, source.folder)
         file = source.rewound()
         self._nested: NestedManifest | None = None
         if source.format in (Format.TOML, Format.JSON):
@@ -63,7 +63,7 @@ class ManifestReader:
             yield Problem(None, None, "the manifest is empty", hint="`assetctl manifest init` writes one to start from")
 
     def _found(self, row: Row, number: int, seen: SeenKeys) -> Iterable[Finding]:
-        item = resolved(row, number, self._effective, self.source.folder)
+        item = self._resolver.resolved(row, number)
         if not isinstance(item, Item):
             return item
         first = seen.first(item.key, number)

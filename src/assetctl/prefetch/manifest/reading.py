@@ -44,7 +44,7 @@ class ManifestReader:
             self._rows = nested_rows(self._nested)
         else:
             self._rows = read_csv(file) if source.format is Format.CSV else read_json_lines(file)
-        self.chapter_id, self.title = (None, None) if self._nested is None else self._nested.chapter()
+        self.chapter_id, self.title = source.chapter if self._nested is None else self._nested.chapter()
 
     def findings(self) -> Iterator[Finding]:
         """Everything in the order of the manifest, once; ends early after `MAX_PROBLEMS` problems."""
@@ -67,6 +67,8 @@ class ManifestReader:
         if not isinstance(item, Item):
             return item
         first = seen.first(item.key, number)
+        if item.asset_id is not None and first == number and self.source.on_named is not None:
+            self.source.on_named(item.key, item.asset_id)
         return (item,) if first == number else (Duplicate(item.place, first, item.request),)
 
     def lines(self, places: Iterable[Place | None]) -> dict[Place, int]:

@@ -14,7 +14,7 @@ from assetctl.documents import request_from_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.keys import AlikeKeys, request_key
 from assetctl.models import OWN_FIELDS, AssetRequest
-from assetctl.prefetch.manifest.fields import SHORT_NAMES
+from assetctl.prefetch.manifest.fields import ASSET, MAX_ASSET_ID_LENGTH, SHORT_NAMES
 from assetctl.prefetch.manifest.findings import Item, Problem, Row, problem_of
 from assetctl.validation import check_own, check_request
 
@@ -55,6 +55,15 @@ class Resolver:
 
     def resolved(self, row: Row, number: int) -> Item | list[Problem]:
         """The item that `row` asks for, or all that is wrong with it."""
+        if ASSET not in row.fields:
+            return self._resolved(row, number)
+        asset_id, error = row.fields[ASSET], field_mistake(ASSET, row.fields[ASSET])
+        found = self._resolved(_without_asset(row), number)
+        if error is None:
+            return replace(found, asset_id=asset_id) if isinstance(found, Item) else found
+        return [problem_of(error, row.place, ASSET), *([] if isinstance(found, Item) else found)]
+
+    def _resolved(self, row: Row, number: int) -> Item | list[Problem]:
         kind = _kind_of(row.fields)
         known = self._kinds.get(kind)
         if known is not None:
@@ -82,6 +91,10 @@ class Resolver:
         if len(self._kinds) >= _MOST_KINDS:
             self._kinds.clear()
         self._kinds[kind] = _Kind(example)
+
+
+def _without_asset(row: Row) -> Row:
+    return replace(row, fields={name: value for name, value in row.fields.items() if name != ASSET})
 
 
 def _kind_of(given: Mapping[str, Any]) -> Hashable:
@@ -124,6 +137,8 @@ def field_mistake(name: str, value: Any) -> AssetctlError | None:
     """What is wrong with `value` in the field of this full name, whatever stands beside it; None when nothing is."""
     if value is None:
         return None
+    if name == ASSET:
+        return _asset_mistake(value)
     alone: Mapping[str, Any] = {_CONTEXT: "scene", name: value}
     if name == "reuse":
         # Whose result it is stands in other fields: only a wrong word is this one's mistake.
@@ -133,6 +148,13 @@ def field_mistake(name: str, value: Any) -> AssetctlError | None:
     except AssetctlError as error:
         return error
     return None
+
+
+def _asset_mistake(value: Any) -> InvalidRequest | None:
+    if isinstance(value, str) and value.strip() and value.isprintable() and len(value) <= MAX_ASSET_ID_LENGTH:
+        return None
+    why = f"it is `{value!r:.80}`"
+    return InvalidRequest(f"`{ASSET}` must be the id of an asset, as text", why=why, hint='asset = "17"')
 
 
 def _inside(row: Row, name: str) -> int | tuple[str | int, ...]:

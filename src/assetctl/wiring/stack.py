@@ -390,7 +390,7 @@ class Stack:
     def _pre_made(self) -> AssetProvider:
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

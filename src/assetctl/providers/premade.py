@@ -149,6 +149,14 @@ class PreMadeAssetProvider:
             return Availability(None, reasons=("the library has no such id",))
         return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=found.asset_id)
 
+    async def deliver(self, found: LibraryAsset, request: AssetRequest, key: str) -> Asset:
+        """`found`, an asset of this library, verified and cached as the answer to `request`.
+
+        Raises:
+            LibraryError: it can't be had, or is broken.
+        """
+        return await self._delivered(found, request, key, by_id=False)
+
     async def _delivered(self, found: LibraryAsset, request: AssetRequest, key: str, *, by_id: bool) -> Asset:
         facts = Facts(
             key=key,

@@ -425,7 +425,7 @@ class Stack:
         from assetctl.providers.named import NamedAssetProvider
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
         return NamedAssetProvider(pre_made, library=self.library, names=self.named_assets)
 
     def _generated(self) -> AssetProvider:

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from assetctl.pixsim.records import (
         AssetPage,
         GameAnswer,
+        GameScene,
+        GameWorld,
         Generation,
         GenerationPage,
         Login,
         ProviderInfo,
+        SceneEntry,
         ServerVersion,
         StoredAsset,
         TokenFacts,
@@ -197,6 +200,28 @@ class PixsimClient:
                 upload=(path.name, file, mime_type, size),
             )
         return await self._parsed(wire.uploaded_id, answer, request_id)
+
+    async def game_scenes(self, world_id: int | None = None) -> tuple[SceneEntry, ...]:
+        """The scenes of a world, or of all; whose they are, the server doesn't ask."""
+        query: dict[str, str | int] = {} if world_id is None else {"world_id": world_id}
+        answer, request_id = await self._caller.call("GET", f"{API}/game/scenes/", query=query)
+        return await self._parsed(wire.scene_entries, answer, request_id)
+
+    async def game_scene(self, scene_id: int) -> GameScene | None:
+        """The scene as a graph, without weights; None when there is none of that id.
+
+        Raises:
+            InvalidRequest: it has no entry node.
+        """
+        return await self._by_id(f"{API}/game/scenes/{scene_id:d}", wire.scene)
+
+    async def game_world(self, world_id: int) -> GameWorld | None:
+        """What the export of a world tells; None when this user has none of that id.
+
+        Raises:
+            ServiceError: as always, and when the export is longer than an answer may be (`exchange.MAX_BODY_BYTES`).
+        """
+        return await self._by_id(f"{API}/game/worlds/{world_id:d}/project/export", wire.world)
 
     async def introspect(self, token: Secret | None = None) -> TokenFacts:
         """What the server says of `token`, or of the one in use; a bad one is no error but inactive."""

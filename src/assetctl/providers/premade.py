@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl import eventloop, keys
+from assetctl import keys
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError
-from assetctl.library.base import Standing, WholeLibrary
+from assetctl.library import together
+from assetctl.library.base import Standing
 from assetctl.models import AssetRequest, Availability, Origin, Source, Would
 from assetctl.providers.base import Step
 from assetctl.providers.intake import Facts, Handover, asset_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from assetctl.cache.store import AssetCache
-    from assetctl.library.base import Candidate, Library, LibraryAsset
+    from assetctl.library.base import Candidate, Library, LibraryAsset, Searched
     from assetctl.models import Asset, MediaInfo
     from assetctl.providers.base import Asked, Outlook
     from assetctl.providers.intake import Intake
 
-
-_SEARCHES_AT_ONCE: Final = 8
+_NOTHING: Final = Availability(None)
 
 
 class PreMadeAssetProvider:
@@ -66,7 +66,24 @@ class PreMadeAssetProvider:
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:  # noqa: ARG002 - a provider's face
         """Whether something matches, and of every candidate why or why not."""
-        candidates = await self._library.search(request)
+        return self._availability(request, await self._library.search(request))
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """What matches each, searched for together; why nothing does is left out."""
+        found = await together.search_all(self._library, [one.request for one in asked])
+        return [self._outlook(one.request, searched) for one, searched in zip(asked, found, strict=True)]
+
+    def _outlook(self, request: AssetRequest, searched: Searched) -> Outlook:
+        if isinstance(searched, AssetctlError):
+            return searched
+        if not searched:
+            return _NOTHING
+        try:
+            return self._availability(request, searched)
+        except LibraryError as error:
+            return error
+
+    def _availability(self, request: AssetRequest, candidates: list[Candidate]) -> Availability:
         best = _best(candidates)
         reasons = (*(_sentence(candidate) for candidate in candidates), *self._library.remarks(request))
         if best is None:
@@ -79,30 +96,20 @@ class PreMadeAssetProvider:
             size_bytes=best.size_bytes,
         )
 
-    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
-        """What matches each: one look where the library knows all it has, then searches, a few at a time."""
-        outlooks: list[Outlook] = [Availability(None)] * len(asked)
-        possible = range(len(asked))
-        if isinstance(self._library, WholeLibrary):
-            may_match = await self._library.may_match([one.request for one in asked])
-            possible = [index for index in possible if may_match[index]]
-        if possible:
-            await eventloop.started()
-            await _few_at_a_time(lambda index: self._search(asked[index], outlooks, index), possible)
-        return outlooks
-
-    async def _search(self, asked: Asked, outlooks: list[Outlook], index: int) -> None:
-        try:
-            outlooks[index] = await self.availability(asked.request, asked.key)
-        except AssetctlError as error:
-            outlooks[index] = error
-
     async def has_asset(self, asset_id: str) -> Availability:
         """Whether the library has an asset with this id."""
         found = await self._library.get(asset_id)
         if found is None:
             return Availability(None, reasons=("the library has no such id",))
         return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=found.asset_id)
+
+    async def deliver(self, found: LibraryAsset, request: AssetRequest, key: str) -> Asset:
+        """`found`, an asset of this library, verified and cached as the answer to `request`.
+
+        Raises:
+            LibraryError: it can't be had, or is broken.
+        """
+        return await self._delivered(found, request, key, by_id=False)
 
     async def _delivered(self, found: LibraryAsset, request: AssetRequest, key: str, *, by_id: bool) -> Asset:
         facts = Facts(
@@ -134,20 +141,6 @@ class PreMadeAssetProvider:
             raise LibraryError(
                 f"the library's `{found.asset_id}` changed while it was read", hint="ask again when it is in place"
             )
-
-
-async def _few_at_a_time(work: Callable[[int], Awaitable[None]], indexes: Sequence[int]) -> None:
-    import anyio  # noqa: PLC0415 - one request, the usual case, searches once
-
-    waiting = iter(indexes)
-
-    async def go_on() -> None:
-        for index in waiting:
-            await work(index)
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(min(_SEARCHES_AT_ONCE, len(indexes))):
-            tasks.start_soon(go_on)
 
 
 def _best(candidates: list[Candidate]) -> LibraryAsset | None:

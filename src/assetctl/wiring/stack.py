@@ -111,7 +111,7 @@ class Stack:
         self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
-        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing)
+        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing, tell=self._tell)
 
     @cached_property
     def usage_log(self) -> UsageLog:

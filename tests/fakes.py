@@ -228,7 +228,7 @@ class House:
         self.names = NamedAssets()
         self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, named=self.names.of)
         self.stand_ins = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, stand_ins=True)
-        self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
         self.named = NamedAssetProvider(self.pre_made, library=self.library, names=self.names)
         self.generated = GeneratedAssetProvider(
             self.registry,

@@ -7,6 +7,7 @@ Unless a call says otherwise it raises `ServiceUnreachable`, `NotAllowed`, `Rate
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assetctl.eventloop import in_thread
@@ -14,9 +15,10 @@ from assetctl.pixsim import trouble, wire
 from assetctl.pixsim.calling import Caller
 from assetctl.pixsim.exchange import Exchange
 from assetctl.pixsim.pacing import Lane
+from assetctl.pixsim.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from pathlib import Path
 
     import httpx
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         StoredAsset,
         TokenFacts,
     )
+    from assetctl.pixsim.turns import Turn
     from assetctl.secret import Secret
 
 API: Final = "/api/v1"
@@ -67,14 +70,19 @@ class PixsimClient:
         tokens: Tokens,
         clock: Clock,
         pace: Pace,
+        turns: Turns | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close."""
+        """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close.
+
+        Without `turns` orders keep the server's own limit, and no other process is known of.
+        """
         self._caller = Caller(
             Exchange(http, origin, timeout_s=timeout_s),
             origin=origin,
             tokens=tokens,
             pace=pace,
+            turns=turns or Turns(clock=clock),
             clock=clock,
         )
 
@@ -93,15 +101,23 @@ class PixsimClient:
         answer, request_id = await self._caller.call("GET", f"{API}/providers")
         return await self._parsed(wire.providers, answer, request_id)
 
-    async def create_generation(self, body: Mapping[str, Any]) -> Generation:
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        """Within the block one order may leave at once; who comes first is first. An unused turn is given back."""
+        async with self._caller.turn() as turn:
+            yield turn
+
+    async def create_generation(self, body: Mapping[str, Any], *, turn: Turn | None = None) -> Generation:
         """The generation that the server answered with; it may be an old one, for other input or of another user.
+
+        Without an open `turn` it waits for one.
 
         Raises:
             JobFailed: refused for good, nothing was ordered.
             OutcomeUnknown: the order may have been accepted.
             ServiceError: it certainly was not (never sent, not logged in, too many); it may be sent again.
         """
-        return await self._ordered(f"{API}/generations", body, wire.generation)
+        return await self._ordered(f"{API}/generations", body, wire.generation, turn=turn)
 
     async def has_game_requests(self) -> bool:
         """Whether `request_game_asset` can be called; it is tried with nothing, which orders nothing."""
@@ -110,13 +126,15 @@ class PixsimClient:
             raise trouble.refusal(answer, self.origin, request_id)
         return answer.status in _INCOMPLETE
 
-    async def request_game_asset(self, body: Mapping[str, Any], *, patience_s: float) -> GameAnswer:
+    async def request_game_asset(
+        self, body: Mapping[str, Any], *, patience_s: float, turn: Turn | None = None
+    ) -> GameAnswer:
         """What the server has or makes for a moment of a game; it answers once that is there.
 
         Raises:
             JobFailed, OutcomeUnknown, ServiceError: as `create_generation`.
         """
-        return await self._ordered(_GAME, body, wire.game_answer, patience_s=patience_s)
+        return await self._ordered(_GAME, body, wire.game_answer, patience_s=patience_s, turn=turn)
 
     async def generation(self, generation_id: int) -> Generation | None:
         """The generation as it is now; None when there is none of that id."""
@@ -238,9 +256,17 @@ class PixsimClient:
             raise trouble.refusal(answer, self.origin, request_id)
 
     async def _ordered(
-        self, path: str, body: Mapping[str, Any], parse: Callable[[bytes], T], *, patience_s: float = 0.0
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        parse: Callable[[bytes], T],
+        *,
+        turn: Turn | None,
+        patience_s: float = 0.0,
     ) -> T:
-        answer, request_id = await self._caller.call("POST", path, body=body, lane=Lane.ORDER, patience_s=patience_s)
+        answer, request_id = await self._caller.call(
+            "POST", path, body=body, lane=Lane.ORDER, patience_s=patience_s, turn=turn
+        )
         if not answer.is_success:
             raise trouble.refused_order(answer, self.origin, request_id)
         try:

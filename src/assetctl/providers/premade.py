@@ -1,7 +1,12 @@
-"""The library, asked as a provider: what somebody made already, taken into the cache when it fits."""
+"""The library, asked as a provider: what somebody made already, taken into the cache when it fits.
+
+Where asking takes the network, what was found absent for many requests a moment ago is not searched for again for each
+of them; see `absences.py` for when that counts.
+"""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from assetctl import keys
@@ -9,13 +14,17 @@ from assetctl.errors import AssetctlError, IntegrityError, LibraryError
 from assetctl.library import together
 from assetctl.library.base import Standing
 from assetctl.models import AssetRequest, Availability, Origin, Source, Would
+from assetctl.providers.absences import Absences
 from assetctl.providers.base import Step
 from assetctl.providers.intake import Facts, Handover, asset_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import anyio
+
     from assetctl.cache.store import AssetCache
+    from assetctl.clock import Clock
     from assetctl.library.base import Candidate, Library, LibraryAsset, Searched
     from assetctl.models import Asset, MediaInfo
     from assetctl.providers.base import Asked, Outlook
@@ -27,11 +36,13 @@ _NOTHING: Final = Availability(None)
 class PreMadeAssetProvider:
     """Serves the best match of one library."""
 
-    def __init__(self, library: Library, *, cache: AssetCache, intake: Intake) -> None:
+    def __init__(self, library: Library, *, cache: AssetCache, intake: Intake, clock: Clock) -> None:
         """Search `library` and take what matches through `intake` into `cache`."""
         self._library = library
         self._cache = cache
         self._intake = intake
+        self._clock = clock
+        self._absences = Absences(clock)
 
     @property
     def name(self) -> str:
@@ -56,11 +67,13 @@ class PreMadeAssetProvider:
         return await self._delivered(found, AssetRequest(asset_type=found.asset_type), key, by_id=True)
 
     async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
-        """The library's best match, verified and cached; None when nothing matches.
+        """The library's best match, verified and cached; None when nothing matches, or a moment ago nothing did.
 
         Raises:
             LibraryError: the library can't be asked, or its best match is broken. Neither is "no match".
         """
+        if await self._is_known_absent(key):
+            return None
         best = _best(await self._library.search(request))
         return None if best is None else await self._delivered(best, request, key, by_id=False)
 
@@ -70,8 +83,41 @@ class PreMadeAssetProvider:
 
     async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
         """What matches each, searched for together; why nothing does is left out."""
-        found = await together.search_all(self._library, [one.request for one in asked])
-        return [self._outlook(one.request, searched) for one, searched in zip(asked, found, strict=True)]
+        outlooks: list[Outlook] = [_NOTHING] * len(asked)
+        unknown = [index for index, one in enumerate(asked) if not self._absences.is_fresh(one.key)]
+        for index, outlook in zip(unknown, await self._searched([asked[index] for index in unknown]), strict=True):
+            outlooks[index] = outlook
+        return outlooks
+
+    async def _searched(self, asked: Sequence[Asked]) -> list[Outlook]:
+        began_s = self._clock.elapsed_s()
+        found = await together.search_all(self._library, [one.request for one in asked]) if asked else ()
+        outlooks = [self._outlook(one.request, searched) for one, searched in zip(asked, found, strict=True)]
+        if self._library.needs_network:
+            for one, outlook in zip(asked, outlooks, strict=True):
+                if isinstance(outlook, Availability) and outlook.would is None:
+                    self._absences.note(one, began_s)
+                else:
+                    self._absences.forget(one.key)
+        return outlooks
+
+    async def _is_known_absent(self, key: str) -> bool:
+        """Whether a search for many found nothing for this request so lately that it counts; it counts once.
+
+        When that is too long ago it is searched for again, together with those whose turn comes next.
+        """
+        if key not in self._absences:
+            return False
+        async with self._renewal:
+            if old := self._absences.old_from(key):
+                await self._searched(old)
+            return self._absences.take(key)
+
+    @cached_property
+    def _renewal(self) -> anyio.Lock:
+        import anyio  # noqa: PLC0415 - whoever has absences to renew has an event loop
+
+        return anyio.Lock()
 
     def _outlook(self, request: AssetRequest, searched: Searched) -> Outlook:
         if isinstance(searched, AssetctlError):

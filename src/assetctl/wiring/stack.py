@@ -111,7 +111,7 @@ class Stack:
         self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
-        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing)
+        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing, tell=self._tell)
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -425,7 +425,7 @@ class Stack:
         from assetctl.providers.named import NamedAssetProvider
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
         return NamedAssetProvider(pre_made, library=self.library, names=self.named_assets)
 
     def _generated(self) -> AssetProvider:

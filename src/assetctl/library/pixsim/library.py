@@ -11,6 +11,8 @@ import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from assetctl.errors import AssetctlError, LibraryError, NotAllowed
 from assetctl.keys import request_key
 from assetctl.library.base import Standing
@@ -51,6 +53,7 @@ class PixsimLibrary:
         self._files = files
         self._clock = clock
         self._user_id: int | None = None
+        self._asking_who = anyio.Lock()
 
     @property
     def name(self) -> str:
@@ -170,8 +173,9 @@ class PixsimLibrary:
         return None if number is None else await self._client.asset(number)
 
     async def _reader(self) -> Reader:
-        if self._user_id is None:
-            self._user_id = await self._asked_user_id()
+        async with self._asking_who:
+            if self._user_id is None:
+                self._user_id = await self._asked_user_id()
         return Reader(self._client.origin, self._user_id, self._clock.now())
 
     async def _asked_user_id(self) -> int:

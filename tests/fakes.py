@@ -25,6 +25,7 @@ from assetctl.generation.journal import Journal
 from assetctl.generation.ordering import OrderDesk
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 from assetctl.keys import request_key
+from assetctl.library import together
 from assetctl.library.base import Candidate, LibraryAsset, Standing
 from assetctl.models import AssetRequest, AssetType, MediaInfo
 from assetctl.providers.cached import CachedAssetProvider
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.generation.base import Generator
+    from assetctl.library.base import Given, Searched, Stood
     from assetctl.transfer import Downloads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -167,6 +169,32 @@ class FakeLibrary:
         self.calls.append(what)
         if self.trouble is not None:
             raise self.trouble
+
+
+class FarLibrary(FakeLibrary):
+    """One on the network that answers many questions at once, in `takes_s`; `asked` tells how many each time."""
+
+    needs_network = True
+
+    def __init__(self, folder: Path, *, name: str = "far", recheck_after_s: float = 3600.0) -> None:
+        super().__init__(folder, name=name, recheck_after_s=recheck_after_s)
+        self.asked: list[int] = []
+        self.takes_s = 0.0
+        self.clock = FakeClock()
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        self.asked.append(len(requests))
+        found = await together.one_by_one(super().search, requests)
+        self.clock.advance(seconds=self.takes_s)
+        return found
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        self.asked.append(len(given))
+        return await together.one_by_one(lambda one: super(FarLibrary, self).standing(*one), given)
+
+    async def search(self, request: AssetRequest) -> list[Candidate]:
+        self.asked.append(1)
+        return await super().search(request)
 
 
 class House:

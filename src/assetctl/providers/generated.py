@@ -93,7 +93,9 @@ class GeneratedAssetProvider:
         if not _makes(generator, request):
             return None
         await eventloop.started()
-        made = await self._made(generator, request, key)
+        # Who listens before the order is sent has heard what becomes of it.
+        async with generator.watch():
+            made = await self._made(generator, request, key)
         path = await path_of(self._cache, made.entry)
         return asset_of(made.entry, path, Source.GENERATED, request=request, warnings=made.warnings)
 

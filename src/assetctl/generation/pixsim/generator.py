@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from assetctl.errors import ConfigError, InvalidRequest, JobError, JobFailed, OutcomeUnknown
 from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.pixsim import standing
+from assetctl.generation.pixsim.assets import Assets
 from assetctl.generation.pixsim.body import Plan, Source, body_of, mark_of, prompts_of
 from assetctl.generation.pixsim.comparing import Whose, differences, whose
 from assetctl.generation.pixsim.fetching import file_of
@@ -58,6 +59,7 @@ class PixsimGenerator:
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
         self._rows = RowBoard(self._client, context.clock)
+        self._assets = Assets(self._client, context.clock, is_busy=lambda: self._rows.is_busy)
         self._game = GameWay(context)
         self._sent_classic: set[str] = set()
         self._turns: dict[str, Turn] = {}
@@ -204,7 +206,8 @@ class PixsimGenerator:
         asset_id = asset_of(job_id)
         if asset_id is not None:
             return await self._game.file(self._client(), asset_id)
-        return await file_of(self._client(), await self._completed(job_id), self._clock)
+        async with self._heard() as hints:
+            return await file_of(self._assets, await self._completed(job_id), self._clock, hints)
 
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
         """The asset bears the tags by which the next person finds it, unless the request doesn't want that.
@@ -232,8 +235,11 @@ class PixsimGenerator:
         """Hints from the server's events, which anybody may hear, and from looks at others; None without a server."""
         if self._context.pixsim is None:
             return nullcontext()
+        return self._rows.watch(self._heard())
+
+    def _heard(self) -> AbstractAsyncContextManager[Hints | None]:
         events = self._context.pixsim_events
-        return self._rows.watch(nullcontext() if events is None else events().watch())
+        return nullcontext() if events is None else events().watch()
 
     async def _goes_by_game(self, client: PixsimClient, order: GenerationOrder) -> bool:
         return order.request.via is Via.GAME and await self._game.is_there(client)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
+from assetctl.cli.chapter_options import Chapter, chapter_of_plan
 from assetctl.cli.chapter_progress import failure_line
 from assetctl.cli.chapter_showing import showing_run
 from assetctl.cli.chapters import (
@@ -37,6 +38,7 @@ from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import ChapterRun, Listener, Pace
+from assetctl.prefetch.scenes.chapter import Order
 from assetctl.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from assetctl.cli.state import CliState
     from assetctl.models import Asset
     from assetctl.prefetch.manifest.findings import Item
-    from assetctl.prefetch.manifest.source import Format, ManifestSource
+    from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.results import Result
     from assetctl.prefetch.walking import Planned
@@ -60,8 +62,7 @@ _DOWNLOADS_AT_ONCE: Final = 8
 class Wishes:
     """What was said on the command line, checked as far as it can be without looking."""
 
-    manifest: str
-    format: Format | None
+    chapter: Chapter
     selection: Selection
     budget: Budget
     concurrency: int | None
@@ -97,8 +98,18 @@ def _until(text: str, now: datetime) -> float | None:
     return None if moment is None else (moment - now).total_seconds()
 
 
+def planned_chapter(plan: Path) -> Chapter:
+    """The chapter that `plan` was made for.
+
+    Raises:
+        ManifestError: it is no plan.
+    """
+    head = read_head(plan)
+    return chapter_of_plan(head.manifest, head.format, head.order)
+
+
 def of_plan(wishes: Wishes) -> Wishes:
-    """`wishes` with the chapter and the selection of the plan that is applied.
+    """`wishes` with the selection of the plan that is applied.
 
     Raises:
         ManifestError: it is no plan.
@@ -108,8 +119,6 @@ def of_plan(wishes: Wishes) -> Wishes:
     head = read_head(wishes.apply)
     return replace(
         wishes,
-        manifest=wishes.manifest or head.manifest,
-        format=wishes.format or head.format,
         selection=head.selection,
         budget=replace(wishes.budget, is_agreed=True),
     )
@@ -129,7 +138,7 @@ class Prefetch:
         self._printer = printer
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
-        others = (None if wishes.manifest == "-" else Path(wishes.manifest), wishes.plan_out, wishes.apply)
+        others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -141,7 +150,7 @@ class Prefetch:
         wishes = self._wishes
         check_output(wishes.output)
         with Reporting(self._targets, stack, self._printer) as report:
-            async with opened(stack, wishes.manifest, wishes.format) as source:
+            async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
                 if plan.check is not None and (error := plan.check.error()) is not None:
@@ -202,7 +211,8 @@ class Prefetch:
         with ExitStack() as block:
             listeners: list[Callable[[Planned], None]] = [report.plan] if report.is_wanted else []
             if self._wishes.plan_out is not None:
-                head = PlanHead(self._address(), source.format, selection)
+                order = Order.CHAPTER if self._wishes.chapter.game is None else self._wishes.chapter.game.order
+                head = PlanHead(self._wishes.chapter.address, source.format, selection, order)
                 listeners.append(block.enter_context(writing_plan(self._wishes.plan_out, head)).add)
             check = None
             if self._wishes.apply is not None:
@@ -230,11 +240,7 @@ class Prefetch:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._address())}.failed")
-
-    def _address(self) -> str:
-        name = self._wishes.manifest
-        return name if name == "-" else str(Path(name).absolute())
+        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import ConfigError
+from assetctl.errors import AssetUnavailable, ConfigError
 from assetctl.eventloop import in_thread
 from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from assetctl.media.cells import Cell
     from assetctl.media.stills import Stills
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
+    from assetctl.prefetch.scenes.gathering import GameServer
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
+    from assetctl.providers.named import NamedAssets
     from assetctl.providers.results import ResultFiles
     from assetctl.service import AssetService
     from assetctl.settings import Settings
@@ -110,7 +112,7 @@ class Stack:
         self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
-        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing)
+        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing, tell=self._tell)
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -266,6 +268,28 @@ class Stack:
         )
 
     @cached_property
+    def named_assets(self) -> NamedAssets:
+        """What a chapter names."""
+        from assetctl.providers.named import NamedAssets
+
+        return NamedAssets()
+
+    @property
+    def game_server(self) -> GameServer:
+        """Where the scenes of a game are read.
+
+        Raises:
+            AssetUnavailable: this is offline.
+            ConfigError: the settings name no backend.
+        """
+        if self._offline:
+            raise AssetUnavailable(
+                "scenes are read from the backend, and this is offline",
+                hint="`assetctl manifest export` writes them to a file while there is a network",
+            )
+        return self.backend.client
+
+    @cached_property
     def results(self) -> ResultFiles:
         """Where files of finished jobs come from."""
         from assetctl.providers.results import ResultFiles
@@ -395,7 +419,7 @@ class Stack:
 
         libraries = {self.library.name: self.library}
         providers: list[AssetProvider] = [
-            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
+            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock, named=self.named_assets.of),
             OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
             CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock, stand_ins=True),
         ]
@@ -405,9 +429,11 @@ class Stack:
         return providers
 
     def _pre_made(self) -> AssetProvider:
+        from assetctl.providers.named import NamedAssetProvider
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
+        return NamedAssetProvider(pre_made, library=self.library, names=self.named_assets)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

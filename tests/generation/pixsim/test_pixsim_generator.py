@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -209,6 +210,16 @@ async def test_file_that_changed_since_it_was_asked_with_is_not_sent(
 
 
 # --- what comes back ------------------------------------------------------------------------------------------------
+
+
+async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shopper.generator.turn(ORDER.key))
+        for _ in range(19):
+            await stack.enter_async_context(shopper.client.turn())
+        with anyio.fail_after(10):
+            await shopper.generator.submit(ORDER, NONCE)
+    assert shopper.clock.slept_s == []
 
 
 async def test_equal_requests_of_two_orders_are_two_generations(server: LookAlike, shopper: Shopper):
@@ -496,6 +507,22 @@ async def test_asset_that_is_for_nobody_else_is_not_tagged(
     job_id = await finished(server, shopper)
     await shopper.generator.announce(job_id, order_of(replace(REQUEST, **fields)))
     assert server.requests("POST /api/v1/assets/*/tags/assign") == []
+
+
+async def test_job_that_was_seen_complete_is_not_read_again_until_it_is_forgotten(server: LookAlike, shopper: Shopper):
+    job_id = await finished(server, shopper)
+    row, assets = f"GET /api/v1/generations/{job_id}", "GET /api/v1/assets/*"
+    looks = len(server.requests(row))
+    for asked in (1, 2):
+        # The link is a fresh one each time: only the row stays as it is.
+        reads = len(server.requests(assets))
+        await shopper.generator.result(job_id)
+        await shopper.generator.announce(job_id, ORDER)
+        assert len(server.requests(assets)) > reads, asked
+    assert len(server.requests(row)) == looks
+    await shopper.generator.discard(job_id)
+    await shopper.generator.result(job_id)
+    assert len(server.requests(row)) == looks + 1
 
 
 async def test_refused_tags_are_an_error_of_the_service(server: LookAlike, shopper: Shopper):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.errors import ConfigError, InvalidRequest, JobError, JobFailed, OutcomeUnknown
 from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.pixsim import standing
+from assetctl.generation.pixsim.assets import Assets
 from assetctl.generation.pixsim.body import Plan, Source, body_of, mark_of, prompts_of
 from assetctl.generation.pixsim.comparing import Whose, differences, whose
 from assetctl.generation.pixsim.fetching import file_of
@@ -17,12 +18,13 @@ from assetctl.generation.pixsim.game import GameWay, asset_of, lost
 from assetctl.generation.pixsim.inputs import Inputs
 from assetctl.generation.pixsim.knobs import SPECS, checked_knobs, provider_named, providers_table
 from assetctl.generation.pixsim.operations import ASSET_TYPES, operation_for
+from assetctl.generation.pixsim.rows import RowBoard
 from assetctl.models import Estimate, Via
 from assetctl.pixsim.tags import slugs_for
 from assetctl.pixsim.trouble import RECONCILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from assetctl.models import AssetType
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import Generation, ProviderInfo
+    from assetctl.pixsim.turns import Turn
 
 #: How long the server's list of providers is believed.
 _PROVIDERS_LIFE_S: Final = 600.0
@@ -55,8 +58,11 @@ class PixsimGenerator:
         self._settle_s = settle_s
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
+        self._rows = RowBoard(self._client, context.clock)
+        self._assets = Assets(self._client, context.clock, is_busy=lambda: self._rows.is_busy)
         self._game = GameWay(context)
         self._sent_classic: set[str] = set()
+        self._turns: dict[str, Turn] = {}
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
         self._ended_s: dict[int, float] = {}
 
@@ -99,6 +105,21 @@ class PixsimGenerator:
         del order
         return Estimate(basis="the backend states neither prices nor times")
 
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncGenerator[None]:
+        """Within the block the server takes the order for `key`: there is a place in its window of orders.
+
+        Raises:
+            ConfigError: there is no server.
+            RateLimited: it takes none for longer than is waited.
+        """
+        async with self._client().turn() as turn:
+            self._turns[key] = turn
+            try:
+                yield
+            finally:
+                del self._turns[key]
+
     async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
         """The id of the generation that now makes `order`, and no other.
 
@@ -109,7 +130,7 @@ class PixsimGenerator:
         """
         client = self._client()
         if await self._goes_by_game(client, order):
-            return await self._game.order(client, order.request)
+            return await self._game.order(client, order.request, self._turns.get(order.key))
         try:
             body = await self._body(client, order, idempotency_key)
         except InvalidRequest as error:
@@ -117,7 +138,7 @@ class PixsimGenerator:
         self._finder.sending(idempotency_key)
         self._sent_classic.add(idempotency_key)
         try:
-            row = await self._ordered(client, body, mark_of(order, idempotency_key))
+            row = await self._ordered(client, body, mark_of(order, idempotency_key), self._turns.get(order.key))
         except OutcomeUnknown as error:
             # Most often it did arrive: then a first look soon finds it.
             error.ask_again_in_s = min(_FIRST_SEARCH_S, self._settle_s)
@@ -156,7 +177,10 @@ class PixsimGenerator:
         """
         if asset_of(job_id) is not None:
             return _SUCCEEDED
-        return self._standing(await self._row(job_id))
+        status = self._standing(await self._row(job_id))
+        if status.is_final and status.state is not JobState.SUCCEEDED:
+            self._rows.forget(job_id)
+        return status
 
     async def cancel(self, job_id: str) -> JobStatus:
         """How the job is after asking to stop it; one that runs may go on, and even succeed.
@@ -182,7 +206,8 @@ class PixsimGenerator:
         asset_id = asset_of(job_id)
         if asset_id is not None:
             return await self._game.file(self._client(), asset_id)
-        return await file_of(self._client(), await self._row(job_id), self._clock)
+        async with self._heard() as hints:
+            return await file_of(self._assets, await self._completed(job_id), self._clock, hints)
 
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
         """The asset bears the tags by which the next person finds it, unless the request doesn't want that.
@@ -198,15 +223,21 @@ class PixsimGenerator:
         if asset_id is not None and not await self._game.was_made(self._client(), asset_id):
             # Somebody else's work for this moment: what it is for is theirs to say.
             return
-        asset_id = (await self._row(job_id)).asset_id if asset_id is None else asset_id
+        asset_id = (await self._completed(job_id)).asset_id if asset_id is None else asset_id
         if asset_id is None or await self._client().assign_tags(asset_id, slugs) is None:
             raise JobError(f"the job `{job_id}` has no asset that could be tagged", job_id=job_id)
 
     async def discard(self, job_id: str) -> None:
-        """Nothing of the job is kept here."""
+        """The row of the job is not kept any more."""
+        self._rows.forget(job_id)
 
     def watch(self) -> AbstractAsyncContextManager[Hints | None]:
-        """Hints from the server's events, which anybody may hear; None without a server."""
+        """Hints from the server's events, which anybody may hear, and from looks at others; None without a server."""
+        if self._context.pixsim is None:
+            return nullcontext()
+        return self._rows.watch(self._heard())
+
+    def _heard(self) -> AbstractAsyncContextManager[Hints | None]:
         events = self._context.pixsim_events
         return nullcontext() if events is None else events().watch()
 
@@ -240,9 +271,9 @@ class PixsimGenerator:
         plan = await self._planned(client, order, [source.kind for source in sources])
         return body_of(order, idempotency_key, replace(plan, sources=sources))
 
-    async def _ordered(self, client: PixsimClient, body: Mapping[str, Any], mark: str) -> Generation:
+    async def _ordered(self, client: PixsimClient, body: Mapping[str, Any], mark: str, turn: Turn | None) -> Generation:
         """The row that was made for this order, by its first try or an earlier one."""
-        row = await client.create_generation(body)
+        row = await client.create_generation(body, turn=turn)
         owner = await self._owner(client, row, body, mark)
         if owner is Whose.ANOTHERS:
             # An old row, handed out because this server overlooks our mark: nothing was bought. A new one may be
@@ -273,10 +304,15 @@ class PixsimGenerator:
         return whose(row, mark, body["name"], (await client.version()).server_time)
 
     async def _row(self, job_id: str) -> Generation:
-        row = await self._client().generation(_number(job_id))
+        row = await self._rows.row(_number(job_id))
         if row is None:
             raise _no_job(job_id)
         return row
+
+    async def _completed(self, job_id: str) -> Generation:
+        """The row of a job that should have an asset; one that had it when it was last looked at has it still."""
+        row = self._rows.last(job_id)
+        return await self._row(job_id) if row is None or not standing.is_complete(row) else row
 
     def _standing(self, row: Generation) -> JobStatus:
         now_s = self._clock.elapsed_s()

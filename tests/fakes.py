@@ -32,6 +32,7 @@ from assetctl.providers.cached import CachedAssetProvider
 from assetctl.providers.following import JobFollower
 from assetctl.providers.generated import GeneratedAssetProvider
 from assetctl.providers.intake import Intake
+from assetctl.providers.named import NamedAssetProvider, NamedAssets
 from assetctl.providers.placeholder import PlaceholderAssetProvider
 from assetctl.providers.premade import PreMadeAssetProvider
 from assetctl.providers.results import ResultFiles
@@ -252,9 +253,11 @@ class House:
             events=self.bus,
         )
         known = {self.library.name: self.library} if libraries is None else libraries
-        self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock)
+        self.names = NamedAssets()
+        self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, named=self.names.of)
         self.stand_ins = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, stand_ins=True)
         self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
+        self.named = NamedAssetProvider(self.pre_made, library=self.library, names=self.names)
         self.generated = GeneratedAssetProvider(
             self.registry,
             journal=self.journal,
@@ -266,7 +269,7 @@ class House:
             offline=offline,
         )
         self.placeholder = PlaceholderAssetProvider(folder / "placeholders", draw=draw_film, probe=film_probe)
-        self.service = self.serving([self.cached, self.pre_made, self.stand_ins, self.generated, self.placeholder])
+        self.service = self.serving([self.cached, self.named, self.stand_ins, self.generated, self.placeholder])
 
     def serving(self, providers: Sequence[object]) -> AssetService:
         """A service over `providers`, with this house's generator as the default."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapters import item_name
+from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -12,6 +13,7 @@ from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
+    from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
@@ -64,6 +66,10 @@ class RunProgress(Listener):
     def say(self, text: str) -> None:
         """`text` is told beside the progress."""
 
+    def fail(self, result: Result) -> None:
+        """What went wrong with an item is told beside the progress."""
+        self.say(failure_line(result))
+
     def close(self) -> None:
         """Nothing is left on the screen."""
 
@@ -96,6 +102,35 @@ class LineProgress(RunProgress):
         if now_s - self._said_s >= _LINE_EVERY_S and self.done < self.total:
             self._said_s = now_s
             self._printer.note(self.sentence())
+
+
+class FoldedProgress(LineProgress):
+    """Folds its lines away in the log of a CI job, and shows the first failures beside the job."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer, pipeline: Pipeline, title: str) -> None:
+        """Tell the stderr of `printer`, folded under `title` as `pipeline` does it."""
+        super().__init__(total, clock, printer)
+        self._pipeline = pipeline
+        self._failures: list[Result] = []
+        self._is_open = True
+        printer.mark(pipeline.opening(title, clock.now()))
+
+    def fail(self, result: Result) -> None:
+        """What went wrong with an item is told, and kept for the end."""
+        super().fail(result)
+        if len(self._failures) < MOST_ANNOTATIONS:
+            self._failures.append(result)
+
+    def close(self) -> None:
+        """What comes now is not folded away; the failures are shown."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._printer.mark(self._pipeline.closing(self._clock.now()))
+        for result in self._failures:
+            is_error = result.outcome is not Outcome.PLACEHOLDER
+            name, words = item_name(result.item), failure_line(result)
+            self._printer.mark(self._pipeline.annotation(name, words, is_error=is_error))
 
 
 class Quiet(RunProgress):

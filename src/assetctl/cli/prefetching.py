@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,17 +14,19 @@ import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.chapter_options import Chapter, chapter_of_plan
-from assetctl.cli.chapter_progress import failure_line
-from assetctl.cli.chapter_showing import showing_run
+from assetctl.cli.chapter_showing import Showing, showing_run
 from assetctl.cli.chapters import (
+    chapter_title,
     plan_document,
     plan_sentence,
     print_plan,
     result_document,
     summary_document,
     summary_sentence,
+    takes_sentence,
 )
 from assetctl.cli.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.report_facts import Chronicle
 from assetctl.cli.reporting import Reporting
 from assetctl.cli.terminal import is_terminal
@@ -139,6 +142,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
+        self._pipeline = pipeline_of(os.environ)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -149,7 +153,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        with Reporting(self._targets, stack, self._printer) as report:
+        with Reporting(self._targets, self._pipeline.summary, stack, self._printer) as report:
             async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
@@ -271,7 +275,9 @@ class Prefetch:
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
         else:
-            printer.note(plan_sentence(plan, at_once))
+            # A log that obeys what begins a line is told the chapter's name in the title of its group alone.
+            is_obeyed = self._pipeline.system is not None
+            printer.note(takes_sentence(plan, at_once) if is_obeyed else plan_sentence(plan, at_once))
         started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
         if selection.only is not Only.PLACEHOLDER and selection.scene is None:
@@ -284,7 +290,8 @@ class Prefetch:
             return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
 
         to_do = self._total() if output is not None else plan.chosen
-        with showing_run(to_do, self._state.progress, printer, stack.events, stack.clock) as progress:
+        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._pipeline)
+        with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             run = self._run = ChapterRun(
                 source,
                 stack.service,
@@ -296,7 +303,7 @@ class Prefetch:
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
             )
-            with self._summary_told(run, stack, started_s, printer):
+            with self._summary_told(run, progress, stack, started_s, printer):
                 await run.run()
         for error in (run.summary.stopped, run.summary.refused):
             if error is not None:
@@ -308,7 +315,9 @@ class Prefetch:
         return 0 if self._plan is None else self._plan.total.items
 
     @contextmanager
-    def _summary_told(self, run: ChapterRun, stack: Stack, started_s: float, printer: Printer) -> Generator[None]:
+    def _summary_told(
+        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+    ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
         code = 1
         try:
@@ -318,6 +327,7 @@ class Prefetch:
             code = 130
             raise
         finally:
+            progress.close()
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))
@@ -351,7 +361,7 @@ class _Teller(Listener):
         elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
             self._printer.line(result.asset.asset_id)
         elif (result.error is not None or result.has_failed) and result.outcome is not Outcome.REFUSED:
-            self._progress.say(failure_line(result))
+            self._progress.fail(result)
 
     def stopping(self) -> None:
         self._progress.say("stopping: nothing new is begun; jobs go on. Once more to leave at once")

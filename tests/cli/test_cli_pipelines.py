@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,11 @@ def test_github_folds_the_lines_of_the_run_and_nothing_else(tool: Tool) -> None:
     assert obeyed(ran) == ["group", "stop-commands", "endgroup", "error"]
 
 
+def test_the_sums_are_not_folded_away(tool: Tool) -> None:
+    ran = tool.process("prefetch", write(tool, {"scene": "a"}), env=GITHUB, stderr=subprocess.STDOUT)
+    assert [line[:10] for line in ran.out.splitlines()][-2:] == ["::endgroup", "1 asset: 1"]
+
+
 def test_a_placeholder_for_what_failed_is_a_warning_and_ten_are_enough(tool: Tool) -> None:
     rows = [failing(f"bad-{number}") for number in range(12)]
     assert obeyed(tool("prefetch", write(tool, *rows), env=GITHUB)).count("error") == 10
@@ -73,6 +79,8 @@ def test_what_is_foreign_is_never_obeyed(tool: Tool, hostile: str) -> None:
     ran = tool("prefetch", write(tool, *rows, title=f"{hostile}\n{hostile}##[error]x%0A"), env=GITHUB)
     assert sorted(obeyed(ran)) == ["endgroup", "error", "group", "stop-commands", "warning"]
     assert "%250A" in ran.err
+    titles = re.findall(r"^::(?:error|warning) title=(.*?)::", ran.err, re.MULTILINE)
+    assert all(title.startswith("%3A%3A") for title in titles)
 
 
 def test_gitlab_folds_them_in_a_section(tool: Tool) -> None:

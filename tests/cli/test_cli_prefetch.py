@@ -108,8 +108,8 @@ def test_a_failure_is_named_and_stops_nobody(tool: Tool) -> None:
 def test_a_failure_behind_a_placeholder_is_named_too(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, "bad", generator="failing"))
     assert ran.code == 5
-    told = "bad: the generator `failing` could not make this asset; a placeholder stands in its place"
-    assert told in ran.err
+    assert "bad: the generator `failing` could not make this asset: \\x1b[31mred" in ran.err
+    assert "; a placeholder stands in its place" in ran.err
 
 
 def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:

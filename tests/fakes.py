@@ -226,7 +226,7 @@ class House:
         known = {self.library.name: self.library} if libraries is None else libraries
         self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock)
         self.stand_ins = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, stand_ins=True)
-        self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
         self.generated = GeneratedAssetProvider(
             self.registry,
             journal=self.journal,

@@ -15,8 +15,8 @@ import rfc8785
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from assetctl.keys import RECIPE, asset_key, canonical_form, request_key
-from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
+from assetctl.keys import RECIPE, AlikeKeys, asset_key, canonical_form, request_key
+from assetctl.models import OWN_FIELDS, AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
 
 TEXTS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model")
 POLICY = {
@@ -278,3 +278,10 @@ def test_key_is_that_of_the_canonical_form_whoever_writes_it(given_demands: dict
 def test_lengths_are_written_as_the_standard_says(length: float):
     request = AssetRequest(prompt='\x00\x1f\x7f"\\/\u2028\U0001f3ac\r\n', duration_s=length)
     assert request_key(request) == hashlib.sha256(rfc8785.dumps(canonical_form(request))).hexdigest()
+
+
+@given(demands, st.lists(st.none() | texts, min_size=5, max_size=5))
+def test_keys_made_together_are_those_made_alone(given_demands: dict[str, object], own: list[str | None]):
+    example = AssetRequest(**given_demands)
+    request = replace(example, **dict(zip(OWN_FIELDS, own, strict=True)))
+    assert AlikeKeys(example).key(*own) == request_key(request)

@@ -12,6 +12,7 @@ from assetctl.clock import SystemClock
 from assetctl.errors import ConfigError, InvalidRequest, LibraryError, StorageUnusable
 from assetctl.events import AssetEventBus
 from assetctl.models import Asset, AssetRequest, AssetType, Availability, Would
+from assetctl.pixsim.turns import Turn
 from assetctl.providers.base import Step
 from assetctl.providers.first_use import OnFirstUse
 from assetctl.wiring import Stack, open_stack
@@ -64,11 +65,17 @@ async def test_a_backends_library_is_not_built_before_it_is_asked(far: Settings)
         assert not {"pixsim", "folder", "lookups", "tokens"} & set(stack.__dict__)
 
 
-@pytest.mark.parametrize(("configured", "per_window"), [(20, 20), (600, 600), (0, None)])
-async def test_backends_limit_of_orders_is_the_one_that_is_set(far: Settings, configured: int, per_window: int) -> None:
+@pytest.mark.parametrize(("configured", "places"), [(2, 2), (7, 7), (0, 30)])
+async def test_backends_limit_of_orders_is_the_one_that_is_set_and_shared(
+    far: Settings, configured: int, places: int
+) -> None:
     limited = replace(far, backend=replace(far.backend, orders_per_minute=configured))
-    async with opened(limited) as stack:
-        assert stack.backend.pace.limits.orders_per_window == per_window
+    taken = []
+    for _ in range(10):
+        async with opened(limited) as stack:
+            taken += [await stack.backend.turns.take() for _ in range(3)]
+    assert sum(isinstance(one, Turn) for one in taken) == places
+    assert (far.data_dir / "turns").exists() == (configured > 0)
 
 
 async def test_with_refresh_cached_copies_of_a_backend_are_confirmed_at_once(far: Settings) -> None:

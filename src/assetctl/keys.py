@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
 
-from assetctl.models import Reuse
+from assetctl.models import OWN_FIELDS, Reuse
 
 if TYPE_CHECKING:
     from assetctl.models import AssetInput, AssetRequest
@@ -71,6 +71,33 @@ def _input(given: AssetInput) -> dict[str, str]:
 def request_key(request: AssetRequest) -> str:
     """The request key: 64 lower-case hex digits, the same for the same demands on every machine."""
     return hashlib.sha256(_serialized(canonical_form(request))).hexdigest()
+
+
+class AlikeKeys:
+    """The keys of requests that say what an example says in all but `OWN_FIELDS`; what they share is written once."""
+
+    def __init__(self, example: AssetRequest) -> None:
+        """Write down what they share: the members of the canonical form before each of their own, and the last ones."""
+        shared = {name: part for name, part in canonical_form(example).items() if name not in OWN_FIELDS}
+        self._before: list[tuple[list[str], int, str]] = []
+        members: list[str] = []
+        for name in sorted((*shared, *OWN_FIELDS)):
+            if name in shared:
+                members.append(_serialized({name: shared[name]}).decode()[1:-1])
+            else:
+                self._before.append((members, OWN_FIELDS.index(name), f'"{name}":'))
+                members = []
+        self._last = members
+
+    def key(self, *own: str | None) -> str:
+        """As `request_key`, for the one with these own fields, in their order."""
+        members: list[str] = []
+        for before, index, name in self._before:
+            members += before
+            text = own[index]
+            if text is not None:
+                members.append(name + _in_c(_text(text)))
+        return hashlib.sha256(f"{{{','.join(members + self._last)}}}".encode()).hexdigest()
 
 
 def _serialized(form: dict[str, Any]) -> bytes:

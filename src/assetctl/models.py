@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +136,10 @@ class AssetRequest:
     """Whether a generated asset is tagged at the backend, so that the next person finds it there. None as above."""
     via: Via = Via.CLASSIC
     """How a backend is asked; one that has no way for games is asked the classic way."""
+
+
+#: What tells the requests of a chapter apart, in their order as fields; the rest of most of them is the same.
+OWN_FIELDS: Final = ("scene_id", "choice_id", "character_id", "location_id", "prompt")
 
 
 @dataclass(frozen=True, slots=True)

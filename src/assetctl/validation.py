@@ -43,12 +43,11 @@ def check_request(request: AssetRequest) -> None:
     Raises:
         InvalidRequest: the first rule it breaks, with the value and what would be right.
     """
-    _check_context(request)
-    for name in ("scene_id", "choice_id", "character_id", "location_id", "player_id", "playthrough_id"):
-        check_id(name.removesuffix("_id"), getattr(request, name))
+    check_own(request.scene_id, request.choice_id, request.character_id, request.location_id, request.prompt)
+    check_id("player", request.player_id)
+    check_id("playthrough", request.playthrough_id)
     for name in ("generator", "provider", "model"):
         _check_label(name, getattr(request, name))
-    _check_prompt(request.prompt)
     _check_parameters(request.parameters)
     _check_inputs(request.inputs)
     _check_seconds("duration", request.duration_s, minimum=0.0, maximum=MAX_DURATION_S, minimum_allowed=False)
@@ -56,6 +55,27 @@ def check_request(request: AssetRequest) -> None:
     if request.seed is not None and not 0 <= request.seed < _SEED_LIMIT:
         raise InvalidRequest(f"the seed `{request.seed}` is out of range", why="a seed is 0 to 2^63 - 1")
     _check_reuse(request)
+
+
+def check_own(
+    scene_id: str | None, choice_id: str | None, character_id: str | None, location_id: str | None, prompt: str | None
+) -> None:
+    """Return when the fields of a request that are its own, whatever the others say, make sense (`OWN_FIELDS`).
+
+    Raises:
+        InvalidRequest: as `check_request`.
+    """
+    if scene_id is choice_id is character_id is location_id is prompt is None:
+        raise InvalidRequest(
+            "the request doesn't say what it is for",
+            why="at least one of scene, choice, character, location or prompt is needed",
+            hint="assetctl request --scene romance_5 --choice confess",
+        )
+    check_id("scene", scene_id)
+    check_id("choice", choice_id)
+    check_id("character", character_id)
+    check_id("location", location_id)
+    _check_prompt(prompt)
 
 
 def check_id(name: str, value: str | None) -> None:
@@ -95,16 +115,6 @@ def _may_stand_in_id(character: str) -> bool:
 def _described(character: str) -> str:
     name = unicodedata.name(character, "control character")
     return f"U+{ord(character):04X} {name}"
-
-
-def _check_context(request: AssetRequest) -> None:
-    context = (request.scene_id, request.choice_id, request.character_id, request.location_id, request.prompt)
-    if all(part is None for part in context):
-        raise InvalidRequest(
-            "the request doesn't say what it is for",
-            why="at least one of scene, choice, character, location or prompt is needed",
-            hint="assetctl request --scene romance_5 --choice confess",
-        )
 
 
 def _check_label(name: str, value: str | None) -> None:

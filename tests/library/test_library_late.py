@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.library.base import Standing
+from assetctl.library.base import Given, Standing
 from assetctl.library.late import LateLibrary
 from fakes import REQUEST, FakeLibrary, film
 
@@ -30,6 +30,12 @@ async def test_it_is_built_once_and_not_before_it_is_asked(tmp_path: Path) -> No
     (far,) = built
     asset = far.add("clip", film("clip"))
     far.told = ("a remark",)
+    (together,) = await library.search_all([REQUEST])
+    assert together == await library.search(REQUEST)
+    assert await library.standings([Given("clip", asset.fingerprint), Given("none", "")]) == [
+        Standing.SAME,
+        Standing.GONE,
+    ]
     assert [candidate.asset for candidate in await library.search(REQUEST)] == [asset]
     assert library.remarks(REQUEST) == ("a remark",)
     assert await library.standing("clip", asset.fingerprint) is Standing.SAME

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assetctl.errors import LibraryError
+from assetctl.library.base import Given
 from assetctl.library.offline import OfflineLibrary
 from fakes import REQUEST, FakeLibrary, film
 
@@ -23,7 +24,13 @@ async def test_it_asks_nothing_and_says_so(tmp_path: Path) -> None:
     library = OfflineLibrary(far)
     assert (library.name, library.needs_network, library.recheck_after_s) == ("far", True, 60.0)
     assert library.remarks(REQUEST) == ("a remark",)
-    for asking in (library.get("clip"), library.search(REQUEST), library.standing("clip", asset.fingerprint)):
+    for asking in (
+        library.get("clip"),
+        library.search(REQUEST),
+        library.search_all([REQUEST]),
+        library.standing("clip", asset.fingerprint),
+        library.standings([Given("clip", asset.fingerprint)]),
+    ):
         with pytest.raises(LibraryError, match="offline"):
             await asking
     with pytest.raises(LibraryError, match="offline"):

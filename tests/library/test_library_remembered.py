@@ -14,7 +14,7 @@ from assetctl.cache.lookups import Lookups
 from assetctl.errors import LibraryError, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.library.answers import asset_from_text, asset_text, search_from_text, search_text
-from assetctl.library.base import Candidate, LibraryAsset, Standing
+from assetctl.library.base import Candidate, Given, LibraryAsset, Standing
 from assetctl.library.remembered import ABSENCE_TTL_S, ASSET_TTL_S, SEARCH_TTL_S, RememberedLibrary
 from assetctl.models import AssetType, Origin, Style
 from fakes import NOW, REQUEST, FakeClock, FakeLibrary, film
@@ -156,6 +156,87 @@ async def test_refresh_asks_each_time_and_leaves_the_new_answer_for_others(far, 
     assert far.calls == ["get", "search", "get"]
     assert await library.get("absent") is not None
     assert far.calls == ["get", "search", "get"]
+
+
+MOMENTS = [replace(REQUEST, choice_id=f"c{number}") for number in range(4)]
+
+
+async def test_of_many_searches_those_remembered_are_confirmed_and_the_rest_is_asked(far, library):
+    for number, request in enumerate(MOMENTS[:3]):
+        far.add(f"clip{number}", film(f"{number}"), request)
+    await library.search(MOMENTS[1])
+    far.calls.clear()
+    first = await library.search_all(MOMENTS)
+    assert first == [await far.search(request) for request in MOMENTS]
+    assert far.calls[:4] == ["standing", *["search"] * 3]
+    far.calls.clear()
+    assert await library.search_all(MOMENTS) == first
+    assert far.calls == ["standing"] * 3 + ["search"]
+    assert [await library.search(request) for request in MOMENTS[:3]] == first[:3]
+    assert far.calls == ["standing"] * 3 + ["search"] + ["standing"] * 3
+
+
+async def test_of_many_searches_what_found_nothing_is_never_remembered(far, library):
+    await library.search_all(MOMENTS)
+    far.add("late", film("late"), MOMENTS[2])
+    (found,) = await library.search_all([MOMENTS[2]])
+    assert found[0].matches
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+async def test_of_many_remembered_matches_those_that_changed_or_went_are_searched_for_anew(far, library, change):
+    for number, request in enumerate(MOMENTS):
+        far.add(f"clip{number}", film(f"{number}"), request)
+    before = await library.search_all(MOMENTS)
+    if change == "replaced":
+        far.add("clip2", film("other bytes"), MOMENTS[2])
+    else:
+        far.remove("clip2")
+    after = await library.search_all(MOMENTS)
+    assert after[2] == await far.search(MOMENTS[2])
+    assert after[:2] + after[3:] == before[:2] + before[3:]
+    assert await library.search(MOMENTS[2]) == after[2]
+
+
+async def test_of_many_searches_trouble_is_each_ones_own_and_never_remembered(far, library):
+    far.add("clip0", film("0"), MOMENTS[0])
+    await library.search_all(MOMENTS)
+    far.trouble = ServiceUnreachable("no answer")
+    assert await library.search_all(MOMENTS) == [far.trouble] * 4
+    far.trouble = None
+    assert [any(one.matches for one in found) for found in await library.search_all(MOMENTS)] == [True] + [False] * 3
+
+
+async def test_of_many_searches_a_broken_candidate_is_told_and_not_remembered(far, library):
+    far.add("broken", film("broken"), MOMENTS[0])
+    far.breaks("broken", LibraryError("its length cannot be told"))
+    for _ in range(2):
+        far.calls.clear()
+        (found, _) = await library.search_all(MOMENTS[:2])
+        assert any(candidate.trouble for candidate in found)
+        assert far.calls == ["search", "search"]
+
+
+async def test_refresh_asks_for_many_anew_too(far, library, lookups):
+    far.add("clip0", film("0"), MOMENTS[0])
+    await library.search_all(MOMENTS)
+    far.calls.clear()
+    await RememberedLibrary(far, lookups, refresh=True).search_all(MOMENTS)
+    assert far.calls == ["search"] * 4
+
+
+async def test_an_equal_request_is_asked_once_among_many(far, library):
+    first, second = await library.search_all([REQUEST, REQUEST])
+    assert first == second
+    assert far.calls == ["search"]
+
+
+async def test_many_standings_make_the_next_answers_fresh_ones(far, library):
+    old = await library.get("clip")
+    far.add("clip", film("new bytes"))
+    given = [Given("clip", old.fingerprint), Given("none", "")]
+    assert await library.standings(given) == [Standing.CHANGED, Standing.GONE]
+    assert (await library.get("clip")).fingerprint != old.fingerprint
 
 
 def scope_of(*parts: str):

@@ -12,7 +12,8 @@ import pytest
 
 from assetctl.cache.lookups import Lookups
 from assetctl.clock import SystemClock
-from assetctl.library.base import Library, Standing
+from assetctl.errors import AssetctlError
+from assetctl.library.base import BatchLibrary, Given, Library, Standing
 from assetctl.library.folder.library import FolderLibrary
 from assetctl.library.late import LateLibrary
 from assetctl.library.pixsim.files import FileFetcher
@@ -140,6 +141,16 @@ async def test_what_does_not_fit_exactly_never_matches(place: Place, change: dic
     assert not [c for c in await place.library.search(replace(REQUEST, **change)) if c.matches]
 
 
+async def test_many_searches_give_what_each_gives(place: Place) -> None:
+    assert isinstance(place.library, BatchLibrary)
+    changes = [{}, {"choice_id": "wait"}, {"scene_id": "x"}, {"scene_id": None, "choice_id": None}, {}]
+    asked = [replace(REQUEST, **change) for change in changes]
+    for request, found in zip(asked, await place.library.search_all(asked), strict=True):
+        assert not isinstance(found, AssetctlError)
+        assert [one for one in await place.library.search(request) if one.matches] == found
+    assert await place.library.search_all([]) == []
+
+
 async def test_it_remarks_on_a_request_in_sentences_or_not_at_all(place: Place) -> None:
     assert place.library.remarks(REQUEST) == ()
     assert all(place.library.remarks(replace(REQUEST, scene_id="x" * 200)))
@@ -168,8 +179,12 @@ async def test_it_stands_behind_an_asset_until_it_changes_or_goes(place: Place) 
     assert await place.library.standing(place.asset_id, got.fingerprint) is Standing.SAME
     place.change()
     assert await place.library.standing(place.asset_id, got.fingerprint) is Standing.CHANGED
+    given = [Given(place.asset_id, got.fingerprint), Given("nobody", "")]
+    assert isinstance(place.library, BatchLibrary)
+    assert await place.library.standings(given) == [Standing.CHANGED, Standing.GONE]
     place.remove()
     assert await place.library.standing(place.asset_id, got.fingerprint) is Standing.GONE
+    assert await place.library.standings(given) == [Standing.GONE, Standing.GONE]
     assert not [c for c in await place.library.search(REQUEST) if c.matches]
 
 

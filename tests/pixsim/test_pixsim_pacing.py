@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.pixsim.exchange import Answer
-from assetctl.pixsim.pacing import LONGEST_HOLD_S, WINDOW_S, Lane, Pace, PaceLimits, retry_after_s
-from fakes import NOW, FakeClock
+from assetctl.pixsim.pacing import Lane, Pace, PaceLimits, retry_after_s, told_wait_s
+from assetctl.pixsim.window import LONGEST_HOLD_S, WINDOW_S
+from fakes import NOW
 
 
 def answered(status: int, message: str = "", **headers: str) -> Answer:
@@ -33,6 +34,7 @@ def test_wait_is_read_from_the_servers_sentence(pace):
 
 @pytest.mark.parametrize("message", ["Slow down", "in many seconds", "in 9999999 seconds"])
 def test_without_a_number_a_whole_window_is_waited(pace, message):
+    assert told_wait_s(answered(429, message)) is None
     assert pace.hold(Lane.ORDER, answered(429, message)) == WINDOW_S
 
 
@@ -76,36 +78,6 @@ def test_date_is_read_and_bounded_both_ways(offset):
 def test_any_header_gives_a_bounded_wait_or_none(text):
     wait_s = retry_after_s({"retry-after": text}, NOW)
     assert wait_s is None or 0 <= wait_s <= LONGEST_HOLD_S
-
-
-# Our own budget of orders
-
-
-@given(st.lists(st.floats(0, 30), min_size=1, max_size=90))
-def test_no_window_ever_sees_more_orders_than_the_server_allows(gaps):
-    clock = FakeClock()
-    pace = Pace(clock=clock, random=Random(1))
-    sent = []
-    for gap in gaps:
-        clock.advance(seconds=gap)
-        clock.advance(seconds=pace.pause_before(Lane.ORDER))
-        if pace.pause_before(Lane.ORDER) == 0:
-            pace.sent(Lane.ORDER)
-            sent.append(clock.elapsed_s())
-    assert all(later - earlier >= WINDOW_S - 0.001 for earlier, later in zip(sent, sent[20:], strict=False))
-
-
-def test_without_a_limit_no_order_waits(clock):
-    pace = Pace(clock=clock, random=Random(1), limits=PaceLimits(orders_per_window=None))
-    for _ in range(1000):
-        pace.sent(Lane.ORDER)
-    assert pace.pause_before(Lane.ORDER) == 0
-
-
-def test_reading_costs_no_order(pace):
-    for _ in range(100):
-        pace.sent(Lane.READ)
-    assert pace.pause_before(Lane.ORDER) == 0
 
 
 # Retries

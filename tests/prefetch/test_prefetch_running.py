@@ -77,6 +77,23 @@ async def test_everything_is_made_or_fetched_and_the_first_scene_comes_first(
     assert {currency: str(amount) for currency, amount in summary.spent.items()} == {"USD": "1.20"}
 
 
+async def test_items_begin_in_the_order_of_the_manifest_in_each_of_two_lanes_whatever_the_others_take(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    scenes = [f"s{number:03}" for number in range(60)]
+    in_library = scenes[1::3]
+    for scene in in_library:
+        library.add(scene, film(scene), AssetRequest(scene_id=scene))
+    shop.looks = 3
+    with chapter(tmp_path, *scenes) as source:
+        run, heard = run_of(house, source, pace=Pace(4, 2))
+        await run.run()
+    assert [scene for scene in heard.begun if scene in in_library] == in_library
+    made = [scene for scene in scenes if scene not in in_library]
+    assert [scene for scene in heard.begun if scene not in in_library] == made
+    assert set(heard.outcomes.values()) == {Outcome.GENERATED, Outcome.FETCHED}
+
+
 async def test_no_more_jobs_are_under_way_than_allowed(house: House, shop: Shop, tmp_path: Path):
     most = now = 0
     ask = house.service.request_asset

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError, ServiceUnreachable
 from assetctl.keys import asset_key, request_key
-from assetctl.models import AssetType, Origin, Reuse, Source, Would
+from assetctl.library import together
+from assetctl.models import AssetType, Availability, Origin, Reuse, Source, Would
+from assetctl.providers.absences import MAX_AGE_S, MAX_RENEWED
+from assetctl.providers.base import Asked
 from assetctl.providers.intake import Facts
-from fakes import NOW, REQUEST, FakeLibrary, House, film
+from fakes import NOW, REQUEST, FakeClock, FakeLibrary, House, film
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
+    from assetctl.library.base import Candidate, Given, Searched, Stood
     from assetctl.models import AssetRequest
 
 pytestmark = pytest.mark.anyio
@@ -166,6 +172,128 @@ async def test_promised_digest_is_held(house: House, tmp_path: Path):
     file.write_bytes(film("another"))
     with pytest.raises(IntegrityError, match="not the one that was promised"):
         await house.intake.take(file, _facts(), sha256="0" * 64)
+
+
+class FarLibrary(FakeLibrary):
+    """One on the network that answers many questions at once; `asked` tells how many each time."""
+
+    needs_network = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, name="far", recheck_after_s=3600.0)
+        self.asked: list[int] = []
+        self.takes_s = 0.0
+        self.clock = FakeClock()
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        self.asked.append(len(requests))
+        found = await together.one_by_one(super().search, requests)
+        self.clock.advance(seconds=self.takes_s)
+        return found
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        return await together.one_by_one(lambda one: self.standing(*one), given)
+
+    async def search(self, request: AssetRequest) -> list[Candidate]:
+        self.asked.append(1)
+        return await super().search(request)
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> FarLibrary:
+    return FarLibrary(tmp_path / "far")
+
+
+@pytest.fixture
+async def far_house(tmp_path: Path, far: FarLibrary) -> AsyncGenerator[House]:
+    house = House(tmp_path / "far house", library=far, clock=far.clock)
+    yield house
+    await house.cache.aclose()
+
+
+MANY = [replace(REQUEST, choice_id=f"c{number}") for number in range(300)]
+
+
+async def looked(house: House, *requests: AssetRequest) -> list[Would | AssetctlError | None]:
+    outlooks = await house.pre_made.outlooks([Asked(request, request_key(request)) for request in requests])
+    return [one.would if isinstance(one, Availability) else one for one in outlooks]
+
+
+async def test_what_was_found_absent_for_many_is_not_searched_for_again_at_once(far_house: House, far: FarLibrary):
+    far.add("film", film("x"), MANY[3])
+    assert await looked(far_house, *MANY) == [Would.DOWNLOAD if n == 3 else None for n in range(300)]
+    assert await looked(far_house, *MANY) == [Would.DOWNLOAD if n == 3 else None for n in range(300)]
+    assert far.asked == [300, 1]
+    assert await ask(far_house, MANY[0]) is None
+    assert far.asked == [300, 1]
+    assert await ask(far_house, MANY[3]) is not None
+
+
+async def test_an_absence_counts_once_and_the_next_search_sees_what_came(far_house: House, far: FarLibrary):
+    await looked(far_house, MANY[0])
+    assert await ask(far_house, MANY[0]) is None
+    far.add("film", film("x"), MANY[0])
+    assert await ask(far_house, MANY[0]) is not None
+
+
+async def test_an_absence_that_is_too_old_is_searched_for_again_with_those_that_come_next(
+    far_house: House, far: FarLibrary
+):
+    await looked(far_house, *MANY)
+    far.clock.advance(seconds=MAX_AGE_S + 1)
+    far.add("film", film("x"), MANY[0])
+    far.add("another", film("y"), MANY[5])
+    far.asked.clear()
+    assert await ask(far_house, MANY[0]) is not None
+    assert far.asked == [MAX_RENEWED, 1]
+    assert [await ask(far_house, request) is None for request in MANY[1:10]] == [n != 5 for n in range(1, 10)]
+    assert far.asked == [MAX_RENEWED, 1, 1]
+
+
+async def test_an_absence_is_as_old_as_the_beginning_of_its_search(far_house: House, far: FarLibrary):
+    far.takes_s = MAX_AGE_S + 1
+    await looked(far_house, MANY[0])
+    far.takes_s = 0.0
+    far.add("film", film("x"), MANY[0])
+    assert await ask(far_house, MANY[0]) is not None
+
+
+async def test_many_that_ask_at_once_have_it_searched_for_once(far_house: House, far: FarLibrary):
+    await looked(far_house, *MANY)
+    far.clock.advance(seconds=MAX_AGE_S + 1)
+    far.asked.clear()
+    async with anyio.create_task_group() as tasks:
+        for request in MANY[:50]:
+            tasks.start_soon(ask, far_house, request)
+    assert far.asked == [MAX_RENEWED]
+
+
+async def test_trouble_is_no_absence_and_ends_one(far_house: House, far: FarLibrary):
+    far.trouble = ServiceUnreachable("no answer")
+    assert await looked(far_house, *MANY[:2]) == [far.trouble] * 2
+    with pytest.raises(ServiceUnreachable):
+        await ask(far_house, MANY[0])
+    far.trouble = None
+    await looked(far_house, *MANY[:2])
+    far.clock.advance(seconds=MAX_AGE_S + 1)
+    far.trouble = ServiceUnreachable("no answer")
+    with pytest.raises(ServiceUnreachable):
+        await ask(far_house, MANY[0])
+
+
+async def test_a_broken_match_among_many_is_trouble_of_its_own_request(far_house: House, far: FarLibrary):
+    far.add("broken", film("x"), MANY[1])
+    far.breaks("broken", IntegrityError("cut off"))
+    for trouble in await looked(far_house, *MANY[:2]):
+        assert isinstance(trouble, LibraryError)
+    with pytest.raises(LibraryError):
+        await ask(far_house, MANY[1])
+
+
+async def test_a_near_library_is_asked_each_time(house: House, library: FakeLibrary):
+    assert await looked(house, REQUEST, REQUEST) == [None, None]
+    library.add("film", film("x"))
+    assert await ask(house) is not None
 
 
 def _facts():

@@ -140,6 +140,9 @@ class Control:
     def pull_scenes(self, scenes: list[dict[str, Any]]) -> None:
         self._world.store.keep("scenes", scenes)
 
+    def pull_worlds(self, worlds: list[dict[str, Any]]) -> None:
+        self._world.store.keep("worlds", worlds)
+
     def pull_say(self, message: Any) -> int:
         """How many sockets were told; a text is sent as it stands."""
         self._world.sockets.send(message)

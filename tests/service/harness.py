@@ -210,7 +210,12 @@ class LookAlike:
         self._pull("replace_file", asset_id=asset_id, content=base64.b64encode(content).decode())
 
     def scenes(self, scenes: list[dict[str, Any]]) -> None:
+        """These are all scenes there are, as rows of tables: see `gamedata`; nodes and edges stand inside them."""
         self._pull("scenes", scenes=scenes)
+
+    def worlds(self, worlds: list[dict[str, Any]]) -> None:
+        """These are all worlds there are: `id`, `owner_user_id`, `name`, `locations` with their `hotspots`."""
+        self._pull("worlds", worlds=worlds)
 
     def jobs(self) -> list[dict[str, Any]]:
         """All generations of all users, as the API would show them, in the order they were made."""

@@ -1,12 +1,12 @@
-"""The small answers: health, version, providers, scenes."""
+"""The small answers: health, version, providers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from service.accounts import signed_in
 from service.providers import OPERATIONS
-from service.replies import Refused, json_reply, moment
+from service.replies import json_reply, moment
 
 if TYPE_CHECKING:
     from service.messages import Request, Response
@@ -83,20 +83,3 @@ def error_catalog(world: World, request: Request) -> Response:
         for code in named
     ]
     return json_reply({"codes": codes, "global_max_attempts": world.options.retry_cap})
-
-
-def scenes(world: World, request: Request) -> Response:
-    signed_in(world, request)
-    rows: list[dict[str, Any]] = world.store.values.get("scenes", [])
-    fields = ("id", "worldId", "title", "description", "entryNodeId")
-    return json_reply([{"id": int(row["id"]), **{key: row.get(key) for key in fields[1:]}} for row in rows])
-
-
-def scene(world: World, request: Request, number: str) -> Response:
-    signed_in(world, request)
-    rows: list[dict[str, Any]] = world.store.values.get("scenes", [])
-    found = next((row for row in rows if str(row["id"]) == number), None)
-    if found is None:
-        raise Refused(404, "Scene not found")
-    shown = {"id": str(found["id"]), "title": found.get("title", ""), "nodes": found.get("nodes", [])}
-    return json_reply(shown | {"edges": found.get("edges", []), "startNodeId": str(found.get("entryNodeId", ""))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from service import accounts, catalogue, creating, game, jobs, media, plain
+from service import accounts, catalogue, creating, game, gamedata, jobs, media, plain
 from service.messages import Response
 from service.replies import Refused
 
@@ -49,8 +49,11 @@ _TABLE: Final[list[tuple[str, str, Any]]] = [
     ("GET", "/api/v1/tags", catalogue.tags),
     ("GET", "/api/v1/media/(.+)", media.media),
     ("HEAD", "/api/v1/media/(.+)", media.media),
-    ("GET", "/api/v1/game/scenes/", plain.scenes),
-    ("GET", f"/api/v1/game/scenes/{_WORD}", plain.scene),
+    ("GET", "/api/v1/game/scenes/", gamedata.scenes),
+    ("GET", f"/api/v1/game/scenes/{_WORD}", gamedata.scene),
+    ("GET", "/api/v1/game/worlds/", gamedata.worlds),
+    ("GET", f"/api/v1/game/worlds/{_WORD}", gamedata.one_world),
+    ("GET", f"/api/v1/game/worlds/{_WORD}/project/export", gamedata.export),
     ("POST", "/api/v1/game/assets/request", game.request_asset),
 ]
 _COMPILED: Final = [(method, re.compile(pattern), handler) for method, pattern, handler in _TABLE]

@@ -132,7 +132,7 @@ def test_open_routes_need_no_token(server: LookAlike):
 
 
 def test_unknown_path_wrong_method_and_missing_slash(api: httpx.Client, server: LookAlike):
-    server.scenes([{"id": 7, "title": "park", "entryNodeId": 1}])
+    server.scenes([{"id": 7, "world_id": 1, "title": "park", "entry_node_id": 1}])
 
     assert (api.get("/api/v1/nope").status_code, api.get("/api/v1/nope").json()["message"]) == (404, "Not Found")
     assert api.get(LOGIN).json()["code"] == "http_405"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
 
 _WITHIN_S = 2.0
-_MOST_REQUESTS = 60
+_MOST_REQUESTS = 25
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_killed_runs_pay_once_and_leave_nothing_out(tool: Tool, server: LookAlik
         for _ in range(kills):
             process = chapter.start()
             # From before its first order to near its last; not often after it.
-            _let_work(chapter, process, random.randint(0, 3 * items // kills // 2), random.randint(0, _MOST_REQUESTS))
+            _let_work(chapter, process, random.randint(0, items // kills), random.randint(0, _MOST_REQUESTS))
             process.kill()
             assert chapter.finish(process).code in (-signal.SIGKILL, 0)
             charged.append(len(chapter.charges()))
@@ -69,7 +69,7 @@ def test_killed_runs_pay_once_and_leave_nothing_out(tool: Tool, server: LookAlik
         report.tell(part="chapter killed", kills=kills, items=items, charged_after_each=charged)
         report.tell(charges=len(chapter.charges()))
         report.all_zero(exit_code=ran.code, **chapter.faults())
-        assert len(set(charged)) > kills // 2
+        assert 0 < charged[0] < items
 
 
 @scaled("items", quick=40, long=160)
@@ -99,7 +99,8 @@ def test_runs_that_are_interrupted_leave_in_time_and_are_gone_on_with(
     tool: Tool, server: LookAlike, signals: int
 ) -> None:
     random = Random(3)
-    chapter = Chapter.begun(tool, server, 12 * signals)
+    chapter = Chapter.begun(tool, server, 10 * signals)
+    server.script(duration_s=0.5)
     problems: list[str] = []
     with Report("T3") as report:
         for number in (random.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) for _ in range(signals)):

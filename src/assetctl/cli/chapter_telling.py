@@ -14,6 +14,7 @@ from assetctl.units import human_duration
 if TYPE_CHECKING:
     from assetctl.cli.chapter_progress import RunProgress
     from assetctl.cli.output import Printer
+    from assetctl.cli.reporting import Reporting
     from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.memory import Failures
@@ -28,20 +29,27 @@ _MOST_REASONS: Final = 1_000
 class Teller(Listener):
     """Tells results where they belong, and passes everything on to the progress."""
 
-    def __init__(self, progress: RunProgress, printer: Printer, failures: Failures) -> None:
-        """Tell `printer`, and write what failed down in `failures`."""
+    def __init__(self, progress: RunProgress, printer: Printer, failures: Failures, report: Reporting) -> None:
+        """Tell `printer` and the `report`, and write what failed down in `failures`."""
         self._progress = progress
         self._printer = printer
         self._failures = failures
+        self._report = report
         self._counts: dict[str, int] = {}
+
+    def passed(self, item: Item) -> None:
+        """`item` is here already."""
+        self._report.passed(item)
 
     def began(self, item: Item) -> None:
         """`item` is worked on now."""
         self._progress.began(item)
+        self._report.began(item)
 
     def ended(self, result: Result) -> None:
         """An item has its result."""
         self._progress.ended(result)
+        self._report.ended(result)
         if result.has_failed:
             self._failures.add(result.item.key)
         if self._printer.as_json:

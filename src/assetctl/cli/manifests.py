@@ -11,6 +11,7 @@ import anyio
 import anyio.from_thread
 import typer
 
+from assetctl.cli.game_chapters import scenes_source
 from assetctl.cli.options import one_of, words_of
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.manifest.reading import ManifestReader, placed
@@ -19,6 +20,7 @@ from assetctl.prefetch.manifest.source import Format, open_source
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from assetctl.cli.chapter_options import Chapter
     from assetctl.cli.output import Printer
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -41,26 +43,34 @@ _PROBLEMS_SHOWN: Final = 50
 
 
 @asynccontextmanager
-async def opened(stack: Stack, name: str, format_: Format | None) -> AsyncGenerator[ManifestSource]:
-    """Within the block, the manifest called `name`; a pipe was read to its end, and can be given up meanwhile.
+async def opened(stack: Stack, chapter: Chapter, printer: Printer) -> AsyncGenerator[ManifestSource]:
+    """Within the block, the manifest of `chapter`; a pipe was read to its end, and can be given up meanwhile.
+
+    What was odd about the scenes of a backend is told to `printer`. What the manifest names is known to the stack.
 
     Raises:
         ManifestError, CacheError: it cannot be read, or not be kept.
+        ConfigError, AssetUnavailable, ServiceError: the backend that it is read from cannot be asked.
     """
-    source = await without_waiting_for(lambda: open_source(name, stack.settings.data_dir / _SCRATCH, format_))
+    scratch = stack.settings.data_dir / _SCRATCH
+    if chapter.game is None:
+        source = await without_waiting_for(lambda: open_source(chapter.manifest, scratch, chapter.format))
+    else:
+        source = await scenes_source(stack, chapter.game, scratch, printer)
+    source.on_named = stack.named_assets.name
     try:
         yield source
     finally:
         source.close()
 
 
-async def read_whole(stack: Stack, name: str, format_: Format | None, work: Callable[[ManifestReader], T]) -> T:
-    """What `work` makes of a whole walk through the manifest called `name`, in a worker thread.
+async def read_whole(stack: Stack, chapter: Chapter, printer: Printer, work: Callable[[ManifestReader], T]) -> T:
+    """What `work` makes of a whole walk through the manifest of `chapter`, in a worker thread.
 
     Raises:
         ManifestError, CacheError: as `opened`.
     """
-    async with opened(stack, name, format_) as source:
+    async with opened(stack, chapter, printer) as source:
         return await in_thread(lambda: work(ManifestReader(source, stack.service.effective)))
 
 

@@ -6,12 +6,14 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from assetctl import export, filesystem
+from assetctl.cli.chapter_options import Chapter, chapter_of_plan
 from assetctl.cli.chapter_showing import showing_run
 from assetctl.cli.chapter_telling import Teller
 from assetctl.cli.chapters import (
@@ -21,19 +23,25 @@ from assetctl.cli.chapters import (
     summary_document,
     summary_sentence,
 )
+from assetctl.cli.job_options import generator_of
 from assetctl.cli.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.report_facts import Chronicle
+from assetctl.cli.reporting import Reporting
 from assetctl.cli.terminal import is_terminal
 from assetctl.documents import parse_timestamp
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.prefetch.consent import Budget, Permission, permission
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
 from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_plan
 from assetctl.prefetch.planning import plan_chapter
+from assetctl.prefetch.report.target import targets_of
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import ChapterRun, Pace
+from assetctl.prefetch.scenes.chapter import Order
 from assetctl.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.models import Asset
     from assetctl.prefetch.manifest.findings import Item
-    from assetctl.prefetch.manifest.source import Format, ManifestSource
+    from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
@@ -57,8 +65,7 @@ _GO_ON: Final = "run the same command again: what is here is not made again, and
 class Wishes:
     """What was said on the command line, checked as far as it can be without looking."""
 
-    manifest: str
-    format: Format | None
+    chapter: Chapter
     selection: Selection
     budget: Budget
     concurrency: int | None
@@ -67,6 +74,7 @@ class Wishes:
     plan_only: bool
     plan_out: Path | None
     apply: Path | None
+    reports: tuple[Path, ...] = ()
 
 
 def parse_deadline_s(text: str, now: datetime) -> float:
@@ -93,8 +101,18 @@ def _until(text: str, now: datetime) -> float | None:
     return None if moment is None else (moment - now).total_seconds()
 
 
+def planned_chapter(plan: Path) -> Chapter:
+    """The chapter that `plan` was made for.
+
+    Raises:
+        ManifestError: it is no plan.
+    """
+    head = read_head(plan)
+    return chapter_of_plan(head.manifest, head.format, head.order)
+
+
 def of_plan(wishes: Wishes) -> Wishes:
-    """`wishes` with the chapter and the selection of the plan that is applied.
+    """`wishes` with the selection of the plan that is applied.
 
     Raises:
         ManifestError: it is no plan.
@@ -104,8 +122,6 @@ def of_plan(wishes: Wishes) -> Wishes:
     head = read_head(wishes.apply)
     return replace(
         wishes,
-        manifest=wishes.manifest or head.manifest,
-        format=wishes.format or head.format,
         selection=head.selection,
         budget=replace(wishes.budget, is_agreed=True),
     )
@@ -115,12 +131,18 @@ class Prefetch:
     """One run of the command. `hint` says how to go on after it was interrupted."""
 
     def __init__(self, wishes: Wishes, state: CliState, printer: Printer) -> None:
-        """Do what `wishes` say, and tell it to `printer`."""
+        """Do what `wishes` say, and tell it to `printer`.
+
+        Raises:
+            InvalidRequest: a report has no known ending, or is a file that is used already.
+        """
         self._wishes = wishes
         self._state = state
         self._printer = printer
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
+        others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
+        self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
         """The exit code, after the chapter was planned, agreed to and made.
@@ -130,19 +152,47 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        async with opened(stack, wishes.manifest, wishes.format) as source:
-            selection = self._selection(stack)
-            plan = self._plan = await self._planned(stack, source, selection)
-            if plan.check is not None and (error := plan.check.error()) is not None:
-                print_problems(plan.check, self._printer)
-                raise error
-            if wishes.plan_only:
-                self._tell_plan(plan, stack)
-                return 0
-            allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
-            await self._agree(allowed)
-            stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
-            return await self._made(stack, source, selection, plan)
+        with Reporting(self._targets, stack, self._printer) as report:
+            async with opened(stack, self._wishes.chapter, self._printer) as source:
+                selection = self._selection(stack)
+                plan = self._plan = await self._planned(stack, source, selection, report)
+                if plan.check is not None and (error := plan.check.error()) is not None:
+                    print_problems(plan.check, self._printer)
+                    raise error
+                return await self._reported(stack, source, selection, plan, report)
+
+    async def _reported(
+        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
+    ) -> int:
+        """The exit code; however this ends, the reports are written."""
+        wishes = self._wishes
+        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=wishes.deadline_s)
+
+        async def write(end: int | BaseException) -> None:
+            summary = None if self._run is None else self._run.summary
+            is_in_a_hurry = isinstance(end, BaseException)
+            await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
+
+        try:
+            code = await self._done(stack, source, selection, plan, report)
+        except BaseException as error:
+            await write(error)
+            raise
+        await write(code)
+        return code or (0 if report.trouble is None else report.trouble.exit_code)
+
+    async def _done(
+        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
+    ) -> int:
+        wishes = self._wishes
+        if wishes.plan_only:
+            self._tell_plan(plan, stack)
+            return 0
+        allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
+        await self._agree(allowed)
+        stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
+        report.begin()
+        return await self._made(stack, source, selection, plan, report)
 
     def going_on(self) -> str:
         """What to type to go on."""
@@ -158,11 +208,14 @@ class Prefetch:
         going = f", {jobs:,} jobs go on" if jobs else ""
         return f"{done:,} of {self._total():,} are here{going}"
 
-    async def _planned(self, stack: Stack, source: ManifestSource, selection: Selection) -> ChapterPlan:
+    async def _planned(
+        self, stack: Stack, source: ManifestSource, selection: Selection, report: Reporting
+    ) -> ChapterPlan:
         with ExitStack() as block:
-            listeners: list[Callable[[Planned], None]] = []
+            listeners: list[Callable[[Planned], None]] = [report.plan] if report.is_wanted else []
             if self._wishes.plan_out is not None:
-                head = PlanHead(self._address(), source.format, selection)
+                order = Order.CHAPTER if self._wishes.chapter.game is None else self._wishes.chapter.game.order
+                head = PlanHead(self._wishes.chapter.address, source.format, selection, order)
                 listeners.append(block.enter_context(writing_plan(self._wishes.plan_out, head)).add)
             check = None
             if self._wishes.apply is not None:
@@ -190,11 +243,7 @@ class Prefetch:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._address())}.failed")
-
-    def _address(self) -> str:
-        name = self._wishes.manifest
-        return name if name == "-" else str(Path(name).absolute())
+        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:
@@ -217,7 +266,9 @@ class Prefetch:
         if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
-    async def _made(self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan) -> int:
+    async def _made(
+        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
+    ) -> int:
         # A line for each document from here on.
         at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
         if printer.as_json:
@@ -237,7 +288,7 @@ class Prefetch:
 
         to_do = self._total() if output is not None else plan.chosen
         with showing_run(to_do, self._state.progress, printer, stack.events, stack.clock) as progress:
-            teller = Teller(progress, printer, failures)
+            teller = Teller(progress, printer, failures, report)
             run = self._run = ChapterRun(
                 source,
                 stack.service,
@@ -252,6 +303,9 @@ class Prefetch:
             with self._summary_told(run, stack, started_s, printer):
                 await run.run()
         teller.close()
+        if run.summary.stopped is None:
+            for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
+                printer.warning(warning)
         error = run.summary.stopped or run.summary.refused
         if error is not None:
             printer.error(_with_way_on(error))

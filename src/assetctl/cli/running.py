@@ -35,7 +35,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
         try:
             return eventloop.run(work, _in_loop)
         except BaseExceptionGroup as group:
-            raise _alone(group) from group.__cause__
+            raise alone(group) from group.__cause__
         except KeyboardInterrupt:
             number = received[0] if received else signal.SIGINT
             raise _interrupted(signal.Signals(number), jobs) from None
@@ -57,12 +57,12 @@ def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
     return results[0]
 
 
-def _alone(error: BaseException) -> BaseException:
+def alone(error: BaseException) -> BaseException:
     """The one error that ended all tasks, as if it had been raised without them; the group if there are several."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     group = cast("BaseExceptionGroup[BaseException]", error)
-    return _alone(group.exceptions[0]) if len(group.exceptions) == 1 else group
+    return alone(group.exceptions[0]) if len(group.exceptions) == 1 else group
 
 
 class _OpenJobs:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from assetctl.errors import AssetctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from assetctl.errors import AssetctlError
     from assetctl.models import AssetRequest, AssetType, Origin, Style
 
 
@@ -129,14 +130,37 @@ class Library(Protocol):
         ...
 
 
-@runtime_checkable
-class WholeLibrary(Protocol):
-    """A library that knows all it has, so that a whole chapter takes one look instead of a search for each asset."""
+#: What a search for one request of many gives, or why there is no saying.
+Searched: TypeAlias = list[Candidate] | AssetctlError
+#: Whether the library stands behind one asset of many, or why there is no saying.
+Stood: TypeAlias = Standing | AssetctlError
 
-    async def may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
-        """For each of `requests`, False when a search for it surely finds no match and no trouble.
+
+class Given(NamedTuple):
+    """An asset that a library once gave, as it was then."""
+
+    asset_id: str
+    fingerprint: str
+
+
+@runtime_checkable
+class BatchLibrary(Protocol):
+    """A library that answers many questions in fewer steps than there are questions (see `together.py`)."""
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        """For each of `requests`, what `search` gives or raises; refused candidates without trouble may be left out.
+
+        What one of them is in trouble with is its answer and stops no other.
 
         Raises:
-            LibraryError: the library could not be asked.
+            LibraryError: none of them could be asked.
+        """
+        ...
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        """For each of `given`, what `standing` gives or raises; trouble as above.
+
+        Raises:
+            LibraryError: none of them could be asked.
         """
         ...

@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import eventloop
+from assetctl.library import together
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
-    from assetctl.library.base import Candidate, Library, LibraryAsset, Standing
+    from assetctl.library.base import Candidate, Given, Library, LibraryAsset, Searched, Standing, Stood
     from assetctl.models import AssetRequest
 
 
@@ -54,6 +55,11 @@ class LateLibrary:
         await eventloop.started()
         return await self._library.search(request)
 
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        """What the library says."""
+        await eventloop.started()
+        return await together.search_all(self._library, requests)
+
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
         """What the library says."""
         return self._library.remarks(request)
@@ -62,6 +68,11 @@ class LateLibrary:
         """What the library says."""
         await eventloop.started()
         return await self._library.standing(asset_id, fingerprint)
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        """What the library says."""
+        await eventloop.started()
+        return await together.standings(self._library, given)
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:

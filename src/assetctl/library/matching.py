@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from assetctl.library.base import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from assetctl.library.base import LibraryAsset
-    from assetctl.models import AssetRequest
+    from assetctl.models import AssetRequest, AssetType
 
 DURATION_TOLERANCE: Final = 0.20
 """How far a stated duration may be from the asked one, as a share of the asked one."""
@@ -32,6 +33,7 @@ _ROUNDING: Final = 1e-9
 _WORD: Final = re.compile(r"[^\W_]{3,}")
 
 _Context = tuple[str | None, str | None, str | None, str | None]
+_Moment = tuple["AssetType", str | None, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +83,23 @@ def rank(assets: Iterable[LibraryAsset], request: AssetRequest) -> list[Candidat
 
 
 class Moments:
-    """What assets were made for: their types and contexts, to tell at once that a request has no match among them."""
+    """What assets were made for, their types and contexts: to find at once the few that may match a request."""
 
     def __init__(self, assets: Iterable[LibraryAsset]) -> None:
         """Know `assets`."""
-        self._known = {
-            (
-                asset.asset_type,
-                *map(_canonical, (asset.scene_id, asset.choice_id, asset.character_id, asset.location_id)),
-            )
-            for asset in assets
-        }
+        self._assets: defaultdict[_Moment, list[LibraryAsset]] = defaultdict(list)
+        for asset in assets:
+            self._assets[_moment(asset)].append(asset)
 
-    def may_match(self, request: AssetRequest) -> bool:
-        """Whether any asset has the very type and context of `request`, without which none matches."""
-        if not self._known:
-            return False
-        context = (request.scene_id, request.choice_id, request.character_id, request.location_id)
-        return (request.asset_type, *map(_canonical, context)) in self._known
+    def made_for(self, request: AssetRequest) -> Sequence[LibraryAsset]:
+        """The assets of the very type and context of `request`; no other matches it."""
+        return self._assets.get(_moment(request), ()) if self._assets else ()
+
+
+def _moment(made: LibraryAsset | AssetRequest) -> _Moment:
+    context = (made.scene_id, made.choice_id, made.character_id, made.location_id)
+    scene, choice, character, location = map(_canonical, context)
+    return made.asset_type, scene, choice, character, location
 
 
 def _wanted(request: AssetRequest) -> _Wanted:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from assetctl.errors import LibraryError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from assetctl.library.base import Candidate, Library, LibraryAsset, Standing
+    from assetctl.library.base import Candidate, Given, Library, LibraryAsset, Searched, Standing, Stood
     from assetctl.models import AssetRequest
 
 
@@ -56,6 +56,14 @@ class OfflineLibrary:
         """
         raise self._not_asked(request)
 
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        """Nothing.
+
+        Raises:
+            LibraryError: always.
+        """
+        raise self._not_asked(requests)
+
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
         """The library's own."""
         return self._library.remarks(request)
@@ -67,6 +75,14 @@ class OfflineLibrary:
             LibraryError: always.
         """
         raise self._not_asked(asset_id, fingerprint)
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        """Nothing.
+
+        Raises:
+            LibraryError: always.
+        """
+        raise self._not_asked(given)
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:

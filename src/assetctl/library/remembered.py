@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from assetctl.errors import LibraryError, ServiceError
+from assetctl.errors import AssetctlError, LibraryError, ServiceError
 from assetctl.keys import request_key
+from assetctl.library import together
 from assetctl.library.answers import asset_from_text, asset_text, search_from_text, search_text
-from assetctl.library.base import Standing
+from assetctl.library.base import Given, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from assetctl.cache.lookups import Lookups
-    from assetctl.library.base import Candidate, Library, LibraryAsset
+    from assetctl.library.base import Candidate, Library, LibraryAsset, Searched, Stood
     from assetctl.models import AssetRequest
 
 _log = logging.getLogger(__name__)
@@ -98,11 +100,30 @@ class RememberedLibrary:
         if known is not None and await self._still_stands(known):
             return known
         found = await self._library.search(request)
-        if any(candidate.matches for candidate in found) and all(candidate.trouble is None for candidate in found):
+        if _is_worth_remembering(found):
             await self._remember(key, lambda: search_text(found), SEARCH_TTL_S)
         elif known is not None:
             await self._lookups.forget(key)
         return found
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
+        """What `search` gives or raises for each: what is remembered and stands, and the rest asked for in one go.
+
+        Raises:
+            LibraryError: none of them could be asked.
+        """
+        keys = await self._keys("search", map(request_key, requests))
+        known = await self._recalled_searches(keys)
+        answers = await self._confirmed(known)
+        rest = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        if rest:
+            found = dict(zip(rest, await together.search_all(self._library, list(rest.values())), strict=True))
+            await self._remember_searches(found)
+            for key in known.keys() & found.keys():
+                if not _is_worth_remembering(found[key]):
+                    await self._lookups.forget(key)
+            answers |= found
+        return [answers[key] for key in keys]
 
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
         """The library's own."""
@@ -119,6 +140,18 @@ class RememberedLibrary:
             await self._forget(asset_id)
         return standing
 
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        """The library's own, asked each time.
+
+        Raises:
+            LibraryError: none of them could be asked.
+        """
+        standings = await together.standings(self._library, given)
+        for one, standing in zip(given, standings, strict=True):
+            if standing in (Standing.CHANGED, Standing.GONE):
+                await self._forget(one.asset_id)
+        return standings
+
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
         """As the library's own.
@@ -134,15 +167,41 @@ class RememberedLibrary:
             raise
 
     async def _still_stands(self, known: list[Candidate]) -> bool:
-        best = next((candidate.asset for candidate in known if candidate.matches), None)
-        if best is None:
-            return False
-        return await self.standing(best.asset_id, best.fingerprint) is Standing.SAME
+        best = _best(known)
+        return best is not None and await self.standing(*best) is Standing.SAME
+
+    async def _confirmed(self, known: Mapping[str, list[Candidate]]) -> dict[str, Searched]:
+        """Those of the `known` answers whose match stands, and the trouble with those that could not be confirmed."""
+        best = {key: match for key, candidates in known.items() if (match := _best(candidates)) is not None}
+        standings = await self.standings(list(best.values())) if best else ()
+        confirmed: dict[str, Searched] = {}
+        for key, standing in zip(best, standings, strict=True):
+            if isinstance(standing, AssetctlError):
+                confirmed[key] = standing
+            elif standing is Standing.SAME:
+                confirmed[key] = known[key]
+        return confirmed
+
+    async def _recalled_searches(self, keys: Sequence[str]) -> dict[str, list[Candidate]]:
+        texts = {} if self._refresh else await self._lookups.recall_all(keys)
+        read = {key: self._read(text, search_from_text) for key, text in texts.items()}
+        return {key: candidates for key, candidates in read.items() if candidates is not None}
+
+    async def _remember_searches(self, found: Mapping[str, Searched]) -> None:
+        texts = {
+            key: self._written(partial(search_text, answer))
+            for key, answer in found.items()
+            if not isinstance(answer, AssetctlError) and _is_worth_remembering(answer)
+        }
+        known = {key: text for key, text in texts.items() if text is not None}
+        if known:
+            await self._lookups.remember_all(known, ttl_s=SEARCH_TTL_S)
 
     async def _recalled(self, key: str, read: Callable[[str], _T]) -> _T | None:
         text = None if self._refresh else await self._lookups.recall(key)
-        if text is None:
-            return None
+        return None if text is None else self._read(text, read)
+
+    def _read(self, text: str, read: Callable[[str], _T]) -> _T | None:
         try:
             return read(text)
         except ValueError as error:
@@ -150,16 +209,36 @@ class RememberedLibrary:
             return None
 
     async def _remember(self, key: str, write: Callable[[], str], ttl_s: float) -> None:
+        text = self._written(write)
+        if text is not None:
+            await self._lookups.remember(key, text, ttl_s=ttl_s)
+
+    def _written(self, write: Callable[[], str]) -> str | None:
         try:
-            text = write()
+            return write()
         except ValueError as error:
             _log.debug("an answer of `%s` cannot be remembered: %s", self.name, type(error).__name__)
-            return
-        await self._lookups.remember(key, text, ttl_s=ttl_s)
+            return None
 
     async def _forget(self, asset_id: str) -> None:
         await self._lookups.forget(await self._key("asset", asset_id))
 
     async def _key(self, kind: str, what: str) -> str:
+        return (await self._keys(kind, (what,)))[0]
+
+    async def _keys(self, kind: str, whats: Iterable[str]) -> list[str]:
         scope = () if self._scope is None else await self._scope()
-        return json.dumps(["library", self.name, *scope, kind, what])
+        return [json.dumps(["library", self.name, *scope, kind, what]) for what in whats]
+
+
+def _best(candidates: list[Candidate]) -> Given | None:
+    """The best match, None when nothing matches."""
+    best = next((candidate.asset for candidate in candidates if candidate.matches), None)
+    return None if best is None else Given(best.asset_id, best.fingerprint)
+
+
+def _is_worth_remembering(found: Searched) -> bool:
+    """Whether nobody would pay for believing `found` again: something matches, and nothing that would is broken."""
+    if isinstance(found, AssetctlError):
+        return False
+    return any(candidate.matches for candidate in found) and all(candidate.trouble is None for candidate in found)

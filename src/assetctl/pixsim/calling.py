@@ -1,10 +1,12 @@
 """A call from its first try to its last: held, limited, sent, sent again where that is safe, logged in anew once.
 
-Orders are the exception to all comfort: one is sent again only when it certainly never arrived.
+Orders are the exception to all comfort: each try takes a turn, and one is sent again only when it certainly never
+arrived.
 """
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,17 +17,19 @@ from assetctl import eventloop
 from assetctl.errors import ServiceUnreachable
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Call, Exchange, Lost, NoAnswer, UnusableAnswer
-from assetctl.pixsim.pacing import Lane, Pace
+from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
+from assetctl.pixsim.turns import LOOK_AGAIN_S, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from assetctl.clock import Clock
     from assetctl.errors import AssetctlError, NotAllowed
     from assetctl.network import Origin
+    from assetctl.pixsim.turns import Turns
     from assetctl.secret import Secret
 
-#: Longest time one call waits for its turn: a whole window of orders, and a little.
+#: Longest pause that is waited for: a whole window of orders, and a little. Waiting behind others has no limit here.
 PATIENCE_S: Final = 90.0
 #: Calls under way at once; the connection pool must hold more.
 MAX_CONCURRENT: Final = 16
@@ -69,14 +73,16 @@ class Caller:
         origin: Origin,
         tokens: Tokens,
         pace: Pace,
+        turns: Turns,
         clock: Clock,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """Wait at most `patience_s` for a turn; `pace` may be shared with others that talk to the same host."""
+        """Wait out pauses of `patience_s` at most; `pace` and `turns` may be shared with others at the same host."""
         self.origin = origin
         self._exchange = exchange
         self._tokens = tokens
         self._pace = pace
+        self._turns = turns
         self._clock = clock
         self._patience_s = patience_s
         self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
@@ -95,11 +101,13 @@ class Caller:
         with_token: bool = True,
         token: Secret | None = None,
         hide: Secret | None = None,
+        turn: Turn | None = None,
     ) -> tuple[Answer, str]:
         """The server's answer, any status, and the id it knows the request by.
 
         A `token` handed in is sent instead of the session's and never replaced; a 401 is an answer then, else
-        `NotAllowed`. What the server repeats of a token, or of `hide`, in an error is masked.
+        `NotAllowed`. What the server repeats of a token, or of `hide`, in an error is masked. An order with an open
+        `turn` leaves at once; without one it waits for its own.
 
         Raises:
             ServiceUnreachable: there is no answer; an order certainly never arrived.
@@ -116,10 +124,24 @@ class Caller:
             secret = await self._tokens.token()
             if secret is None:
                 raise self._not_logged_in("no login is known for it", None)
-        answer = await self._tried(call, lane, secret)
+        answer = await self._tried(call, lane, secret, turn)
         if answer.status == 401 and with_token and token is None:  # noqa: PLR2004 - unauthorized: surely not done
             secret, answer = await self._renewed(call, lane, secret, answer)
         return masked(answer, secret, hide), request_id
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        """Within the block one order may leave at once, if it leaves soon; a turn that is not used is given back.
+
+        Raises:
+            RateLimited: the server takes none for longer than we wait.
+        """
+        await eventloop.started()
+        turn = await self._taken_turn(self._turns.number())
+        try:
+            yield turn
+        finally:
+            await self._turns.give_back(turn)
 
     async def _renewed(self, call: Call, lane: Lane, rejected: Secret | None, answer: Answer) -> tuple[Secret, Answer]:
         """The answer to the same call with another token.
@@ -138,15 +160,19 @@ class Caller:
     def _not_logged_in(self, why: str | None, request_id: str | None) -> NotAllowed:
         return trouble.not_logged_in(self.origin, why, request_id, hint=self._tokens.hint)
 
-    async def _tried(self, call: Call, lane: Lane, secret: Secret | None) -> Answer:
+    async def _tried(self, call: Call, lane: Lane, secret: Secret | None, turn: Turn | None = None) -> Answer:
         self._pace.began()
         deadline_s = self._clock.elapsed_s() + self._patience_s
+        number = self._turns.number() if lane is Lane.ORDER else 0
         tries = 0
         while True:
-            await self._turn(call, lane, deadline_s)
+            if lane is Lane.ORDER:
+                turn = await self._order_turn(call, number, turn)
+            else:
+                await self._lane_free(call, lane, deadline_s)
             tries += 1
             try:
-                answer = await self._sent(call, lane, secret)
+                answer = await (self._sent(call, secret) if turn is None else self._ordered(call, secret, turn))
             except NoAnswer as lost:
                 pause_s = self._pause_after(lost, call, tries)
                 if pause_s is None:
@@ -159,7 +185,33 @@ class Caller:
                     return answer
             await self._clock.sleep(pause_s)
 
-    async def _turn(self, call: Call, lane: Lane, deadline_s: float) -> None:
+    async def _order_turn(self, call: Call, number: int, turn: Turn | None) -> Turn:
+        """`turn`, or a new one when it is used up, for an order that may leave now.
+
+        Raises:
+            RateLimited: the server takes none for longer than we wait.
+            ServiceUnreachable: it was down a moment ago.
+        """
+        if turn is None or not turn.is_open:
+            turn = await self._taken_turn(number, call.request_id)
+        try:
+            self._refuse_if_broken(call)
+        except ServiceUnreachable:
+            await self._turns.give_back(turn)
+            raise
+        return turn
+
+    async def _taken_turn(self, number: int, request_id: str | None = None) -> Turn:
+        async with self._turns.front(number):
+            while True:
+                found = self._pace.pause_before(Lane.ORDER) or await self._turns.take()
+                if isinstance(found, Turn):
+                    return found
+                if found > self._patience_s:
+                    raise trouble.limited(self.origin, wait_s=found, request_id=request_id)
+                await self._clock.sleep(min(found, LOOK_AGAIN_S))
+
+    async def _lane_free(self, call: Call, lane: Lane, deadline_s: float) -> None:
         """The host may be asked now.
 
         Raises:
@@ -170,6 +222,9 @@ class Caller:
             if self._clock.elapsed_s() + pause_s > deadline_s:
                 raise trouble.limited(self.origin, wait_s=pause_s, request_id=call.request_id)
             await self._clock.sleep(pause_s)
+        self._refuse_if_broken(call)
+
+    def _refuse_if_broken(self, call: Call) -> None:
         if self._pace.is_broken():
             raise ServiceUnreachable(
                 f"`{self.origin}` can't be reached",
@@ -178,8 +233,23 @@ class Caller:
                 request_id=call.request_id,
             )
 
-    async def _sent(self, call: Call, lane: Lane, secret: Secret | None) -> Answer:
-        self._pace.sent(lane)
+    async def _ordered(self, call: Call, secret: Secret | None, turn: Turn) -> Answer:
+        """As `_sent`; the turn is used, unless the server certainly never saw the order."""
+        try:
+            answer = await self._sent(call, secret)
+        except NoAnswer as lost:
+            await (self._turns.answered(turn) if lost.was_sent else self._turns.give_back(turn))
+            raise
+        except UnusableAnswer:
+            await self._turns.answered(turn)
+            raise
+        if answer.status == 429:  # noqa: PLR2004 - too many requests
+            await self._turns.refused(turn, told_wait_s(answer))
+        else:
+            await self._turns.answered(turn)
+        return answer
+
+    async def _sent(self, call: Call, secret: Secret | None) -> Answer:
         async with self._limiter:
             try:
                 answer = await self._exchange.send(call, secret)
@@ -201,7 +271,7 @@ class Caller:
     def _pause_after_answer(self, answer: Answer, call: Call, lane: Lane, tries: int) -> float | None:
         if answer.status == 429:  # noqa: PLR2004 - too many requests: certainly not done
             self._pace.hold(lane, answer)
-            # A password is typed again, not sent again; `_turn` waits for all else, or says how long it would be.
+            # A password is typed again, not sent again; all else is waited for, or said how long it would be.
             return None if lane is Lane.LOGIN or tries >= self._pace.limits.max_tries else 0.0
         if answer.status == 503:  # noqa: PLR2004 - service unavailable
             self._pace.hold(lane, answer)

@@ -7,6 +7,7 @@ Unless a call says otherwise it raises `ServiceUnreachable`, `NotAllowed`, `Rate
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assetctl.eventloop import in_thread
@@ -14,9 +15,10 @@ from assetctl.pixsim import trouble, wire
 from assetctl.pixsim.calling import Caller
 from assetctl.pixsim.exchange import Exchange
 from assetctl.pixsim.pacing import Lane
+from assetctl.pixsim.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from pathlib import Path
 
     import httpx
@@ -29,14 +31,18 @@ if TYPE_CHECKING:
     from assetctl.pixsim.records import (
         AssetPage,
         GameAnswer,
+        GameScene,
+        GameWorld,
         Generation,
         GenerationPage,
         Login,
         ProviderInfo,
+        SceneEntry,
         ServerVersion,
         StoredAsset,
         TokenFacts,
     )
+    from assetctl.pixsim.turns import Turn
     from assetctl.secret import Secret
 
 API: Final = "/api/v1"
@@ -64,14 +70,19 @@ class PixsimClient:
         tokens: Tokens,
         clock: Clock,
         pace: Pace,
+        turns: Turns | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close."""
+        """Use `http`, made by `network.new_client` with this `timeout_s`; it stays the caller's to close.
+
+        Without `turns` orders keep the server's own limit, and no other process is known of.
+        """
         self._caller = Caller(
             Exchange(http, origin, timeout_s=timeout_s),
             origin=origin,
             tokens=tokens,
             pace=pace,
+            turns=turns or Turns(clock=clock),
             clock=clock,
         )
 
@@ -90,15 +101,23 @@ class PixsimClient:
         answer, request_id = await self._caller.call("GET", f"{API}/providers")
         return await self._parsed(wire.providers, answer, request_id)
 
-    async def create_generation(self, body: Mapping[str, Any]) -> Generation:
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        """Within the block one order may leave at once; who comes first is first. An unused turn is given back."""
+        async with self._caller.turn() as turn:
+            yield turn
+
+    async def create_generation(self, body: Mapping[str, Any], *, turn: Turn | None = None) -> Generation:
         """The generation that the server answered with; it may be an old one, for other input or of another user.
+
+        Without an open `turn` it waits for one.
 
         Raises:
             JobFailed: refused for good, nothing was ordered.
             OutcomeUnknown: the order may have been accepted.
             ServiceError: it certainly was not (never sent, not logged in, too many); it may be sent again.
         """
-        return await self._ordered(f"{API}/generations", body, wire.generation)
+        return await self._ordered(f"{API}/generations", body, wire.generation, turn=turn)
 
     async def has_game_requests(self) -> bool:
         """Whether `request_game_asset` can be called; it is tried with nothing, which orders nothing."""
@@ -107,13 +126,15 @@ class PixsimClient:
             raise trouble.refusal(answer, self.origin, request_id)
         return answer.status in _INCOMPLETE
 
-    async def request_game_asset(self, body: Mapping[str, Any], *, patience_s: float) -> GameAnswer:
+    async def request_game_asset(
+        self, body: Mapping[str, Any], *, patience_s: float, turn: Turn | None = None
+    ) -> GameAnswer:
         """What the server has or makes for a moment of a game; it answers once that is there.
 
         Raises:
             JobFailed, OutcomeUnknown, ServiceError: as `create_generation`.
         """
-        return await self._ordered(_GAME, body, wire.game_answer, patience_s=patience_s)
+        return await self._ordered(_GAME, body, wire.game_answer, patience_s=patience_s, turn=turn)
 
     async def generation(self, generation_id: int) -> Generation | None:
         """The generation as it is now; None when there is none of that id."""
@@ -180,6 +201,28 @@ class PixsimClient:
             )
         return await self._parsed(wire.uploaded_id, answer, request_id)
 
+    async def game_scenes(self, world_id: int | None = None) -> tuple[SceneEntry, ...]:
+        """The scenes of a world, or of all; whose they are, the server doesn't ask."""
+        query: dict[str, str | int] = {} if world_id is None else {"world_id": world_id}
+        answer, request_id = await self._caller.call("GET", f"{API}/game/scenes/", query=query)
+        return await self._parsed(wire.scene_entries, answer, request_id)
+
+    async def game_scene(self, scene_id: int) -> GameScene | None:
+        """The scene as a graph, without weights; None when there is none of that id.
+
+        Raises:
+            InvalidRequest: it has no entry node.
+        """
+        return await self._by_id(f"{API}/game/scenes/{scene_id:d}", wire.scene)
+
+    async def game_world(self, world_id: int) -> GameWorld | None:
+        """What the export of a world tells; None when this user has none of that id.
+
+        Raises:
+            ServiceError: as always, and when the export is longer than an answer may be (`exchange.MAX_BODY_BYTES`).
+        """
+        return await self._by_id(f"{API}/game/worlds/{world_id:d}/project/export", wire.world)
+
     async def introspect(self, token: Secret | None = None) -> TokenFacts:
         """What the server says of `token`, or of the one in use; a bad one is no error but inactive."""
         answer, request_id = await self._caller.call(
@@ -213,9 +256,17 @@ class PixsimClient:
             raise trouble.refusal(answer, self.origin, request_id)
 
     async def _ordered(
-        self, path: str, body: Mapping[str, Any], parse: Callable[[bytes], T], *, patience_s: float = 0.0
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        parse: Callable[[bytes], T],
+        *,
+        turn: Turn | None,
+        patience_s: float = 0.0,
     ) -> T:
-        answer, request_id = await self._caller.call("POST", path, body=body, lane=Lane.ORDER, patience_s=patience_s)
+        answer, request_id = await self._caller.call(
+            "POST", path, body=body, lane=Lane.ORDER, patience_s=patience_s, turn=turn
+        )
         if not answer.is_success:
             raise trouble.refused_order(answer, self.origin, request_id)
         try:

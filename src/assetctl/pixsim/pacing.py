@@ -1,19 +1,20 @@
 """How often and how soon the server is asked: one shared state per host, so that trouble is not made worse.
 
-Holds that the server asked for, our own budget of orders, a breaker for a server that is down, and a budget of
-retries for all calls together. Only decides; `calling.py` sleeps and sends. Everything happens in one event loop.
+Holds that the server asked for, a breaker for a server that is down, and a budget of retries for all calls together.
+Only decides; `calling.py` sleeps and sends. Everything happens in one event loop. How many orders may leave is the
+business of `turns.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from assetctl.pixsim import wire
+from assetctl.pixsim.window import LONGEST_HOLD_S, ROUNDING_S, WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.pixsim.exchange import Answer
 
-#: The server's window of orders and logins (its API document, "Rate limits and quotas").
-WINDOW_S: Final = 60.0
-ORDERS_PER_WINDOW: Final = 20
-LONGEST_HOLD_S: Final = 300.0
 _SECONDS_IN_TEXT: Final = re.compile(r"\bin (\d{1,6}) seconds?\b")
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
@@ -45,15 +42,13 @@ class Lane(StrEnum):
 class PaceLimits:
     """How patient and how modest we are.
 
-    At most `orders_per_window` leave within `WINDOW_S`; None is without a limit. `retry_share` of all first tries may
-    be tried again, and `spare_retries` whatever came before. After `failures_to_break` failures in a row the host is
-    left alone for `broken_for_s`.
+    `retry_share` of all first tries may be tried again, and `spare_retries` whatever came before. After
+    `failures_to_break` failures in a row the host is left alone for `broken_for_s`.
     """
 
     max_tries: int = 4
     retry_share: float = 0.1
     spare_retries: float = 5.0
-    orders_per_window: int | None = ORDERS_PER_WINDOW
     failures_to_break: int = 5
     broken_for_s: float = 10.0
 
@@ -67,7 +62,6 @@ class Pace:
         self._clock = clock
         self._random = random
         self._held_until_s: dict[Lane, float] = {}
-        self._orders_s: deque[float] = deque(maxlen=self.limits.orders_per_window)
         self._retries_left = self.limits.spare_retries
         self._failures = 0
         self._broken_until_s: float | None = None
@@ -75,10 +69,7 @@ class Pace:
     def pause_before(self, lane: Lane) -> float:
         """How long a call on `lane` has to wait from now, in seconds; 0 when it may go."""
         now_s = self._clock.elapsed_s()
-        until_s = self._held_until_s.get(lane, now_s)
-        if lane is Lane.ORDER and len(self._orders_s) == self.limits.orders_per_window:
-            until_s = max(until_s, self._orders_s[0] + WINDOW_S)
-        return max(0.0, until_s - now_s)
+        return max(0.0, self._held_until_s.get(lane, now_s) - now_s)
 
     def is_broken(self) -> bool:
         """Whether the host is not to be asked now; after a while one call may try, and what it hears counts for all."""
@@ -89,11 +80,6 @@ class Pace:
             return True
         self._broken_until_s = now_s + self.limits.broken_for_s
         return False
-
-    def sent(self, lane: Lane) -> None:
-        """A call leaves now, counted before its first await."""
-        if lane is Lane.ORDER and self.limits.orders_per_window is not None:
-            self._orders_s.append(self._clock.elapsed_s())
 
     def began(self) -> None:
         """A new call, no retry, earns its share of retries."""
@@ -128,7 +114,8 @@ class Pace:
         """
         stated_s = retry_after_s(answer.headers, self._clock.now())
         if stated_s is None and answer.status == 429:  # noqa: PLR2004 - too many requests
-            wait_s, lanes = _text_wait_s(answer), (lane,)
+            told_s = told_wait_s(answer)
+            wait_s, lanes = WINDOW_S if told_s is None else told_s + ROUNDING_S, (lane,)
         else:
             wait_s, lanes = _UNSTATED_PAUSE_S if stated_s is None else stated_s, tuple(Lane)
         wait_s = min(wait_s, LONGEST_HOLD_S)
@@ -150,8 +137,8 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
-def _text_wait_s(answer: Answer) -> float:
+def told_wait_s(answer: Answer) -> float | None:
+    """The seconds until a limit begins anew, as the server's sentence rounds them; None where it has none."""
     told = wire.complaint(answer.body)
     found = None if told is None else _SECONDS_IN_TEXT.search(told[1])
-    # The window is fixed and whole seconds are told: one more is surely enough.
-    return WINDOW_S if found is None else float(found[1]) + 1.0
+    return None if found is None else float(found[1])

@@ -1,4 +1,4 @@
-"""What a PixSim7 server tells, as frozen values: generations, stored assets, providers, logins.
+"""What a PixSim7 server tells, as frozen values: generations, stored assets, providers, logins, scenes of a game.
 
 Plain data of the standard library. Texts are the server's own and untrusted, kept to the letter because they are
 compared; words of sets that may grow (`status`, `media_type` and such) stay text. None is "not stated".
@@ -158,3 +158,63 @@ class Login:
     token: Secret
     user: str
     user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEntry:
+    """A scene as lists have it; `world_id` is None for one of no world."""
+
+    id: int
+    world_id: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneNode:
+    """A clip of a scene. `asset_id` is the asset its author chose, which may be gone by now.
+
+    `meta` is whatever the author stored with it, `plays` the ids of the scenes that it leads to according to that.
+    """
+
+    id: str
+    label: str | None = None
+    asset_id: int | None = None
+    meta: Mapping[str, Any] | None = None
+    plays: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEdge:
+    """A way from one node to another. `label` is what a player chooses, None where the scene goes on by itself."""
+
+    id: str
+    source: str
+    target: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GameScene:
+    """A scene as a graph, in the order in which the server keeps it.
+
+    Ids of nodes and edges are given anew whenever the scene is saved. Nothing says that an edge's nodes, or the start,
+    are among `nodes`.
+    """
+
+    id: int
+    start: str
+    nodes: tuple[SceneNode, ...]
+    edges: tuple[SceneEdge, ...]
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GameWorld:
+    """What a world's export tells beside its scenes: the weight of each edge by its id, and where players come in.
+
+    `entries` are the ids of the scenes that places of the world play, in their order, some perhaps twice.
+    """
+
+    name: str | None
+    weights: Mapping[str, float]
+    entries: tuple[int, ...] = ()

@@ -158,7 +158,7 @@ def not_logged_in(origin: Origin, why: str | None, request_id: str | None, *, hi
     return NotAllowed(f"not logged in at `{origin}`", why=why, hint=hint, request_id=request_id)
 
 
-def limited(origin: Origin, *, wait_s: float | None, request_id: str) -> RateLimited:
+def limited(origin: Origin, *, wait_s: float | None, request_id: str | None) -> RateLimited:
     """The server takes no more for a while; `wait_s` as far as it is known."""
     when = "in a minute" if wait_s is None else f"in {wait_s:.0f} s"
     return RateLimited(

@@ -16,6 +16,7 @@ from assetctl.errors import ManifestError, SpendRefused
 from assetctl.prefetch.deeds import Deed, Only, Selection
 from assetctl.prefetch.manifest.lines import bounded_lines
 from assetctl.prefetch.manifest.source import Format
+from assetctl.prefetch.scenes.chapter import Order
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,11 +36,15 @@ _MEANWHILE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PlanHead:
-    """Which chapter was planned: the absolute path of its manifest or `-`, and the selection."""
+    """Which chapter was planned: the absolute path of its manifest, `-`, or its address in the backend.
+
+    `order` counts for one of the backend.
+    """
 
     manifest: str
     format: Format
     selection: Selection
+    order: Order = Order.CHAPTER
 
 
 @contextmanager
@@ -81,6 +86,7 @@ class PlanWriter:
             "format": head.format.value,
             "only": head.selection.only.value,
             "scene": head.selection.scene,
+            "order": head.order.value,
         })  # fmt: skip
 
     def add(self, planned: Planned) -> None:
@@ -121,7 +127,8 @@ def read_head(path: Path) -> PlanHead:
         raise _no_plan(path)
     try:
         selection = Selection(Only(head["only"]), cast("str | None", head["scene"]))
-        return PlanHead(str(head["manifest"]), Format(head["format"]), selection)
+        order = Order(head.get("order", Order.CHAPTER))
+        return PlanHead(str(head["manifest"]), Format(head["format"]), selection, order)
     except (KeyError, ValueError) as error:
         raise _no_plan(path) from error
 

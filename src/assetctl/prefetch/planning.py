@@ -65,10 +65,11 @@ async def plan_chapter(
         CacheError: the cache cannot be used.
     """
     plan, walk = ChapterPlan(), Walk(source, service, selection)
+    counts_all = selection.counts_all
     async for piece in walk.pieces():
         for planned in piece:
             is_wanted = selection.wants(planned.item, planned.deed)
-            if is_wanted or selection.counts_all:
+            if is_wanted or counts_all:
                 plan.add(planned, is_wanted=is_wanted)
                 if on_item is not None:
                     on_item(planned)

@@ -72,6 +72,9 @@ class Stop(Enum):
 class Listener:
     """Told what happens in a run, in the event loop; does nothing by itself."""
 
+    def passed(self, item: Item) -> None:
+        """`item` is here already, and nothing is done for it."""
+
     def began(self, item: Item) -> None:
         """`item` is worked on now."""
 
@@ -162,6 +165,7 @@ class ChapterRun:
                     await (jobs if planned.deed in _ORDERED else downloads).send(planned)
                 elif self._selection.counts_all:
                     self.summary.counts[Outcome.HERE] += 1
+                    self._listener.passed(planned.item)
         if (error := self._walk.check().error()) is not None:
             raise error
 

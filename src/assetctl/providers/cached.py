@@ -16,7 +16,7 @@ from assetctl.providers.base import Step
 from assetctl.providers.intake import asset_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.index.index import Glimpse
@@ -45,13 +45,23 @@ class CachedAssetProvider:
     """Serves what the cache holds: real answers at the first step, or stand-ins at theirs."""
 
     def __init__(
-        self, cache: AssetCache, *, libraries: Mapping[str, Library], clock: Clock, stand_ins: bool = False
+        self,
+        cache: AssetCache,
+        *,
+        libraries: Mapping[str, Library],
+        clock: Clock,
+        stand_ins: bool = False,
+        named: Callable[[str], str | None] | None = None,
     ) -> None:
-        """Serve from `cache`, asking the one of `libraries` (by name) that an entry came from whether it stands."""
+        """Serve from `cache`, asking the one of `libraries` (by name) that an entry came from whether it stands.
+
+        `named` gives the id of the library's asset that is named for the request with a key: no other is served.
+        """
         self._cache = cache
         self._libraries = libraries
         self._clock = clock
         self._stand_ins = stand_ins
+        self._named = named
 
     @property
     def name(self) -> str:
@@ -123,6 +133,9 @@ class CachedAssetProvider:
             return _Finding(None, refusal)
         if entry.library is None:
             return _Finding(entry, "cached")
+        named = None if self._named is None or request is None else self._named(entry.key)
+        if named is not None and named != entry.asset_id:
+            return _Finding(None, f"holds `{entry.asset_id}`, and by now `{named}` is named for it")
         return await self._source_stands(entry, entry.library)
 
     async def _source_stands(self, entry: CacheEntry, library_name: str) -> _Finding:

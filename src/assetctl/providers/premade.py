@@ -1,37 +1,48 @@
-"""The library, asked as a provider: what somebody made already, taken into the cache when it fits."""
+"""The library, asked as a provider: what somebody made already, taken into the cache when it fits.
+
+Where asking takes the network, what was found absent for many requests a moment ago is not searched for again for each
+of them; see `absences.py` for when that counts.
+"""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from assetctl import eventloop, keys
+from assetctl import keys
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError
-from assetctl.library.base import Standing, WholeLibrary
+from assetctl.library import together
+from assetctl.library.base import Standing
 from assetctl.models import AssetRequest, Availability, Origin, Source, Would
+from assetctl.providers.absences import Absences
 from assetctl.providers.base import Step
 from assetctl.providers.intake import Facts, Handover, asset_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
+
+    import anyio
 
     from assetctl.cache.store import AssetCache
-    from assetctl.library.base import Candidate, Library, LibraryAsset
+    from assetctl.clock import Clock
+    from assetctl.library.base import Candidate, Library, LibraryAsset, Searched
     from assetctl.models import Asset, MediaInfo
     from assetctl.providers.base import Asked, Outlook
     from assetctl.providers.intake import Intake
 
-
-_SEARCHES_AT_ONCE: Final = 8
+_NOTHING: Final = Availability(None)
 
 
 class PreMadeAssetProvider:
     """Serves the best match of one library."""
 
-    def __init__(self, library: Library, *, cache: AssetCache, intake: Intake) -> None:
+    def __init__(self, library: Library, *, cache: AssetCache, intake: Intake, clock: Clock) -> None:
         """Search `library` and take what matches through `intake` into `cache`."""
         self._library = library
         self._cache = cache
         self._intake = intake
+        self._clock = clock
+        self._absences = Absences(clock)
 
     @property
     def name(self) -> str:
@@ -56,17 +67,69 @@ class PreMadeAssetProvider:
         return await self._delivered(found, AssetRequest(asset_type=found.asset_type), key, by_id=True)
 
     async def find_asset(self, request: AssetRequest, key: str) -> Asset | None:
-        """The library's best match, verified and cached; None when nothing matches.
+        """The library's best match, verified and cached; None when nothing matches, or a moment ago nothing did.
 
         Raises:
             LibraryError: the library can't be asked, or its best match is broken. Neither is "no match".
         """
+        if await self._is_known_absent(key):
+            return None
         best = _best(await self._library.search(request))
         return None if best is None else await self._delivered(best, request, key, by_id=False)
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:  # noqa: ARG002 - a provider's face
         """Whether something matches, and of every candidate why or why not."""
-        candidates = await self._library.search(request)
+        return self._availability(request, await self._library.search(request))
+
+    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
+        """What matches each, searched for together; why nothing does is left out."""
+        outlooks: list[Outlook] = [_NOTHING] * len(asked)
+        unknown = [index for index, one in enumerate(asked) if not self._absences.is_fresh(one.key)]
+        for index, outlook in zip(unknown, await self._searched([asked[index] for index in unknown]), strict=True):
+            outlooks[index] = outlook
+        return outlooks
+
+    async def _searched(self, asked: Sequence[Asked]) -> list[Outlook]:
+        began_s = self._clock.elapsed_s()
+        found = await together.search_all(self._library, [one.request for one in asked]) if asked else ()
+        outlooks = [self._outlook(one.request, searched) for one, searched in zip(asked, found, strict=True)]
+        if self._library.needs_network:
+            for one, outlook in zip(asked, outlooks, strict=True):
+                if isinstance(outlook, Availability) and outlook.would is None:
+                    self._absences.note(one, began_s)
+                else:
+                    self._absences.forget(one.key)
+        return outlooks
+
+    async def _is_known_absent(self, key: str) -> bool:
+        """Whether a search for many found nothing for this request so lately that it counts; it counts once.
+
+        When that is too long ago it is searched for again, together with those whose turn comes next.
+        """
+        if key not in self._absences:
+            return False
+        async with self._renewal:
+            if old := self._absences.old_from(key):
+                await self._searched(old)
+            return self._absences.take(key)
+
+    @cached_property
+    def _renewal(self) -> anyio.Lock:
+        import anyio  # noqa: PLC0415 - whoever has absences to renew has an event loop
+
+        return anyio.Lock()
+
+    def _outlook(self, request: AssetRequest, searched: Searched) -> Outlook:
+        if isinstance(searched, AssetctlError):
+            return searched
+        if not searched:
+            return _NOTHING
+        try:
+            return self._availability(request, searched)
+        except LibraryError as error:
+            return error
+
+    def _availability(self, request: AssetRequest, candidates: list[Candidate]) -> Availability:
         best = _best(candidates)
         reasons = (*(_sentence(candidate) for candidate in candidates), *self._library.remarks(request))
         if best is None:
@@ -79,30 +142,20 @@ class PreMadeAssetProvider:
             size_bytes=best.size_bytes,
         )
 
-    async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
-        """What matches each: one look where the library knows all it has, then searches, a few at a time."""
-        outlooks: list[Outlook] = [Availability(None)] * len(asked)
-        possible = range(len(asked))
-        if isinstance(self._library, WholeLibrary):
-            may_match = await self._library.may_match([one.request for one in asked])
-            possible = [index for index in possible if may_match[index]]
-        if possible:
-            await eventloop.started()
-            await _few_at_a_time(lambda index: self._search(asked[index], outlooks, index), possible)
-        return outlooks
-
-    async def _search(self, asked: Asked, outlooks: list[Outlook], index: int) -> None:
-        try:
-            outlooks[index] = await self.availability(asked.request, asked.key)
-        except AssetctlError as error:
-            outlooks[index] = error
-
     async def has_asset(self, asset_id: str) -> Availability:
         """Whether the library has an asset with this id."""
         found = await self._library.get(asset_id)
         if found is None:
             return Availability(None, reasons=("the library has no such id",))
         return Availability(Would.DOWNLOAD, source=Source.PRE_MADE, asset_id=found.asset_id)
+
+    async def deliver(self, found: LibraryAsset, request: AssetRequest, key: str) -> Asset:
+        """`found`, an asset of this library, verified and cached as the answer to `request`.
+
+        Raises:
+            LibraryError: it can't be had, or is broken.
+        """
+        return await self._delivered(found, request, key, by_id=False)
 
     async def _delivered(self, found: LibraryAsset, request: AssetRequest, key: str, *, by_id: bool) -> Asset:
         facts = Facts(
@@ -134,20 +187,6 @@ class PreMadeAssetProvider:
             raise LibraryError(
                 f"the library's `{found.asset_id}` changed while it was read", hint="ask again when it is in place"
             )
-
-
-async def _few_at_a_time(work: Callable[[int], Awaitable[None]], indexes: Sequence[int]) -> None:
-    import anyio  # noqa: PLC0415 - one request, the usual case, searches once
-
-    waiting = iter(indexes)
-
-    async def go_on() -> None:
-        for index in waiting:
-            await work(index)
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(min(_SEARCHES_AT_ONCE, len(indexes))):
-            tasks.start_soon(go_on)
 
 
 def _best(candidates: list[Candidate]) -> LibraryAsset | None:

@@ -13,6 +13,7 @@ from assetctl.errors import ConfigError
 from assetctl.events import TransferProgressed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AsyncExitStack
     from pathlib import Path
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from assetctl.pixsim.logins import LoginStore
     from assetctl.pixsim.pacing import Pace
     from assetctl.pixsim.socket import EventSocket
+    from assetctl.pixsim.turns import Turns
     from assetctl.settings import Settings
     from assetctl.transfer import Downloads, RemoteFile
 
@@ -48,12 +50,21 @@ def backend_origin(settings: Settings) -> Origin:
 class Backend:
     """One backend as `settings` name it, and everything that goes over HTTP; without one, only `downloads` works."""
 
-    def __init__(self, settings: Settings, *, events: AssetEventBus, clock: Clock, closing: AsyncExitStack) -> None:
-        """Open nothing yet; what is opened later is closed with `closing`."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        events: AssetEventBus,
+        clock: Clock,
+        closing: AsyncExitStack,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Open nothing yet; what is opened later is closed with `closing`. `tell` hears what is worth a detail."""
         self._settings = settings
         self._events = events
         self._clock = clock
         self._closing = closing
+        self._tell = tell
 
     @cached_property
     def origin(self) -> Origin:
@@ -104,6 +115,7 @@ class Backend:
             tokens=self.tokens,
             clock=self._clock,
             pace=self.pace,
+            turns=self.turns,
             timeout_s=backend.timeout_s,
         )
 
@@ -112,10 +124,26 @@ class Backend:
         """How often the backend is asked."""
         from random import Random
 
-        from assetctl.pixsim.pacing import Pace, PaceLimits
+        from assetctl.pixsim.pacing import Pace
 
-        limits = PaceLimits(orders_per_window=self._settings.backend.orders_per_minute or None)
-        return Pace(clock=self._clock, random=Random(), limits=limits)  # noqa: S311 - spreads askers, hides nothing
+        return Pace(clock=self._clock, random=Random())  # noqa: S311 - spreads askers, hides nothing
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Who may order next, among all processes of this user."""
+        from math import inf
+
+        from assetctl.pixsim.turn_file import WindowFile
+        from assetctl.pixsim.turns import Turns
+        from assetctl.pixsim.window import Rules
+
+        most = self._settings.backend.orders_per_minute
+        if not most:
+            # There is nothing to share.
+            return Turns(clock=self._clock, rules=Rules(most=inf))
+        name = hashlib.sha256(str(self.origin).encode()).hexdigest()[:16]
+        shared = WindowFile(self._settings.data_dir / "turns" / f"{name}.json", tell=self._tell)
+        return Turns(clock=self._clock, rules=Rules(most=most), shared=shared)
 
     @cached_property
     def account(self) -> Account:

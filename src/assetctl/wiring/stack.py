@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import ConfigError
+from assetctl.errors import AssetUnavailable, ConfigError
 from assetctl.eventloop import in_thread
 from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from assetctl.library.folder.library import FolderLibrary
     from assetctl.media.cells import Cell
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
+    from assetctl.prefetch.scenes.gathering import GameServer
     from assetctl.providers.base import AssetProvider
     from assetctl.providers.following import JobFollower
     from assetctl.providers.intake import Intake
+    from assetctl.providers.named import NamedAssets
     from assetctl.providers.results import ResultFiles
     from assetctl.service import AssetService
     from assetctl.settings import Settings
@@ -109,7 +111,7 @@ class Stack:
         self._run_id = run_id
         self._tell = tell or _tell_nobody
         self._closing = AsyncExitStack()
-        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing)
+        self.backend = Backend(settings, events=events, clock=clock, closing=self._closing, tell=self._tell)
 
     @cached_property
     def usage_log(self) -> UsageLog:
@@ -265,6 +267,28 @@ class Stack:
         )
 
     @cached_property
+    def named_assets(self) -> NamedAssets:
+        """What a chapter names."""
+        from assetctl.providers.named import NamedAssets
+
+        return NamedAssets()
+
+    @property
+    def game_server(self) -> GameServer:
+        """Where the scenes of a game are read.
+
+        Raises:
+            AssetUnavailable: this is offline.
+            ConfigError: the settings name no backend.
+        """
+        if self._offline:
+            raise AssetUnavailable(
+                "scenes are read from the backend, and this is offline",
+                hint="`assetctl manifest export` writes them to a file while there is a network",
+            )
+        return self.backend.client
+
+    @cached_property
     def results(self) -> ResultFiles:
         """Where files of finished jobs come from."""
         from assetctl.providers.results import ResultFiles
@@ -312,6 +336,16 @@ class Stack:
         from assetctl.media.preview import preview
 
         return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
+
+    async def holdings(self, keys: Sequence[str]) -> Mapping[str, Asset]:
+        """What the cache has for `keys`, told without reading its bytes.
+
+        Raises:
+            CacheError: the cache cannot be used.
+        """
+        from assetctl.providers.holdings import holdings
+
+        return await holdings(self.cache, keys)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""
@@ -378,7 +412,7 @@ class Stack:
 
         libraries = {self.library.name: self.library}
         providers: list[AssetProvider] = [
-            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock),
+            CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock, named=self.named_assets.of),
             OnFirstUse(f"library:{self.library.name}", Step.LIBRARY, self._pre_made),
             CachedAssetProvider(self.cache, libraries=libraries, clock=self.clock, stand_ins=True),
         ]
@@ -388,9 +422,11 @@ class Stack:
         return providers
 
     def _pre_made(self) -> AssetProvider:
+        from assetctl.providers.named import NamedAssetProvider
         from assetctl.providers.premade import PreMadeAssetProvider
 
-        return PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake)
+        pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
+        return NamedAssetProvider(pre_made, library=self.library, names=self.named_assets)
 
     def _generated(self) -> AssetProvider:
         from assetctl.providers.generated import GeneratedAssetProvider

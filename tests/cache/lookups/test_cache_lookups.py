@@ -76,6 +76,18 @@ async def test_what_is_remembered_is_recalled_here_and_by_the_next_one(folder, c
     assert await lookups.recall("k") is None
 
 
+async def test_many_are_remembered_and_recalled_in_one_use_each_as_if_alone(folder, clock, lookups):
+    assert await lookups.recall_all(["a", "b"]) == {}
+    await lookups.remember_all({"a": "1", "b": "2", "c": "x" * (LONGEST_TEXT + 1)}, ttl_s=10)
+    assert await lookups.recall_all(iter(["a", "none", "b", "c"])) == {"a": "1", "b": "2"}
+    assert await lookups.recall("b") == "2"
+    execute(folder, "UPDATE Cache SET value = 'x' WHERE key = ?", row_key("a"))
+    assert await lookups.recall_all(["a", "b"]) == {"b": "2"}
+    clock.moment = NOW + timedelta(seconds=10)
+    assert await lookups.recall_all(["a", "b"]) == {}
+    await lookups.remember_all({}, ttl_s=10)
+
+
 async def test_nothing_is_touched_before_the_first_use(folder, clock):
     Lookups(folder, clock=clock)
     assert not folder.exists()

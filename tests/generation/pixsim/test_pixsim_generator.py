@@ -498,6 +498,22 @@ async def test_asset_that_is_for_nobody_else_is_not_tagged(
     assert server.requests("POST /api/v1/assets/*/tags/assign") == []
 
 
+async def test_job_that_was_seen_complete_is_not_read_again_until_it_is_forgotten(server: LookAlike, shopper: Shopper):
+    job_id = await finished(server, shopper)
+    row, assets = f"GET /api/v1/generations/{job_id}", "GET /api/v1/assets/*"
+    looks = len(server.requests(row))
+    for asked in (1, 2):
+        # The link is a fresh one each time: only the row stays as it is.
+        reads = len(server.requests(assets))
+        await shopper.generator.result(job_id)
+        await shopper.generator.announce(job_id, ORDER)
+        assert len(server.requests(assets)) > reads, asked
+    assert len(server.requests(row)) == looks
+    await shopper.generator.discard(job_id)
+    await shopper.generator.result(job_id)
+    assert len(server.requests(row)) == looks + 1
+
+
 async def test_refused_tags_are_an_error_of_the_service(server: LookAlike, shopper: Shopper):
     job_id = await finished(server, shopper)
     server.fault("POST /api/v1/assets/*/tags/assign", faults.answers(500, "boom", code="internal_error"), times=None)

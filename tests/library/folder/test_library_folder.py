@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from assetctl.errors import IntegrityError, LibraryError
-from assetctl.library.base import Standing
-from assetctl.library.folder.index import FolderIndex
+from assetctl.library.base import Given, Standing
+from assetctl.library.folder.index import SHELF_FRESH_S, FolderIndex
 from assetctl.library.folder.library import FolderLibrary
 from assetctl.models import AssetRequest, AssetType, MediaInfo
 
@@ -469,23 +470,66 @@ def test_the_import_loads_no_media_or_network_library():
     assert printed(f"import sys, assetctl.library.folder.library; print(sorted({heavy} & set(sys.modules)))") == "[]"
 
 
-async def test_what_was_made_for_no_such_moment_is_known_without_a_search(root, library):
-    (root / "romance_5").mkdir()
-    (root / "romance_5" / "confess.mp4").write_bytes(b"film")
-    (root / "by_sidecar.mp4").write_bytes(b"film")
+async def test_many_searches_give_what_each_gives_and_list_the_folder_once(root, library, clock):
+    for name in ("romance_5/confess.mp4", "romance_5/confess.webm", "romance_5.mp4", "by_sidecar.mp4", "broken.mp4"):
+        put(root, name)
     (root / "by_sidecar.mp4.toml").write_text('scene = "other"\n')
+    (root / "broken.mp4.toml").write_text("scene =")
     requests = [
         CONFESS,
+        replace(CONFESS, duration_s=5.0),
         AssetRequest(scene_id="romance_5"),
-        AssetRequest(scene_id="romance_5", choice_id="confess", asset_type=AssetType.IMAGE),
+        replace(CONFESS, asset_type=AssetType.IMAGE),
         AssetRequest(scene_id="other"),
+        AssetRequest(scene_id="broken"),
         AssetRequest(prompt="a lantern"),
+        CONFESS,
     ]
-    may_match = await library.may_match(requests)
-    assert may_match == [True, False, False, True, False]
-    for request, may in zip(requests, may_match, strict=True):
-        assert any(candidate.matches for candidate in await library.search(request)) is may
+    together = await library.search_all(requests)
+    for request, found in zip(requests, together, strict=True):
+        alone = await library.search(request)
+        assert [one for one in alone if one.matches or one.trouble] == list(found)
+    assert [len(found) for found in together] == [2, 2, 1, 0, 1, 1, 0, 2]
+    put(root, "romance_6.mp4")
+    assert await library.search_all([AssetRequest(scene_id="romance_6")]) == [[]]
+    clock.seconds += SHELF_FRESH_S + 1
+    ((found,),) = await library.search_all([AssetRequest(scene_id="romance_6")])
+    assert found.matches
+
+
+async def test_a_file_that_cannot_be_looked_at_is_its_own_requests_trouble(root, library):
+    put(root, "a.mp4")
+    put(root, "b.mp4")
+    await library.search(CONFESS)
+    (root / "b.mp4").unlink()
+    (root / "b.mp4").symlink_to(root / "b.mp4")
+    looped, found = await library.search_all([AssetRequest(scene_id="b"), AssetRequest(scene_id="a")])
+    assert found[0].matches
+    assert isinstance(looped, LibraryError)
+    with pytest.raises(LibraryError):
+        await library.search(AssetRequest(scene_id="b"))
 
 
 async def test_an_empty_folder_matches_nothing(library):
-    assert await library.may_match([CONFESS, AssetRequest(prompt="a lantern")]) == [False, False]
+    assert await library.search_all([CONFESS, AssetRequest(prompt="a lantern")]) == [[], []]
+    assert await library.search_all([]) == []
+
+
+async def test_a_folder_that_cannot_be_read_is_trouble_and_no_miss(tmp_path, clock):
+    library = FolderLibrary(tmp_path / "none", snapshot=None, clock=clock, probe=FakeProbe(), must_exist=True)
+    with pytest.raises(LibraryError, match="not there"):
+        await library.search_all([CONFESS])
+
+
+async def test_many_are_stood_behind_as_each_is(root, library):
+    for name in ("same.mp4", "changed.mp4", "gone.mp4", "one.mp4", "two.mp4"):
+        put(root, name)
+    for name in ("one", "two"):
+        (root / f"{name}.mp4.toml").write_text('id = "both"\n')
+    given = [Given(asset.asset_id, asset.fingerprint) for name in ("same", "changed", "gone")
+             if (asset := await library.get(f"{name}.mp4"))]  # fmt: skip
+    put(root, "changed.mp4", b"other bytes")
+    (root / "gone.mp4").unlink()
+    *known, several = await library.standings([*given, Given("both", "")])
+    assert known == [Standing.SAME, Standing.CHANGED, Standing.GONE]
+    assert isinstance(several, LibraryError)

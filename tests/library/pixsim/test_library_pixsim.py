@@ -11,7 +11,7 @@ import pytest
 from assetctl.clock import SystemClock
 from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError, ServiceUnreachable
 from assetctl.keys import request_key
-from assetctl.library.base import Standing
+from assetctl.library.base import Given, Standing
 from assetctl.library.pixsim.files import FileFetcher
 from assetctl.library.pixsim.library import PixsimLibrary
 from assetctl.models import AssetRequest, AssetType, Reuse
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 REQUEST = AssetRequest(scene_id="Romance_5", choice_id="confess")
+MOMENT = AssetRequest(scene_id="romance_6", choice_id="confess")
 TAGS = ("scene:romance_5", "choice:confess")
 SEARCH = "POST /api/v1/assets/search"
 PROMPT = "She says it at last"
@@ -155,6 +156,24 @@ async def test_a_miss_costs_one_search(shelf: Shelf) -> None:
     assert len(shelf.server.requests()) == before + 1
 
 
+async def test_many_searches_give_what_each_gives_in_a_few_requests(shelf: Shelf) -> None:
+    asked = [AssetRequest(scene_id=f"Scene_{n // 10}", choice_id=f"c{n % 10}", prompt=PROMPT) for n in range(200)]
+    for request in asked[::7]:
+        shelf.made(request)
+    for request in asked[::9]:
+        shelf.put(*slugs_for(request, request_key(request))[:2], "npc:somebody")
+    mine = [replace(request, reuse=Reuse.PER_PLAYER, player_id="ann") for request in asked[:5]]
+    own = shelf.made(mine[3])
+    asked += mine
+    before = len(shelf.server.requests())
+    together = await shelf.library.search_all(asked)
+    routes = [record["route"] for record in shelf.server.requests()[before:]]
+    assert routes == [SEARCH, "POST /api/v1/auth/introspect"]
+    assert together == [await shelf.library.search(request) for request in asked]
+    assert [one.asset.asset_id for one in together[203] if one.matches] == [own]
+    assert sum(any(one.matches for one in found) for found in together) == len(asked[:200:7]) + 1
+
+
 async def test_what_has_some_of_the_tags_or_more_of_them_is_no_match(shelf: Shelf) -> None:
     shelf.put("scene:romance_5")
     shelf.put("choice:confess")
@@ -272,10 +291,14 @@ TROUBLES = {
 async def test_trouble_is_an_error_and_never_no_match(shelf: Shelf, trouble: str) -> None:
     fault, kind = TROUBLES[trouble]
     own = shelf.put()
-    for route in (SEARCH, "GET /api/v1/assets/*"):
+    assert await shelf.library.standings([Given(own, "")]) == [Standing.CHANGED]
+    for route in (SEARCH, "GET /api/v1/assets/*", "POST /api/v1/assets/bulk/get"):
         shelf.server.fault(route, fault, times=None)
     with pytest.raises(kind):
         await shelf.library.search(REQUEST)
+    assert [type(found) for found in await shelf.library.search_all([REQUEST, MOMENT])] == [kind, kind]
+    (standing,) = await shelf.library.standings([Given(own, "")])
+    assert isinstance(standing, kind)
     with pytest.raises(kind):
         await shelf.library.get(own)
     with pytest.raises(kind):

@@ -9,7 +9,7 @@ import pytest
 
 from assetctl.errors import LibraryError
 from assetctl.keys import request_key
-from assetctl.library.pixsim.search import MAX_PAGES, PAGE_SIZE, Found, bodies, unspoken
+from assetctl.library.pixsim.search import MAX_PAGES, PAGE_SIZE, Found, any_of, searches, unspoken
 from assetctl.models import AssetRequest, AssetType, Reuse
 from assetctl.pixsim.records import AssetPage, StoredAsset
 from assetctl.pixsim.tags import key_slug
@@ -24,7 +24,7 @@ TAGS = ["scene:romance_5", "choice:confess", "npc:yuki", "loc:park"]
 
 
 def asked(request: AssetRequest) -> list[dict[str, Any]]:
-    return list(bodies(request, request_key(request)))
+    return [search.body for search in searches(request, request_key(request))]
 
 
 def own_tag(request: AssetRequest) -> str:
@@ -34,11 +34,14 @@ def own_tag(request: AssetRequest) -> str:
 class Shelves:
     """A server with so many assets; `asked` tells each body that came."""
 
-    def __init__(self, count: int, *, heeds_cursor: bool = True, endless: bool = False) -> None:
+    def __init__(
+        self, count: int, *, heeds_cursor: bool = True, endless: bool = False, total: int | None = None
+    ) -> None:
         self.asked: list[Mapping[str, Any]] = []
         self._count = count
         self._heeds_cursor = heeds_cursor
         self._endless = endless
+        self._total = total
 
     async def search(self, body: Mapping[str, Any]) -> AssetPage:
         self.asked.append(body)
@@ -46,7 +49,7 @@ class Shelves:
         size = body["limit"]
         found = range(start, start + size if self._endless else min(start + size, self._count))
         cursor = str(start + size) if len(found) == size else None
-        return AssetPage(tuple(StoredAsset(number + 1, "video") for number in found), next_cursor=cursor)
+        return AssetPage(tuple(StoredAsset(number + 1, "video") for number in found), self._total, cursor)
 
 
 def test_a_moment_is_looked_for_by_all_its_tags_in_one_search() -> None:
@@ -113,5 +116,23 @@ async def test_a_second_search_that_finds_the_same_has_an_end() -> None:
     shelves, found = Shelves(250), Found()
     for _ in range(2):
         await found.read(shelves.search, {"tag": TAGS})
+    found.check_end()
+    assert len(found.assets) == 250
+
+
+@pytest.mark.parametrize(("count", "asked", "is_all"), [(0, 1, True), (299, 3, True), (300, 3, False), (301, 1, False)])
+async def test_where_the_total_tells_that_it_is_too_much_no_second_page_is_read(
+    count: int, asked: int, *, is_all: bool
+) -> None:
+    shelves, found = Shelves(count, total=count), Found()
+    await found.read(shelves.search, any_of(TAGS, AssetType.VIDEO), max_pages=3)
+    assert (len(shelves.asked), found.is_all) == (asked, is_all)
+    assert [body["include_total"] for body in shelves.asked] == [True, False, False][:asked]
+
+
+async def test_a_total_that_was_not_asked_for_ends_nothing() -> None:
+    shelves, found = Shelves(250, total=10**9), Found()
+    (body,) = asked(REQUEST)
+    await found.read(shelves.search, body)
     found.check_end()
     assert len(found.assets) == 250

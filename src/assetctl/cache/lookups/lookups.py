@@ -18,7 +18,7 @@ from assetctl.errors import CacheError
 from assetctl.eventloop import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from assetctl.clock import Clock
@@ -70,13 +70,32 @@ class Lookups:
 
         return await in_thread(lambda: self._with_cache(work))
 
+    async def recall_all(self, keys: Iterable[str]) -> dict[str, str]:
+        """The texts that `recall` gives for `keys`, by key, in one use."""
+
+        def work(cache: TextCache) -> dict[str, str]:
+            found = ((key, self._recalled(cache, key)) for key in keys)
+            return {key: text for key, text in found if text is not None}
+
+        return await in_thread(lambda: self._with_cache(work)) or {}
+
     async def remember(self, key: str, text: str, *, ttl_s: float) -> None:
         """`recall` gives `text` for `ttl_s` seconds, at most `LONGEST_LIFE`; nothing if that cannot be had.
 
         A text of more than `LONGEST_TEXT` characters is not remembered.
         """
-        if len(text) <= LONGEST_TEXT:
-            await in_thread(lambda: self._with_cache(lambda cache: self._note(cache, key, text, ttl_s)))
+        await self.remember_all({key: text}, ttl_s=ttl_s)
+
+    async def remember_all(self, texts: Mapping[str, str], *, ttl_s: float) -> None:
+        """Each of `texts` is remembered for its key as by `remember`, in one use."""
+        fitting = {key: text for key, text in texts.items() if len(text) <= LONGEST_TEXT}
+
+        def work(cache: TextCache) -> None:
+            for key, text in fitting.items():
+                self._note(cache, key, text, ttl_s)
+
+        if fitting:
+            await in_thread(lambda: self._with_cache(work))
 
     async def forget(self, key: str) -> None:
         """`recall` gives nothing for `key`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from assetctl.cli.chapter_options import Chapter, chapter_of, game_options
 from assetctl.cli.explaining import availability_document, estimate_text
 from assetctl.cli.manifests import FormatOption, opened, print_problems
 from assetctl.cli.options import Json, Refresh, request_options
@@ -16,10 +17,10 @@ from assetctl.documents import request_document
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetRequest, Availability, Would
 from assetctl.prefetch.deeds import Selection
+from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
-    from assetctl.prefetch.manifest.source import Format
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
 
@@ -39,7 +40,7 @@ class _Row:
 
 
 @app.command(epilog="Example: assetctl available --scene romance_5 --choice confess")
-@takes(request=request_options, state=shared_options)
+@takes(request=request_options, game=game_options, state=shared_options)
 def available(
     request: AssetRequest,
     asset_ids: Annotated[list[str] | None, typer.Argument(metavar="[ASSET_ID]...", help="Ids to look for.")] = None,
@@ -50,15 +51,18 @@ def available(
     refresh: Refresh = False,
     as_json: Json = False,
     *,
+    game: GameChapter | None,
     state: CliState,
 ) -> int:
     """Whether assets are there. Never generates, never downloads. Exit code 0 when all are, else 7."""
     printer = printer_for(state, as_json=as_json)
-    asked = _asked(asset_ids or [], request, manifest)
+    is_chapter = manifest is not None or game is not None
+    chapter = chapter_of(manifest, format_, game, command="assetctl available --manifest") if is_chapter else None
+    asked = _asked(asset_ids or [], request, chapter)
 
     async def work(stack: Stack) -> list[_Row]:
-        if manifest is not None:
-            return await _of_chapter(stack, manifest, format_, printer)
+        if chapter is not None:
+            return await _of_chapter(stack, chapter, printer)
         return [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
 
     rows = with_stack(state, printer, work, refresh=refresh)
@@ -66,7 +70,7 @@ def available(
     return 0 if all(row.is_available for row in rows) else _NOT_AVAILABLE
 
 
-async def _of_chapter(stack: Stack, manifest: str, format_: Format | None, printer: Printer) -> list[_Row]:
+async def _of_chapter(stack: Stack, chapter: Chapter, printer: Printer) -> list[_Row]:
     from assetctl.prefetch.planning import plan_chapter  # noqa: PLC0415 - only a chapter needs it
 
     rows: list[_Row] = []
@@ -77,7 +81,7 @@ async def _of_chapter(stack: Stack, manifest: str, format_: Format | None, print
         reasons = () if decision is None or decision.error is None else (decision.error.what,)
         rows.append(_Row(planned.item.request, availability or Availability(None, reasons=reasons)))
 
-    async with opened(stack, manifest, format_) as source:
+    async with opened(stack, chapter, printer) as source:
         plan = await plan_chapter(source, stack.service, Selection(), add)
     if plan.check is not None and (error := plan.check.error()) is not None:
         print_problems(plan.check, printer)
@@ -85,12 +89,11 @@ async def _of_chapter(stack: Stack, manifest: str, format_: Format | None, print
     return rows
 
 
-def _asked(asset_ids: list[str], request: AssetRequest, manifest: str | None) -> list[AssetRequest | str]:
-    if manifest is not None:
+def _asked(asset_ids: list[str], request: AssetRequest, chapter: Chapter | None) -> list[AssetRequest | str]:
+    if chapter is not None:
         if asset_ids or request != AssetRequest():
-            raise InvalidRequest(
-                "a chapter and other assets can't be mixed", hint=f"assetctl available --manifest {manifest}"
-            )
+            words = chapter.words if chapter.game else f"--manifest {chapter.words}"
+            raise InvalidRequest("a chapter and other assets can't be mixed", hint=f"assetctl available {words}")
         return []
     if not asset_ids:
         return [request]

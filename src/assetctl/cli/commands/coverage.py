@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from assetctl.cli.chapter_options import Chapter, chapter_of, game_options
 from assetctl.cli.manifests import FormatOption, opened, print_problems
 from assetctl.cli.options import Json, Refresh
 from assetctl.cli.session import printer_for, with_stack
@@ -14,11 +15,11 @@ from assetctl.errors import PrefetchIncomplete
 from assetctl.prefetch.coverage import COVERED, Cover, Coverage, cover_chapter
 from assetctl.prefetch.deeds import Selection
 from assetctl.prefetch.memory import placeholder_keys
+from assetctl.prefetch.scenes.chapter import GameChapter
 from assetctl.units import counted
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
-    from assetctl.prefetch.manifest.source import Format
     from assetctl.wiring import Stack
 
 app = command_app()
@@ -27,10 +28,15 @@ _COLUMNS: Final = 8
 
 
 @app.command(epilog="Example: assetctl coverage chapter.toml")
-@takes(state=shared_options)
+@takes(game=game_options, state=shared_options)
 def coverage(
-    manifest: Annotated[str, typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.")],
+    manifest: Annotated[
+        str | None,
+        typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
+    ] = None,
     format_: FormatOption = None,
+    *,
+    game: GameChapter | None,
     scene: Annotated[
         str | None, typer.Option("--scene", metavar="GLOB", help="Only scenes with such an id: 'romance_*'.")
     ] = None,
@@ -39,7 +45,6 @@ def coverage(
     ] = None,
     refresh: Refresh = False,
     as_json: Json = False,
-    *,
     state: CliState,
 ) -> int:
     """How much of a chapter is there: scenes and choices, each cached, in the library, being made, stale or missing.
@@ -47,10 +52,11 @@ def coverage(
     What has a placeholder only is told apart. Nothing is fetched or made.
     """
     printer = printer_for(state, as_json=as_json)
+    chapter = chapter_of(manifest, format_, game, command="assetctl coverage")
     found = with_stack(
         state,
         printer,
-        lambda stack: _covered(stack, manifest, format_, Selection(scene=scene), printer),
+        lambda stack: _covered(stack, chapter, Selection(scene=scene), printer),
         refresh=refresh,
     )
     is_enough = min_percent is None or found.percent >= min_percent
@@ -59,15 +65,15 @@ def coverage(
     else:
         _print(found, printer)
         if not is_enough:
-            printer.note(f"that is less than {min_percent:g} %: `assetctl prefetch {manifest}` makes what is missing")
+            printer.note(
+                f"that is less than {min_percent:g} %: `assetctl prefetch {chapter.words}` makes what is missing"
+            )
     return 0 if is_enough else PrefetchIncomplete.exit_code
 
 
-async def _covered(
-    stack: Stack, manifest: str, format_: Format | None, selection: Selection, printer: Printer
-) -> Coverage:
+async def _covered(stack: Stack, chapter: Chapter, selection: Selection, printer: Printer) -> Coverage:
     cards = placeholder_keys(stack.settings.data_dir / "placeholders")
-    async with opened(stack, manifest, format_) as source:
+    async with opened(stack, chapter, printer) as source:
         found = await cover_chapter(source, stack.service, stack.cache, selection, cards)
     if found.check is not None and (error := found.check.error()) is not None:
         print_problems(found.check, printer)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assetctl import filesystem
+from assetctl.cli.chapter_options import Chapter
 from assetctl.cli.manifests import FormatOption, read_whole
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -37,7 +38,7 @@ def check(
 ) -> int:
     """Every mistake in a manifest, with its file, line and field. Exit code 2 when there is one."""
     printer = printer_for(state, as_json=as_json)
-    found = with_stack(state, printer, lambda stack: read_whole(stack, file, format_, check_manifest))
+    found = with_stack(state, printer, lambda stack: read_whole(stack, Chapter(file, format_), printer, check_manifest))
     if as_json:
         printer.document(_document(found))
     else:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assetctl.cli.chapter_options import chapter_of, game_options
 from assetctl.cli.manifests import FormatOption
 from assetctl.cli.options import Json, Refresh, one_of, words_of
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, ProgressMode, command_app, shared_options, takes
 from assetctl.clock import SystemClock
-from assetctl.errors import Interrupted, InvalidRequest
+from assetctl.errors import Interrupted
 from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.report.kinds import kind_of
+from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
     from assetctl.cli.prefetching import Prefetch
@@ -27,13 +30,15 @@ _BUDGET = "Budget and consent"
 
 
 @app.command(epilog="Example: assetctl prefetch chapter.toml --plan")
-@takes(state=shared_options)
+@takes(game=game_options, state=shared_options)
 def prefetch(
     manifest: Annotated[
         str | None,
         typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
     ] = None,
     format_: FormatOption = None,
+    *,
+    game: GameChapter | None,
     only: Annotated[
         Only,
         typer.Option(
@@ -99,9 +104,16 @@ def prefetch(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", rich_help_panel=_BUDGET, help="Agree to what the plan takes; don't ask.")
     ] = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Also write what became of each asset, however the run ends: .json. May be given several times.",
+        ),
+    ] = None,
     refresh: Refresh = False,
     as_json: Json = False,
-    *,
     state: CliState,
 ) -> int:
     """A whole chapter: what is not here is fetched or generated; running it again does only what is left.
@@ -109,15 +121,18 @@ def prefetch(
     Exit codes: 0 everything is here, 4 jobs go on, 5 only a part of it is here, 6 refused before spending or the budget
     is used up. With `--json` a line for each asset and a last one with the sums.
     """
-    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
 
-    if manifest is None and apply is None:
-        raise InvalidRequest("nothing says which chapter", hint="assetctl prefetch chapter.toml")
+    if apply is not None and manifest is None and game is None:
+        chapter = planned_chapter(apply)
+    else:
+        chapter = chapter_of(manifest, format_, game, command="assetctl prefetch")
+    for path in report or ():
+        kind_of(path)
     amount, currency = (None, None) if max_cost is None else parse_amount(max_cost)
     wishes = of_plan(
         Wishes(
-            manifest=manifest or "",
-            format=format_,
+            chapter=chapter,
             selection=Selection(only, scene),
             budget=Budget(max_generations, amount, currency, is_agreed=yes),
             concurrency=concurrency,
@@ -126,6 +141,7 @@ def prefetch(
             plan_only=plan or plan_out is not None,
             plan_out=plan_out,
             apply=apply,
+            reports=tuple(report or ()),
         )
     )
     printer = printer_for(state, as_json=as_json)

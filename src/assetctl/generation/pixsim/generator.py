@@ -17,6 +17,7 @@ from assetctl.generation.pixsim.game import GameWay, asset_of, lost
 from assetctl.generation.pixsim.inputs import Inputs
 from assetctl.generation.pixsim.knobs import SPECS, checked_knobs, provider_named, providers_table
 from assetctl.generation.pixsim.operations import ASSET_TYPES, operation_for
+from assetctl.generation.pixsim.rows import RowBoard
 from assetctl.models import Estimate, Via
 from assetctl.pixsim.tags import slugs_for
 from assetctl.pixsim.trouble import RECONCILE
@@ -55,6 +56,7 @@ class PixsimGenerator:
         self._settle_s = settle_s
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
+        self._rows = RowBoard(self._client, context.clock)
         self._game = GameWay(context)
         self._sent_classic: set[str] = set()
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
@@ -156,7 +158,10 @@ class PixsimGenerator:
         """
         if asset_of(job_id) is not None:
             return _SUCCEEDED
-        return self._standing(await self._row(job_id))
+        status = self._standing(await self._row(job_id))
+        if status.is_final and status.state is not JobState.SUCCEEDED:
+            self._rows.forget(job_id)
+        return status
 
     async def cancel(self, job_id: str) -> JobStatus:
         """How the job is after asking to stop it; one that runs may go on, and even succeed.
@@ -182,7 +187,7 @@ class PixsimGenerator:
         asset_id = asset_of(job_id)
         if asset_id is not None:
             return await self._game.file(self._client(), asset_id)
-        return await file_of(self._client(), await self._row(job_id), self._clock)
+        return await file_of(self._client(), await self._completed(job_id), self._clock)
 
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
         """The asset bears the tags by which the next person finds it, unless the request doesn't want that.
@@ -198,17 +203,20 @@ class PixsimGenerator:
         if asset_id is not None and not await self._game.was_made(self._client(), asset_id):
             # Somebody else's work for this moment: what it is for is theirs to say.
             return
-        asset_id = (await self._row(job_id)).asset_id if asset_id is None else asset_id
+        asset_id = (await self._completed(job_id)).asset_id if asset_id is None else asset_id
         if asset_id is None or await self._client().assign_tags(asset_id, slugs) is None:
             raise JobError(f"the job `{job_id}` has no asset that could be tagged", job_id=job_id)
 
     async def discard(self, job_id: str) -> None:
-        """Nothing of the job is kept here."""
+        """The row of the job is not kept any more."""
+        self._rows.forget(job_id)
 
     def watch(self) -> AbstractAsyncContextManager[Hints | None]:
-        """Hints from the server's events, which anybody may hear; None without a server."""
+        """Hints from the server's events, which anybody may hear, and from looks at others; None without a server."""
+        if self._context.pixsim is None:
+            return nullcontext()
         events = self._context.pixsim_events
-        return nullcontext() if events is None else events().watch()
+        return self._rows.watch(nullcontext() if events is None else events().watch())
 
     async def _goes_by_game(self, client: PixsimClient, order: GenerationOrder) -> bool:
         return order.request.via is Via.GAME and await self._game.is_there(client)
@@ -273,10 +281,15 @@ class PixsimGenerator:
         return whose(row, mark, body["name"], (await client.version()).server_time)
 
     async def _row(self, job_id: str) -> Generation:
-        row = await self._client().generation(_number(job_id))
+        row = await self._rows.row(_number(job_id))
         if row is None:
             raise _no_job(job_id)
         return row
+
+    async def _completed(self, job_id: str) -> Generation:
+        """The row of a job that should have an asset; one that had it when it was last looked at has it still."""
+        row = self._rows.last(job_id)
+        return await self._row(job_id) if row is None or not standing.is_complete(row) else row
 
     def _standing(self, row: Generation) -> JobStatus:
         now_s = self._clock.elapsed_s()

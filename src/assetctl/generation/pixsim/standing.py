@@ -78,6 +78,11 @@ def may_change(row: Generation) -> bool:
     return (row.status == "failed" and _may_be_tried_again(row)) or (row.status == "completed" and row.asset_id is None)
 
 
+def is_complete(row: Generation) -> bool:
+    """Whether the job of `row` made its asset; that stays so, and which asset it is."""
+    return row.status == "completed" and row.asset_id is not None
+
+
 def _ended(row: Generation, patience: Patience) -> JobStatus:
     if row.status == "cancelled":
         return JobStatus(JobState.CANCELLED, message=_told(row))
@@ -85,7 +90,7 @@ def _ended(row: Generation, patience: Patience) -> JobStatus:
 
 
 def _completed(row: Generation, patience: Patience) -> JobStatus:
-    if row.asset_id is not None:
+    if is_complete(row):
         return JobStatus(JobState.SUCCEEDED)
     if _is_over(row, patience):
         return JobStatus(JobState.FAILED, message="the backend completed the job without an asset")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.clock import Clock
-    from assetctl.library.base import LibraryAsset
+    from assetctl.library.base import Given, LibraryAsset, Searched, Stood
     from assetctl.library.folder.files import FoundFile
     from assetctl.library.folder.shelf import Shelf
     from assetctl.models import AssetRequest, MediaInfo
@@ -89,13 +89,13 @@ class FolderLibrary:
         """None: a file can have any name."""
         return ()
 
-    async def may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
-        """For each of `requests`, whether anything in the folder was made for its type and context; one look at it all.
+    async def search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
+        """What `search` gives or raises for each, without the refused; one look at the folder for all.
 
         Raises:
             LibraryError: the folder cannot be read.
         """
-        return await in_thread(self._may_match, requests)
+        return await in_thread(self._search_all, requests)
 
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """Whether the file is there and of the same size and time; a look at the whole folder only for a sidecar's id.
@@ -103,10 +103,11 @@ class FolderLibrary:
         Raises:
             LibraryError: several files bear the id, or the file cannot be looked at.
         """
-        found = await in_thread(self._find, asset_id)
-        if found is None:
-            return Standing.GONE
-        return Standing.SAME if found.fingerprint == fingerprint else Standing.CHANGED
+        return await in_thread(self._standing, asset_id, fingerprint)
+
+    async def standings(self, given: Sequence[Given]) -> list[Stood]:
+        """What `standing` gives or raises for each."""
+        return await in_thread(lambda: [self._stood(one) for one in given])
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:  # noqa: ARG002 - nothing is copied
@@ -130,18 +131,35 @@ class FolderLibrary:
 
     def _search(self, request: AssetRequest) -> list[Candidate]:
         shelf = self._index.shelf()
-        looked_at = [self._look(candidate, request, shelf) for candidate in rank(shelf.assets, request)]
-        candidates = [candidate for candidate in looked_at if candidate is not None]
+        candidates = self._ranked(shelf.assets, request, shelf)
         self._index.save()
+        return candidates
+
+    def _search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
+        shelf = self._index.shelf()
+        moments = self._moments_of(shelf)
+        answers: list[Searched] = []
+        for request in requests:
+            try:
+                answers.append(self._ranked(moments.made_for(request), request, shelf))
+            except LibraryError as error:
+                answers.append(error)
+        self._index.save()
+        return answers
+
+    def _moments_of(self, shelf: Shelf) -> Moments:
+        if self._moments is None or self._moments[0] is not shelf:
+            self._moments = (shelf, Moments(shelf.assets))
+        return self._moments[1]
+
+    def _ranked(self, assets: Sequence[LibraryAsset], request: AssetRequest, shelf: Shelf) -> list[Candidate]:
+        if not assets:
+            return []
+        looked_at = [self._look(candidate, request, shelf) for candidate in rank(assets, request)]
+        candidates = [candidate for candidate in looked_at if candidate is not None]
         # Once more, because lengths found in the files change which matches are best, or matches at all.
         matching = rank((candidate.asset for candidate in candidates if candidate.matches), request)
         return [*matching, *(candidate for candidate in candidates if not candidate.matches)]
-
-    def _may_match(self, requests: Sequence[AssetRequest]) -> list[bool]:
-        shelf = self._index.shelf()
-        if self._moments is None or self._moments[0] is not shelf:
-            self._moments = (shelf, Moments(shelf.assets))
-        return [self._moments[1].may_match(request) for request in requests]
 
     def _look(self, candidate: Candidate, request: AssetRequest, shelf: Shelf) -> Candidate | None:
         """`candidate` with what its file says; None when the file is gone."""
@@ -181,6 +199,18 @@ class FolderLibrary:
         relative = "/".join(located)
         asset = describe(relative, self._index.sidecar(relative))
         return None if asset is None else _as_found(replace(asset, asset_id=asset_id), found)
+
+    def _stood(self, given: Given) -> Stood:
+        try:
+            return self._standing(*given)
+        except LibraryError as error:
+            return error
+
+    def _standing(self, asset_id: str, fingerprint: str) -> Standing:
+        found = self._find(asset_id)
+        if found is None:
+            return Standing.GONE
+        return Standing.SAME if found.fingerprint == fingerprint else Standing.CHANGED
 
     def _find(self, asset_id: str) -> FoundFile | None:
         located = self._locate(asset_id)

@@ -6,29 +6,40 @@ without an end are errors, because what follows "no match" may be a purchase.
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from assetctl.errors import LibraryError, NotAllowed
+import anyio
+
+from assetctl.errors import AssetctlError, LibraryError, NotAllowed
 from assetctl.keys import request_key
 from assetctl.library.base import Standing
 from assetctl.library.pixsim.facts import LIBRARY, RECHECK_AFTER_S
 from assetctl.library.pixsim.matching import Reader, described, fingerprint_of, is_same, judged
-from assetctl.library.pixsim.search import Found, bodies, unspoken
+from assetctl.library.pixsim.search import Found, searches, unspoken
+from assetctl.library.pixsim.together import TROUBLE_OF_ALL, JointSearches
+from assetctl.library.together import few_at_a_time, one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
     from assetctl.clock import Clock
-    from assetctl.library.base import Candidate, LibraryAsset
+    from assetctl.library.base import Candidate, Given, LibraryAsset, Searched, Stood
     from assetctl.library.pixsim.files import FileFetcher
+    from assetctl.library.pixsim.search import Search
+    from assetctl.library.pixsim.together import Look
     from assetctl.models import AssetRequest
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import StoredAsset
 
+_log = logging.getLogger(__name__)
+
 _ID: Final = re.compile(r"[1-9][0-9]{0,9}")
+_LOOKED_AT_TOGETHER: Final = 200
+"""How many assets the server gives at once."""
 _LARGEST_ID: Final = 2**31 - 1
 """The server counts in its database's 32-bit integers and fails on more."""
 
@@ -42,6 +53,7 @@ class PixsimLibrary:
         self._files = files
         self._clock = clock
         self._user_id: int | None = None
+        self._asking_who = anyio.Lock()
 
     @property
     def name(self) -> str:
@@ -81,18 +93,12 @@ class PixsimLibrary:
         Raises:
             ServiceError, LibraryError: the server could not be asked, or it has too much to look at.
         """
-        key = request_key(request)
-        found = Found()
-        candidates: list[Candidate] = []
-        for body in bodies(request, key):
-            await found.read(self._client.search_assets, body)
-            # Who we are is asked only when there is something to judge.
-            if found.assets:
-                candidates = judged(found.assets.values(), request, key, await self._reader())
-            if any(candidate.matches for candidate in candidates):
-                return candidates
-        found.check_end()
-        return candidates
+        return await self._judged(request, request_key(request), self._look)
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
+        """What `search` gives or raises for each, in about one search for every two hundred scenes."""
+        joint = JointSearches(requests, ask=self._client.search_assets, look=self._look, judge=self._judged)
+        return await joint.answers()
 
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
         """Why nobody could tag an asset for `request`, if nobody could."""
@@ -104,10 +110,18 @@ class PixsimLibrary:
         Raises:
             ServiceError, LibraryError: the server could not be asked.
         """
-        stored = await self._stored(asset_id)
-        if stored is None:
-            return Standing.GONE
-        return Standing.SAME if is_same(fingerprint, fingerprint_of(stored)) else Standing.CHANGED
+        return _standing(await self._stored(asset_id), fingerprint)
+
+    async def standings(self, given: Sequence[Given]) -> list[Stood]:
+        """What `standing` gives or raises for each, in one look at every two hundred."""
+        answers: dict[int, Stood] = {}
+
+        async def look(start: int) -> None:
+            some = given[start : start + _LOOKED_AT_TOGETHER]
+            answers.update(enumerate(await self._standings(some), start))
+
+        await few_at_a_time(look, range(0, len(given), _LOOKED_AT_TOGETHER))
+        return [answers[index] for index in range(len(given))]
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
@@ -120,13 +134,48 @@ class PixsimLibrary:
         await self._files.fetch(asset, target, read=lambda: self._stored(asset.asset_id))
         yield target
 
+    async def _judged(self, request: AssetRequest, key: str, look: Look) -> list[Candidate]:
+        found = Found()
+        candidates: list[Candidate] = []
+        for search in searches(request, key):
+            await look(search, found)
+            # Who we are is asked only when there is something to judge.
+            if found.assets:
+                candidates = judged(found.assets.values(), request, key, await self._reader())
+            if any(candidate.matches for candidate in candidates):
+                return candidates
+        found.check_end()
+        return candidates
+
+    async def _look(self, search: Search, found: Found) -> None:
+        await found.read(self._client.search_assets, search.body)
+
+    async def _standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        known: dict[str, StoredAsset] = {}
+        try:
+            numbers = [number for one in given if (number := _number(one.asset_id)) is not None]
+            known = {str(stored.id): stored for stored in await self._client.assets(numbers)}
+        except TROUBLE_OF_ALL as error:
+            return [error] * len(given)
+        except AssetctlError as error:
+            # One asset of somebody else may be enough to be told nothing of the rest.
+            _log.debug("assets are looked at one by one: %s", error)
+
+        async def standing(one: Given) -> Standing:
+            stored = known.get(one.asset_id)
+            # What is left out may be gone or another's, which is not the same.
+            return await self.standing(*one) if stored is None else _standing(stored, one.fingerprint)
+
+        return await one_by_one(standing, given)
+
     async def _stored(self, asset_id: str) -> StoredAsset | None:
         number = _number(asset_id)
         return None if number is None else await self._client.asset(number)
 
     async def _reader(self) -> Reader:
-        if self._user_id is None:
-            self._user_id = await self._asked_user_id()
+        async with self._asking_who:
+            if self._user_id is None:
+                self._user_id = await self._asked_user_id()
         return Reader(self._client.origin, self._user_id, self._clock.now())
 
     async def _asked_user_id(self) -> int:
@@ -141,6 +190,12 @@ class PixsimLibrary:
             # An administrator's search finds everybody's assets, so this cannot be left open.
             raise LibraryError(f"`{self._client.origin}` doesn't say who is logged in")
         return facts.user_id
+
+
+def _standing(stored: StoredAsset | None, fingerprint: str) -> Standing:
+    if stored is None:
+        return Standing.GONE
+    return Standing.SAME if is_same(fingerprint, fingerprint_of(stored)) else Standing.CHANGED
 
 
 def _number(asset_id: str) -> int | None:

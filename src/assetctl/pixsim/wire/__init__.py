@@ -5,6 +5,7 @@ Unknown fields are ignored, unknown words kept, times without an offset taken as
 """
 
 from assetctl.pixsim.wire.assets import asset, asset_page, assets, uploaded_id
+from assetctl.pixsim.wire.game import scene, scene_entries, world
 from assetctl.pixsim.wire.generations import game_answer, generation, generation_of_event, generation_page
 from assetctl.pixsim.wire.providers import providers
 from assetctl.pixsim.wire.reading import MAX_VALUES, Unreadable
@@ -23,7 +24,10 @@ __all__ = [
     "generation_page",
     "login",
     "providers",
+    "scene",
+    "scene_entries",
     "token_facts",
     "uploaded_id",
     "version",
+    "world",
 ]

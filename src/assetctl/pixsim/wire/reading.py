@@ -72,20 +72,20 @@ class Wire(BaseModel):
 _Model = TypeVar("_Model", bound=Wire)
 
 
-def read(model: type[_Model], data: bytes) -> _Model:
+def read(model: type[_Model], data: bytes, *, max_values: int = MAX_VALUES) -> _Model:
     """What `data` tells, as `model`.
 
     Raises:
         Unreadable: it tells something else.
     """
-    return validated(model.model_validate_json, data)
+    return validated(model.model_validate_json, data, max_values=max_values)
 
 
-def validated(validate: Any, data: bytes) -> Any:
+def validated(validate: Any, data: bytes, *, max_values: int = MAX_VALUES) -> Any:
     """As `read`, with pydantic's own function for reading JSON."""
     # Commas and brackets bound the number of values from above, and counting them costs next to nothing.
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_VALUES:
-        raise Unreadable(f"it has more than {MAX_VALUES} values")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > max_values:
+        raise Unreadable(f"it has more than {max_values} values")
     try:
         return validate(data)
     except ValidationError as error:

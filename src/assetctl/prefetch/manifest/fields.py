@@ -26,10 +26,14 @@ SHORT_NAMES: Final = {
     "player": "player_id",
     "playthrough": "playthrough_id",
 }
+#: What an item says beyond its request.
+ASSET: Final = "asset"
 #: What only a flat row has: in a nested manifest the place of a table says its scene and choice.
 _OF_ROWS: Final = frozenset({"scene", "choice", "scene_id", "choice_id"})
-NESTED_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES} - _OF_ROWS)
-ROW_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES, "id"})
+NESTED_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES, ASSET} - _OF_ROWS)
+ROW_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES, ASSET, "id"})
+#: Ids of a folder's assets are paths.
+MAX_ASSET_ID_LENGTH: Final = 1_000
 PARAMETER_PREFIX: Final = "parameters."
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -52,6 +56,7 @@ def _words(words: Iterable[str]) -> dict[str, Any]:
 
 
 _TEXT: Final = {"type": "string", "minLength": 1}
+_ASSET: Final = {"type": "string", "minLength": 1, "maxLength": MAX_ASSET_ID_LENGTH}
 _FLAG: Final = {"type": "boolean"}
 _PROMPT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_LENGTH}
 _INPUT: Final = {
@@ -63,6 +68,8 @@ _INPUT: Final = {
     },
 }
 FIELDS: Final = (
+    FieldInfo(ASSET, "The id of the asset in the library that it is; while that is there, nothing else is looked for.",
+              _ASSET),
     FieldInfo("character", "The character in it.", _TEXT),
     FieldInfo("location", "Where it happens.", _TEXT),
     FieldInfo("prompt", "What it shows, in words.", _PROMPT),
@@ -94,8 +101,8 @@ FIELDS: Final = (
 
 
 def field_infos() -> tuple[FieldInfo, ...]:
-    """The fields that a request of this version has, in the order in which to show them."""
-    return tuple(info for info in FIELDS if SHORT_NAMES.get(info.name, info.name) in REQUEST_FIELDS)
+    """The fields that this version has, in the order in which to show them."""
+    return tuple(info for info in FIELDS if SHORT_NAMES.get(info.name, info.name) in {*REQUEST_FIELDS, ASSET})
 
 
 def unknown_field_hint(name: str, known: Iterable[str]) -> str:

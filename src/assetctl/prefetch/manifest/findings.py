@@ -26,13 +26,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One asset of the chapter: its request in effect after settings, and its key. `number` counts items from 1."""
+    """One asset of the chapter: its request in effect after settings, and its key. `number` counts items from 1.
+
+    `asset_id` is the asset of the library that the manifest names for it.
+    """
 
     number: int
     place: Place
     request: AssetRequest
     key: str
     label: Any = None
+    asset_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from assetctl.errors import ManifestError
 from assetctl.prefetch.manifest.findings import Duplicate, Item, Place, Problem, Row
 from assetctl.prefetch.manifest.nested import NestedManifest, nested_rows, read_nested
-from assetctl.prefetch.manifest.resolving import resolved
+from assetctl.prefetch.manifest.resolving import Resolver
 from assetctl.prefetch.manifest.rows import read_csv, read_json_lines
 from assetctl.prefetch.manifest.seen import SeenKeys
 from assetctl.prefetch.manifest.source import Format
@@ -36,7 +36,7 @@ class ManifestReader:
             ManifestError: the source is not what it was when it was opened.
         """
         self.source = source
-        self._effective = effective
+        self._resolver = Resolver(effective, source.folder)
         file = source.rewound()
         self._nested: NestedManifest | None = None
         if source.format in (Format.TOML, Format.JSON):
@@ -44,7 +44,7 @@ class ManifestReader:
             self._rows = nested_rows(self._nested)
         else:
             self._rows = read_csv(file) if source.format is Format.CSV else read_json_lines(file)
-        self.chapter_id, self.title = (None, None) if self._nested is None else self._nested.chapter()
+        self.chapter_id, self.title = source.chapter if self._nested is None else self._nested.chapter()
 
     def findings(self) -> Iterator[Finding]:
         """Everything in the order of the manifest, once; ends early after `MAX_PROBLEMS` problems."""
@@ -63,10 +63,12 @@ class ManifestReader:
             yield Problem(None, None, "the manifest is empty", hint="`assetctl manifest init` writes one to start from")
 
     def _found(self, row: Row, number: int, seen: SeenKeys) -> Iterable[Finding]:
-        item = resolved(row, number, self._effective, self.source.folder)
+        item = self._resolver.resolved(row, number)
         if not isinstance(item, Item):
             return item
         first = seen.first(item.key, number)
+        if item.asset_id is not None and first == number and self.source.on_named is not None:
+            self.source.on_named(item.key, item.asset_id)
         return (item,) if first == number else (Duplicate(item.place, first, item.request),)
 
     def lines(self, places: Iterable[Place | None]) -> dict[Place, int]:

@@ -19,7 +19,7 @@ from assetctl.documents import nearest_hint
 from assetctl.errors import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
 
 STDIN: Final = "-"
 #: The most that is taken from stdin or a pipe, which cannot be read a second time and is kept on disk meanwhile.
@@ -52,11 +52,23 @@ class ManifestSource:
     `name` is what messages call it, `folder` what paths in it are relative to; None is the working directory.
     """
 
-    def __init__(self, name: str, file: BinaryIO, format_: Format, folder: Path | None = None) -> None:
-        """Read `file`, which can be wound back and is closed with this."""
+    def __init__(
+        self,
+        name: str,
+        file: BinaryIO,
+        format_: Format,
+        folder: Path | None = None,
+        chapter: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        """Read `file`, which can be wound back and is closed with this; `chapter` is its id and title if rows are flat.
+
+        `on_named` is told the key of each item for which the manifest names an asset, and that asset's id.
+        """
         self.name = name
         self.folder = folder
         self.format = format_
+        self.chapter = chapter
+        self.on_named: Callable[[str, str], None] | None = None
         self._file = file
         self._stamp = _stamp(file)
 
@@ -120,6 +132,18 @@ def open_source(name: str, scratch: Path, format_: Format | None = None) -> Mani
         raise
 
 
+def written_source(
+    name: str, lines: Iterable[bytes], scratch: Path, chapter: tuple[str | None, str | None] = (None, None)
+) -> ManifestSource:
+    """A manifest of these `lines` of JSON Lines, which messages call `name`; kept in `scratch` meanwhile.
+
+    Raises:
+        CacheError: they cannot be kept.
+    """
+    file = _unnamed(scratch, lambda file: file.writelines(lines))
+    return ManifestSource(name, file, Format.JSONL, chapter=chapter)
+
+
 def _is_regular(file: BinaryIO) -> bool:
     try:
         return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -153,12 +177,18 @@ def _stdin() -> BinaryIO:
 
 
 def _kept(pipe: BinaryIO, scratch: Path, shown: str) -> BinaryIO:
+    return _unnamed(scratch, lambda file: _copy(pipe, file, shown))
+
+
+def _unnamed(scratch: Path, fill: Callable[[BinaryIO], None]) -> BinaryIO:
+    """A file in `scratch` that goes with this process, after `fill` has written it."""
     filesystem.make_private_folder(scratch)
     path = filesystem.temporary_path(scratch, ".manifest")
     with filesystem.translated(path):
         file = os.fdopen(filesystem.create(path), "r+b")
         try:
-            _copy(pipe, file, shown)
+            fill(file)
+            file.flush()
         except BaseException:
             file.close()
             raise
@@ -178,7 +208,6 @@ def _copy(pipe: BinaryIO, file: BinaryIO, shown: str) -> None:
                 f"{shown} doesn't end", why=f"at most {MAX_PIPED_BYTES >> 30} GiB are taken", hint="write it to a file"
             )
         file.write(chunk)
-    file.flush()
 
 
 @contextmanager

@@ -1,0 +1,106 @@
+"""What the reports of a run are told of it as a whole."""
+
+from __future__ import annotations
+
+import signal
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from assetctl.cli.chapters import plan_document, plan_sentence
+from assetctl.cli.output import BrokenOutput
+from assetctl.cli.running import alone
+from assetctl.errors import AssetctlError, Interrupted
+from assetctl.prefetch.report.facts import Facts
+from assetctl.prefetch.report.states import State
+from assetctl.prefetch.results import Summary
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from assetctl.prefetch.consent import Budget
+    from assetctl.prefetch.planning import ChapterPlan
+    from assetctl.prefetch.report.gathering import Gathering
+    from assetctl.wiring import Stack
+
+_INTERRUPTED: Final = 128 + signal.SIGINT
+
+
+class Chronicle:
+    """One run of a chapter, told from its plan on."""
+
+    def __init__(
+        self, plan: ChapterPlan, budget: Budget, stack: Stack, *, at_once: int, deadline_s: float | None
+    ) -> None:
+        """The chapter was planned as `plan` says; what it may take is `budget`, and its deadline as many seconds."""
+        self._plan = plan
+        self._budget = budget
+        self._stack = stack
+        self._at_once = at_once
+        self._deadline_s = deadline_s
+        self._started_at: datetime = stack.clock.now()
+        self._started_s = stack.clock.elapsed_s()
+
+    def facts(self, gathering: Gathering, summary: Summary | None, end: int | BaseException) -> Facts:
+        """The facts now, after the run ended with an exit code or an error; without a `summary` it did nothing."""
+        check, sums = self._plan.check, summary or Summary()
+        counts = gathering.counts()
+        seconds = self._stack.clock.elapsed_s() - self._started_s
+        return Facts(
+            tool=f"assetctl {version('assetctl')}",
+            run_id=self._stack.allowance.run_id,
+            manifest="" if check is None else check.name,
+            chapter_id=None if check is None else check.chapter_id,
+            title=None if check is None else check.title,
+            is_plan=not gathering.has_begun,
+            started_at=self._started_at,
+            ended_at=self._stack.clock.now(),
+            seconds=seconds,
+            exit_code=end if isinstance(end, int) else _exit_code(end),
+            plan={**plan_document(self._plan, self._at_once), "scenes": None},
+            plan_sentence=plan_sentence(self._plan, self._at_once),
+            budget=self._budget_document(),
+            counts=counts,
+            spent=sums.spent,
+            unpriced=gathering.unpriced,
+            ended_by=self._ended_by(sums, end, has_left=bool(counts[State.LEFT]), seconds=seconds),
+            lost=gathering.lost,
+        )
+
+    def _budget_document(self) -> dict[str, Any]:
+        budget = self._budget
+        return {
+            "max_generations": budget.max_generations,
+            "max_generations_without_yes": self._stack.settings.budget.max_generations_per_run,
+            "max_cost": None
+            if budget.max_amount is None
+            else {"amount": str(budget.max_amount), "currency": budget.currency},
+            "is_agreed": budget.is_agreed,
+            "deadline_s": self._deadline_s,
+        }
+
+    def _ended_by(
+        self, summary: Summary, end: int | BaseException, *, has_left: bool, seconds: float
+    ) -> AssetctlError | None:
+        if isinstance(end, BaseException):
+            return _told(end)
+        if summary.stopped is not None or summary.refused is not None:
+            return summary.stopped or summary.refused
+        if has_left and self._deadline_s is not None and seconds >= self._deadline_s:
+            return AssetctlError("the deadline passed", hint="run the same command again")
+        return None
+
+
+def _exit_code(error: BaseException) -> int:
+    told = alone(error)
+    return told.exit_code if isinstance(told, AssetctlError) else _INTERRUPTED
+
+
+def _told(error: BaseException) -> AssetctlError:
+    told = alone(error)
+    if isinstance(told, AssetctlError):
+        return told
+    if isinstance(told, BrokenOutput):
+        return AssetctlError("nobody read its output any more")
+    if isinstance(told, Exception):
+        return AssetctlError("it ended unexpectedly")
+    return Interrupted("it was interrupted", signal_number=signal.SIGINT)

@@ -1,0 +1,168 @@
+"""The rows of the jobs that are waited for, read from the server's list for all of them at once.
+
+A row of the list is as true as one that is read by itself; a row that is missing from it says nothing, and is read by
+itself. What a list shows of jobs that nobody asked about just then is a hint for those who wait for them, no more.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceUnreachable
+from assetctl.generation.pixsim.rounds import Rounds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from assetctl.clock import Clock
+    from assetctl.generation.base import Hints
+    from assetctl.pixsim.client import PixsimClient
+    from assetctl.pixsim.records import Generation
+
+#: The longest page the server gives, and the shortest that is worth asking for.
+_LONGEST_PAGE: Final = 200
+_SHORTEST_PAGE: Final = 20
+#: The list begins with the newest rows, and so do we: what is waited for stands among so many rows for each job.
+_ROWS_PER_JOB: Final = 2
+#: The first page is asked for when so many rows would else be read by themselves, each further one when one more would.
+_WORTH_A_PAGE: Final = 2
+#: After this share of a pause a look is as good as at its end: pauses differ by as much among themselves.
+_NEARLY: Final = 0.5
+#: How long the list is left alone after it could not be used; every row is read by itself meanwhile.
+_LIST_REST_S: Final = 60.0
+#: Trouble of the server as a whole, which reading rows by themselves would only meet again.
+_ALL_TROUBLE: Final = (ServiceUnreachable, NotAllowed, RateLimited)
+
+
+class RowBoard:
+    """The rows of one server's jobs, for all tasks of an event loop that wait for some."""
+
+    def __init__(self, client: Callable[[], PixsimClient], clock: Clock) -> None:
+        """Ask nothing yet."""
+        self._client = client
+        self._clock = clock
+        self._rounds = Rounds(self._listed, clock=clock, gathering=self._call_those_nearly_due)
+        self._watchers = 0
+        self._resting: dict[_Rest, None] = {}
+        self._last: dict[str, Generation] = {}
+        self._no_list_until_s: float | None = None
+
+    async def row(self, number: int) -> Generation | None:
+        """The row as it is now, read after this call; None when there is none of that id.
+
+        Raises:
+            ServiceError: the server could not be asked.
+        """
+        row = await self._rounds.ask(number) if self._watchers > 1 else None
+        if row is None:
+            row = await self._client().generation(number)
+        if row is not None:
+            self._last[str(number)] = row
+        return row
+
+    def last(self, job_id: str) -> Generation | None:
+        """The row as it was when it was last looked at here; None when it was not, or is forgotten."""
+        return self._last.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """Nobody waits for this job any more."""
+        self._last.pop(job_id, None)
+
+    @asynccontextmanager
+    async def watch(self, heard: AbstractAsyncContextManager[Hints | None]) -> AsyncGenerator[Hints]:
+        """Within the block, hints: those that are `heard` elsewhere, and those that reading brings by the way."""
+        async with heard as hints:
+            self._watchers += 1
+            try:
+                yield _BoardHints(self, hints, self._clock)
+            finally:
+                self._watchers -= 1
+
+    @contextmanager
+    def resting(self, job_id: str, pause_s: float) -> Generator[None]:
+        """The block, a pause between two looks at a job, ends early when others look or saw that the job changed."""
+        last = self.last(job_id)
+        status = None if last is None else last.status
+        rest = _Rest(job_id, status, nearly_due_s=self._clock.elapsed_s() + pause_s * _NEARLY)
+        self._resting[rest] = None
+        try:
+            with rest.scope:
+                yield
+        finally:
+            del self._resting[rest]
+
+    def _call_those_nearly_due(self) -> None:
+        """A round is about to leave: who would look soon looks now, and saves the next one."""
+        now_s = self._clock.elapsed_s()
+        for rest in self._resting:
+            if rest.nearly_due_s <= now_s:
+                rest.end()
+
+    async def _listed(self, numbers: Collection[int]) -> dict[int, Generation]:
+        """Those of the rows that are found in the list for no more requests than reading each by itself."""
+        found: dict[int, Generation] = {}
+        if self._no_list_until_s is not None and self._clock.elapsed_s() < self._no_list_until_s:
+            return found
+        rows = _ROWS_PER_JOB * self._watchers
+        limit = max(_SHORTEST_PAGE, min(_LONGEST_PAGE, rows))
+        try:
+            for page_number in range(-(-rows // limit)):
+                missing = sum(number not in found for number in numbers)
+                if missing < _WORTH_A_PAGE + page_number:
+                    break
+                page = await self._client().generations(limit=limit, offset=page_number * limit)
+                found |= {row.id: row for row in page.generations}
+                if len(page.generations) < limit:
+                    break
+        except _ALL_TROUBLE:
+            raise
+        except AssetctlError:
+            # One bad row spoils a whole page, and no other job must suffer for it.
+            self._no_list_until_s = self._clock.elapsed_s() + _LIST_REST_S
+        self._call_those_of(found)
+        return found
+
+    def _call_those_of(self, found: Mapping[int, Generation]) -> None:
+        """Who waits for a job that is not as it was looks again."""
+        statuses = {str(number): row.status for number, row in found.items()}
+        for rest in self._resting:
+            if rest.status is not None and statuses.get(rest.job_id, rest.status) != rest.status:
+                rest.end()
+
+
+class _Rest:
+    """A pause between two looks at a job, which had `status` at the one before."""
+
+    def __init__(self, job_id: str, status: str | None, *, nearly_due_s: float) -> None:
+        self.job_id = job_id
+        self.status = status
+        self.nearly_due_s = nearly_due_s
+        self.scope = anyio.CancelScope()
+
+    def end(self) -> None:
+        self.scope.cancel()
+
+
+class _BoardHints:
+    """What one waiter hears."""
+
+    def __init__(self, board: RowBoard, heard: Hints | None, clock: Clock) -> None:
+        self._board = board
+        self._heard = heard
+        self._clock = clock
+
+    @property
+    def is_live(self) -> bool:
+        return self._heard is not None and self._heard.is_live
+
+    async def wait(self, job_id: str, timeout_s: float) -> bool:
+        with self._board.resting(job_id, timeout_s):
+            if self._heard is not None:
+                return await self._heard.wait(job_id, timeout_s)
+            await self._clock.sleep(timeout_s)
+            return False
+        return True

@@ -1,0 +1,169 @@
+"""Scenes and worlds of a game, which the server writes in two ways: camel case and texts for ids, or snake and numbers.
+
+What an author stored freely (`meta`, the action of a hotspot) comes as it was stored, in either case.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+from pydantic import AliasChoices, BeforeValidator, FailFast, Field, TypeAdapter
+
+from assetctl.pixsim.records import GameScene, GameWorld, SceneEdge, SceneEntry, SceneNode
+from assetctl.pixsim.wire.reading import Id, Number, Wire, read, referred_id, validated, without_none
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: A scene is read whole, and so is a world: ten thousand nodes have some hundred thousand values, most of them null.
+MAX_GAME_VALUES: Final = 1_500_000
+_MANY: Final = (FailFast(), Field(max_length=200_000))
+_ID_LIMIT: Final = 2**63
+_PLAY_SCENE: Final = "play_scene"
+
+
+def _key(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Key = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_key)]
+_Text = str | None
+
+
+class _RegionWire(Wire):
+    edge_id: _Key
+    label: _Text = None
+    tooltip: _Text = None
+
+
+class _NodeWire(Wire):
+    id: _Key
+    label: _Text = None
+    assetId: Id | None = None  # noqa: N815 - the server's name
+    hotspot_regions: Annotated[tuple[_RegionWire, ...], *_MANY, BeforeValidator(without_none)] = ()
+    meta: dict[str, Any] | None = None
+
+    def record(self) -> SceneNode:
+        return SceneNode(self.id, self.label, self.assetId, self.meta, _played(self.meta or {}))
+
+
+class _EdgeWire(Wire):
+    id: _Key
+    source: _Key = Field(validation_alias="from")
+    to: _Key
+    label: _Text = None
+
+
+class _SceneWire(Wire):
+    id: Id
+    title: _Text = None
+    startNodeId: _Key  # noqa: N815 - the server's name
+    nodes: Annotated[tuple[_NodeWire, ...], *_MANY]
+    edges: Annotated[tuple[_EdgeWire, ...], *_MANY]
+
+    def record(self) -> GameScene:
+        # What is clicked instead of read names its edge; once the scene was saved anew it may name none.
+        clicked = {
+            region.edge_id: region.label or region.tooltip for node in self.nodes for region in node.hotspot_regions
+        }
+        edges = tuple(
+            SceneEdge(edge.id, edge.source, edge.to, _said(edge.label) or _said(clicked.get(edge.id)))
+            for edge in self.edges
+        )
+        return GameScene(self.id, self.startNodeId, tuple(node.record() for node in self.nodes), edges, self.title)
+
+
+class _EntryWire(Wire):
+    id: Id
+    world_id: Annotated[Id | None, Field(validation_alias=AliasChoices("worldId", "world_id"))] = None
+    title: _Text = None
+
+
+class _HotspotWire(Wire):
+    action: dict[str, Any] | None = None
+    scene_source_id: Id | None = None
+
+    def played(self) -> int | None:
+        if self.action is None or self.action.get("type") != _PLAY_SCENE:
+            return None
+        found = _scene_in(self.action, "sceneId", "scene_id")
+        return self.scene_source_id if found is None else found
+
+
+class _LocationWire(Wire):
+    hotspots: Annotated[tuple[_HotspotWire, ...], *_MANY, BeforeValidator(without_none)] = ()
+
+
+class _ExportedEdgeWire(Wire):
+    source_id: _Key
+    weight: Number = None
+
+
+class _ExportedSceneWire(Wire):
+    edges: Annotated[tuple[_ExportedEdgeWire, ...], *_MANY] = ()
+
+
+class _WorldWire(Wire):
+    name: _Text = None
+
+
+class _CoreWire(Wire):
+    world: _WorldWire = _WorldWire()
+    locations: Annotated[tuple[_LocationWire, ...], *_MANY] = ()
+    scenes: Annotated[tuple[_ExportedSceneWire, ...], *_MANY]
+
+
+class _ExportWire(Wire):
+    core: _CoreWire
+
+
+_ENTRIES: Final = TypeAdapter(Annotated[tuple[_EntryWire, ...], *_MANY])
+
+
+def scene_entries(data: bytes) -> tuple[SceneEntry, ...]:
+    """The scenes of a list; all of these raise `Unreadable` when `data` tells of something else."""
+    found = validated(_ENTRIES.validate_json, data, max_values=MAX_GAME_VALUES)
+    return tuple(SceneEntry(entry.id, entry.world_id, entry.title) for entry in found)
+
+
+def scene(data: bytes) -> GameScene:
+    """One scene as a graph."""
+    return read(_SceneWire, data, max_values=MAX_GAME_VALUES).record()
+
+
+def world(data: bytes) -> GameWorld:
+    """What a project export tells of its world."""
+    core = read(_ExportWire, data, max_values=MAX_GAME_VALUES).core
+    weights = {edge.source_id: edge.weight for scene in core.scenes for edge in scene.edges if edge.weight is not None}
+    played = (spot.played() for spot in chain.from_iterable(place.hotspots for place in core.locations))
+    return GameWorld(core.world.name, weights, tuple(scene_id for scene_id in played if scene_id is not None))
+
+
+def _played(meta: Mapping[str, Any]) -> tuple[int, ...]:
+    """The scenes that a node leads to by what its author stored with it: as a hotspot does, or as a target."""
+    played = (action for action in _actions(meta) if action.get("type") == _PLAY_SCENE)
+    found = [_scene_in(meta, "targetSceneId", "target_scene_id")]
+    found += [_scene_in(action, "sceneId", "scene_id") for action in played]
+    return tuple(dict.fromkeys(scene_id for scene_id in found if scene_id is not None))
+
+
+def _actions(meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    spots = meta.get("hotspots")
+    holders = [meta, *(cast("list[Any]", spots) if isinstance(spots, list) else [])]
+    for holder in holders:
+        action = cast("dict[str, Any]", holder).get("action") if isinstance(holder, dict) else None
+        if isinstance(action, dict):
+            yield cast("dict[str, Any]", action)
+
+
+def _scene_in(stored: Mapping[str, Any], *names: str) -> int | None:
+    for name in names:
+        found = referred_id(stored.get(name))
+        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < _ID_LIMIT:
+            return found
+    return None
+
+
+def _said(text: str | None) -> str | None:
+    return None if text is None or not text.strip() else text

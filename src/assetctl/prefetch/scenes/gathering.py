@@ -1,0 +1,207 @@
+"""Scenes read from a backend: a scene with all that it leads to, or a world's, and what was odd about them.
+
+Reading alone: nothing is ordered and nothing written there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import anyio
+
+from assetctl.errors import AssetctlError, InvalidRequest, ManifestError
+from assetctl.prefetch.scenes.chapter import Kind
+from assetctl.prefetch.scenes.reaching import Reached, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from assetctl.pixsim.records import GameScene, GameWorld, SceneEntry
+    from assetctl.prefetch.scenes.chapter import GameChapter
+
+#: A chapter has so many scenes at most; each is a request, and kept in memory.
+MAX_SCENES: Final = 10_000
+_READS_AT_ONCE: Final = 8
+_NAMED: Final = 5
+
+
+class GameServer(Protocol):
+    """Where scenes are read; raises `ServiceError` when it cannot be asked."""
+
+    async def game_scenes(self, world_id: int | None = None) -> tuple[SceneEntry, ...]:
+        """The scenes of a world, or all."""
+        ...
+
+    async def game_scene(self, scene_id: int) -> GameScene | None:
+        """A scene; None when there is none of that id.
+
+        Raises:
+            InvalidRequest: it has no start.
+        """
+        ...
+
+    async def game_world(self, world_id: int) -> GameWorld | None:
+        """What is told of a world; None when it is not there, or another's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The scenes of a chapter, those first that players meet first; they begin in `starts`. `notes` are sentences."""
+
+    title: str | None
+    scenes: tuple[Reached, ...]
+    starts: tuple[int, ...]
+    weights: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+
+async def gather(server: GameServer, chapter: GameChapter) -> Gathered:
+    """All of `chapter`.
+
+    Raises:
+        ManifestError: there is no such scene or world, or it has too many scenes.
+        ServiceError: the server cannot be asked, or does not let us.
+    """
+    return await (_of_scene if chapter.kind is Kind.SCENE else _of_world)(server, chapter)
+
+
+async def _of_scene(server: GameServer, chapter: GameChapter) -> Gathered:
+    reading = _Reading(server)
+    await reading.read_all([chapter.id], follow=True)
+    first = reading.scenes.get(chapter.id)
+    if first is None:
+        why = "it has no start" if chapter.id in reading.startless else None
+        hint = "assetctl doctor shows which backend is asked, and who you are there"
+        raise ManifestError(f"there is no scene {chapter.id} to read at the backend", why=why, hint=hint)
+    entries = {entry.id: entry for entry in await server.game_scenes()}
+    worlds = {entry.world_id for id_ in reading.scenes if (entry := entries.get(id_)) and entry.world_id is not None}
+    weights: dict[str, float] = {}
+    unweighed = 0
+    for world_id in sorted(worlds):
+        world = await server.game_world(world_id)
+        weights |= {} if world is None else world.weights
+        unweighed += world is None
+    notes = ["the world is another's: every choice counts as much as the next"] if unweighed else []
+    return reading.gathered(first.title, [chapter.id], weights, notes)
+
+
+async def _of_world(server: GameServer, chapter: GameChapter) -> Gathered:
+    world = await server.game_world(chapter.id)
+    if world is None:
+        hint = "its scenes can be read one by one: --from-scene ID"
+        raise ManifestError(
+            f"you have no world {chapter.id} at the backend", why="only own ones can be read", hint=hint
+        )
+    reading = _Reading(server)
+    own = sorted(entry.id for entry in await server.game_scenes(chapter.id))
+    await reading.read_all(own, follow=False)
+    entries = [scene_id for scene_id in dict.fromkeys(world.entries) if scene_id in reading.scenes]
+    return reading.gathered(world.name, entries, world.weights, [])
+
+
+class _Reading:
+    """Scenes as they come; what cannot be had of them is counted."""
+
+    def __init__(self, server: GameServer) -> None:
+        self._server = server
+        self.scenes: dict[int, GameScene] = {}
+        self.startless: list[int] = []
+        self._missing: list[int] = []
+
+    async def read_all(self, scene_ids: Iterable[int], *, follow: bool) -> None:
+        """The scenes are read; with `follow` those that they lead to as well."""
+        asked: set[int] = set()
+        wanted = list(scene_ids)
+        while wanted:
+            asked.update(wanted)
+            if len(asked) > MAX_SCENES:
+                raise ManifestError("the chapter is too large", why=f"at most {MAX_SCENES:,} scenes are read at once")
+            await self._read_some(wanted)
+            led_to = (
+                play for id_ in wanted if id_ in self.scenes for node in self.scenes[id_].nodes for play in node.plays
+            )
+            wanted = [scene_id for scene_id in dict.fromkeys(led_to) if scene_id not in asked] if follow else []
+
+    async def _read_some(self, scene_ids: list[int]) -> None:
+        waiting = iter(scene_ids)
+        failed: list[AssetctlError] = []
+
+        async def go_on() -> None:
+            try:
+                for scene_id in waiting:
+                    await self._read(scene_id)
+            except AssetctlError as error:
+                # Not out of the group: two that fail at once would come as a pair.
+                failed.append(error)
+                tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(min(_READS_AT_ONCE, len(scene_ids))):
+                tasks.start_soon(go_on)
+        if failed:
+            raise failed[0]
+
+    async def _read(self, scene_id: int) -> None:
+        try:
+            scene = await self._server.game_scene(scene_id)
+        except InvalidRequest:
+            # The one thing that the server refuses of a scene that is there.
+            self.startless.append(scene_id)
+            return
+        if scene is None:
+            self._missing.append(scene_id)
+        else:
+            self.scenes[scene_id] = scene
+
+    def gathered(
+        self, title: str | None, starts: list[int], weights: Mapping[str, float], notes: list[str]
+    ) -> Gathered:
+        """All that was read, walked and put in order."""
+        reached = {scene_id: reach(self.scenes[scene_id], weights) for scene_id in sorted(self.scenes)}
+        ordered = tuple(reached[scene_id] for scene_id in _in_order(reached, starts))
+        begun = starts or _led_to_by_none(reached)
+        return Gathered(title, ordered, tuple(begun), weights, (*notes, *self._notes(ordered)))
+
+    def _notes(self, reached: Iterable[Reached]) -> list[str]:
+        cut_off = [one for one in reached if one.unreached and one.ways]
+        broken = [one for one in reached if one.broken]
+        lost = sum(one.unreached for one in cut_off)
+        found = [
+            (sum(one.broken for one in broken), "ways that lead to no node are left out, in scene {}", broken),
+            (lost, "nodes that no way leads to from the start are left out, in scene {}", cut_off),
+        ]
+        notes = [
+            f"{count:,} {words.format(_named([one.scene.id for one in those]))}"
+            for count, words, those in found
+            if count
+        ]
+        startless = [*self.startless, *(one.scene.id for one in reached if not one.ways)]
+        if startless:
+            notes.append(f"without a start, and passed over: scene {_named(sorted(startless))}")
+        if self._missing:
+            notes.append(f"led to, and not there: scene {_named(sorted(self._missing))}")
+        return notes
+
+
+def _named(scene_ids: list[int]) -> str:
+    named = ", ".join(str(scene_id) for scene_id in scene_ids[:_NAMED])
+    return named if len(scene_ids) <= _NAMED else f"{named} and {len(scene_ids) - _NAMED:,} more"
+
+
+def _in_order(reached: Mapping[int, Reached], starts: Iterable[int]) -> list[int]:
+    """Every scene once: breadth first from `starts`, then from each that nothing has led to yet, by their ids."""
+    ordered: dict[int, None] = {}
+    for roots in (list(starts), *([scene_id] for scene_id in reached)):
+        waiting = dict.fromkeys(scene_id for scene_id in roots if scene_id in reached and scene_id not in ordered)
+        while waiting:
+            ordered |= waiting
+            led_to = (play for scene_id in waiting for play in reached[scene_id].plays)
+            waiting = dict.fromkeys(play for play in led_to if play in reached and play not in ordered)
+    return list(ordered)
+
+
+def _led_to_by_none(reached: Mapping[int, Reached]) -> list[int]:
+    led_to = {play for one in reached.values() for play in one.plays if play != one.scene.id}
+    return [scene_id for scene_id in reached if scene_id not in led_to] or list(reached)

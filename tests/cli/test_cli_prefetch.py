@@ -338,6 +338,16 @@ def test_a_killed_run_is_gone_on_with_and_nothing_is_bought_twice(tool: Tool) ->
 
 
 @POSIX
+def test_an_order_that_a_killed_run_left_after_its_file_was_stored_is_closed(tool: Tool) -> None:
+    manifest = write(tool, "a", "b")
+    assert tool.process("prefetch", manifest, env={"SCRIPTED_KILL_AT": "announce"}).code == -signal.SIGKILL
+    assert "published" in states(tool)
+    assert tool("prefetch", manifest).code == 0
+    assert states(tool) == ["closed"] * 2
+    assert len(tool.calls("announce")) == 3
+
+
+@POSIX
 def test_two_runs_side_by_side_make_everything_once(tool: Tool) -> None:
     manifest = write(tool, *(f"s{index}" for index in range(10)), generator="slow")
     processes = [tool.spawn("prefetch", manifest, "--concurrency", "10") for _ in range(2)]

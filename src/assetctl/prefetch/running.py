@@ -211,7 +211,8 @@ class ChapterRun:
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
             self._refuse_orders(error)
-        if isinstance(error, _STOPPING + AWAY) and self.summary.stopped is None:
+        is_of_one = isinstance(error, NotAllowed) and error.is_of_one
+        if isinstance(error, _STOPPING + AWAY) and not is_of_one and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
         return undelivered(item, error)

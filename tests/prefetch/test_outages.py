@@ -79,7 +79,7 @@ async def test_who_stays_away_is_given_up_and_the_first_reason_counts():
 
 
 async def test_while_others_get_answers_nobody_is_away():
-    told = Told(limit_s=20)
+    told = Told(limit_s=40)
     waiting = told.answers(*[BUSY] * 30, MADE)
 
     async def ask() -> Asset:

@@ -26,12 +26,14 @@ from assetctl.generation.journal import Journal
 from assetctl.generation.ordering import OrderDesk
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 from assetctl.keys import request_key
+from assetctl.library import together
 from assetctl.library.base import Candidate, LibraryAsset, Standing
 from assetctl.models import AssetRequest, AssetType, MediaInfo
 from assetctl.providers.cached import CachedAssetProvider
 from assetctl.providers.following import JobFollower
 from assetctl.providers.generated import GeneratedAssetProvider
 from assetctl.providers.intake import Intake
+from assetctl.providers.named import NamedAssetProvider, NamedAssets
 from assetctl.providers.placeholder import PlaceholderAssetProvider
 from assetctl.providers.premade import PreMadeAssetProvider
 from assetctl.providers.results import ResultFiles
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.generation.base import Generator
+    from assetctl.library.base import Given, Searched, Stood
     from assetctl.transfer import Downloads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -176,6 +179,32 @@ class FakeLibrary:
             raise self.trouble
 
 
+class FarLibrary(FakeLibrary):
+    """One on the network that answers many questions at once, in `takes_s`; `asked` tells how many each time."""
+
+    needs_network = True
+
+    def __init__(self, folder: Path, *, name: str = "far", recheck_after_s: float = 3600.0) -> None:
+        super().__init__(folder, name=name, recheck_after_s=recheck_after_s)
+        self.asked: list[int] = []
+        self.takes_s = 0.0
+        self.clock = FakeClock()
+
+    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
+        self.asked.append(len(requests))
+        found = await together.one_by_one(super().search, requests)
+        self.clock.advance(seconds=self.takes_s)
+        return found
+
+    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        self.asked.append(len(given))
+        return await together.one_by_one(lambda one: super(FarLibrary, self).standing(*one), given)
+
+    async def search(self, request: AssetRequest) -> list[Candidate]:
+        self.asked.append(1)
+        return await super().search(request)
+
+
 class House:
     """Every real part over fakes, in one folder, as the composition root would build it."""
 
@@ -231,9 +260,11 @@ class House:
             events=self.bus,
         )
         known = {self.library.name: self.library} if libraries is None else libraries
-        self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock)
+        self.names = NamedAssets()
+        self.cached = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, named=self.names.of)
         self.stand_ins = CachedAssetProvider(self.cache, libraries=known, clock=self.clock, stand_ins=True)
         self.pre_made = PreMadeAssetProvider(self.library, cache=self.cache, intake=self.intake, clock=self.clock)
+        self.named = NamedAssetProvider(self.pre_made, library=self.library, names=self.names)
         self.generated = GeneratedAssetProvider(
             self.registry,
             journal=self.journal,
@@ -245,7 +276,7 @@ class House:
             offline=offline,
         )
         self.placeholder = PlaceholderAssetProvider(folder / "placeholders", draw=draw_film, probe=film_probe)
-        self.service = self.serving([self.cached, self.pre_made, self.stand_ins, self.generated, self.placeholder])
+        self.service = self.serving([self.cached, self.named, self.stand_ins, self.generated, self.placeholder])
 
     def serving(self, providers: Sequence[object]) -> AssetService:
         """A service over `providers`, with this house's generator as the default."""

@@ -143,6 +143,20 @@ class NotAllowed(ServiceError):
     code = "not_allowed"
     exit_code = 3
 
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str | None = None,
+        hint: str | None = None,
+        job_id: str | None = None,
+        request_id: str | None = None,
+        is_of_one: bool = False,
+    ) -> None:
+        """Keep the parts; `is_of_one` when one thing is another's, and whatever else is asked for may be permitted."""
+        super().__init__(what, why=why, hint=hint, job_id=job_id, request_id=request_id)
+        self.is_of_one = is_of_one
+
 
 class RateLimited(ServiceError):
     """A service asked us to slow down for longer than we may wait."""

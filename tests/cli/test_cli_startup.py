@@ -120,6 +120,8 @@ def test_every_example_works(
     given = shlex.split(example[1])
     assert tuple(given[: len(words)]) == words
     stdin = request.getfixturevalue("password_of_designer") if words[0] == "auth" else None
+    if words == ("manifest", "export"):
+        request.getfixturevalue("scene_of_designer")
     assert tool(*_in_a_world_for(tool, given, small_video), stdin=stdin).code == 0
 
 
@@ -131,6 +133,16 @@ def password_of_designer(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Iterato
         designer = server.user("designer")
         assert tool("auth", "login", "--with-token", stdin=designer.token).code == 0
         yield designer.password
+
+
+@pytest.fixture
+def scene_of_designer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Scene 5, at a backend that the designer may use."""
+    with LookAlike() as server:
+        monkeypatch.setenv("ASSETCTL_BACKEND__URL", server.url)
+        monkeypatch.setenv("ASSETCTL_TOKEN", server.user("designer").token)
+        server.scenes([{"id": 5, "entry_node_id": 1, "nodes": [{"id": 1, "asset_id": 1}]}])
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -178,3 +178,33 @@ async def test_game_endpoint_is_tried_with_nothing_and_ordered_from_with_patienc
     assert (made.source, made.generation_time_ms) == ("generated", 40)
     assert (await client.asset(made.asset_id)).media_type == "video"
     await run_sync(partial(look_alike.configure, game_assets=False))
+
+
+async def test_scenes_and_worlds_come_as_graphs_and_weights(look_alike, client, user):
+    node = {"id": 11, "asset_id": 4}
+    edge = {"id": 21, "from_node_id": 11, "to_node_id": 11, "choice_label": "Stay", "weight": 3.0}
+    look_alike.worlds([{"id": 3, "owner_user_id": user.id, "name": "Town"}])
+    look_alike.scenes([{"id": 5, "world_id": 3, "entry_node_id": 11, "nodes": [node], "edges": [edge]}, {"id": 6}])
+    scene = await client.game_scene(5)
+    assert scene is not None
+    assert (scene.id, scene.start, [one.label for one in scene.edges]) == (5, "11", ["Stay"])
+    assert [entry.id for entry in await client.game_scenes()] == [5, 6]
+    assert [(entry.id, entry.world_id) for entry in await client.game_scenes(3)] == [(5, 3)]
+    world = await client.game_world(3)
+    assert world is not None
+    assert (world.name, world.weights) == ("Town", {"21": 3.0})
+
+
+async def test_what_is_not_there_is_none_and_what_has_no_start_is_refused(look_alike, client):
+    look_alike.scenes([{"id": 6}])
+    assert await client.game_scene(7) is None
+    assert await client.game_world(7) is None
+    with pytest.raises(InvalidRequest) as caught:
+        await client.game_scene(6)
+    assert caught.value.why == "Scene has no entry node"
+
+
+async def test_a_list_of_scenes_takes_one_request(look_alike, client):
+    before = len(look_alike.requests("GET /api/v1/game/scenes*"))
+    await client.game_scenes()
+    assert len(look_alike.requests("GET /api/v1/game/scenes*")) == before + 1

@@ -9,21 +9,24 @@ import pytest
 from chapters import chapter, run_of
 
 from assetctl.errors import JobFailed, ManifestError, NotAllowed, ServiceUnreachable, StorageFull
-from assetctl.events import Event, JobProgressed
+from assetctl.events import Event, JobProgressed, JobSubmitted
 from assetctl.generation.allowances import Allowance
 from assetctl.models import AssetRequest
 from assetctl.prefetch import running
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import OUTAGE_LIMIT_S, Pace
-from fakes import film
+from assetctl.providers.absences import MAX_AGE_S
+from fakes import FarLibrary, House, film
 from shop import Shop
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder
-    from fakes import FakeLibrary, House
+    from fakes import FakeLibrary
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +80,53 @@ async def test_items_begin_in_the_order_of_the_manifest_in_each_of_two_lanes_wha
     made = [scene for scene in scenes if scene not in in_library]
     assert [scene for scene in heard.begun if scene not in in_library] == made
     assert set(heard.outcomes.values()) == {Outcome.GENERATED, Outcome.FETCHED}
+
+
+@pytest.fixture
+async def far_house(tmp_path: Path, shop: Shop) -> AsyncGenerator[House]:
+    """A house with a library on the network."""
+    far = FarLibrary(tmp_path / "far")
+    house = House(tmp_path / "far house", generator=shop, library=far, clock=far.clock)
+    with anyio.fail_after(30):
+        yield house
+    await house.cache.aclose()
+
+
+async def test_what_is_missing_everywhere_is_searched_for_once_in_plan_and_run(far_house: House, tmp_path: Path):
+    with chapter(tmp_path, *(f"s{number}" for number in range(50))) as source:
+        await plan_chapter(source, far_house.service, Selection())
+        run, heard = run_of(far_house, source)
+        await run.run()
+    assert set(heard.outcomes.values()) == {Outcome.GENERATED}
+    assert far_house.library.asked == [50]  # type: ignore[attr-defined]
+
+
+async def test_in_a_long_run_what_comes_is_seen_within_a_minute_and_not_bought(
+    far_house: House, shop: Shop, tmp_path: Path
+):
+    library, clock = far_house.library, far_house.clock
+    began_s = clock.elapsed_s()
+    ordered = 0
+
+    def hear(event: Event) -> None:
+        nonlocal ordered
+        if isinstance(event, JobSubmitted):
+            ordered += 1
+            clock.advance(seconds=25.0)  # type: ignore[attr-defined]
+            if ordered == 10:
+                library.add("film", film("pre-made"), AssetRequest(scene_id="s19"))
+
+    far_house.bus.subscribe(hear)
+    with chapter(tmp_path, *(f"s{number}" for number in range(20))) as source:
+        run, heard = run_of(far_house, source, pace=Pace(1, 1))
+        await run.run()
+    assert heard.outcomes == {f"s{n}": Outcome.FETCHED if n == 19 else Outcome.GENERATED for n in range(20)}
+    assert shop.charges == 19
+    # A search for all that are left, each time a minute is over.
+    minutes = (clock.elapsed_s() - began_s) / MAX_AGE_S
+    asked = library.asked  # type: ignore[attr-defined]
+    assert len(asked) <= minutes + 3
+    assert asked == sorted(asked, reverse=True)
 
 
 async def test_no_more_jobs_are_under_way_than_allowed(house: House, shop: Shop, tmp_path: Path):

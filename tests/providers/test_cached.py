@@ -15,7 +15,7 @@ from assetctl.models import AssetRequest, AssetType, Availability, Cost, Origin,
 from assetctl.providers.base import Asked
 from assetctl.providers.cached import CachedAssetProvider
 from assetctl.providers.intake import TIME_TO_LIVE, Facts
-from fakes import NOW, REQUEST, FakeLibrary, House, film
+from fakes import NOW, REQUEST, FakeLibrary, FarLibrary, House, film
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -403,3 +403,49 @@ async def test_of_many_a_changed_source_is_seen(house: House):
     (outlook,) = await house.cached.outlooks([Asked(REQUEST, KEY)])
     assert isinstance(outlook, Availability)
     assert outlook.would is None
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> FarLibrary:
+    return FarLibrary(tmp_path / "far", recheck_after_s=DAY_S)
+
+
+@pytest.fixture
+async def many(build: Callable[..., House], far: FarLibrary) -> tuple[House, list[Asked]]:
+    """A house with three answers from a library that is to be asked about them."""
+    house = build(library=far, clock=far.clock)
+    requests = [replace(REQUEST, choice_id=f"c{number}") for number in range(3)]
+    for number, request in enumerate(requests):
+        far.add(f"clip{number}", film(f"{number}"), request)
+        await house.pre_made.find_asset(request, request_key(request))
+    far.clock.advance(seconds=DAY_S)
+    far.asked.clear()
+    return house, [Asked(request, request_key(request)) for request in requests]
+
+
+async def woulds(house: House, asked: list[Asked]) -> list[Would | None]:
+    return [outlook.would for outlook in await house.cached.outlooks(asked) if isinstance(outlook, Availability)]
+
+
+async def test_of_many_the_library_is_asked_once_and_each_answer_is_its_own(
+    many: tuple[House, list[Asked]], far: FarLibrary
+):
+    house, asked = many
+    other = Asked(replace(asked[0].request, strategy=Strategy.PRE_MADE_ONLY), asked[0].key)
+    far.remove("clip1")
+    assert await woulds(house, [*asked, other]) == [Would.NOTHING, None, Would.NOTHING, Would.NOTHING]
+    assert far.asked == [3]
+    # Those that it stands behind are confirmed for a day.
+    assert await woulds(house, asked) == [Would.NOTHING, None, Would.NOTHING]
+    assert far.asked == [3]
+    assert far.calls[-1] == "standing"
+
+
+async def test_of_many_a_library_in_trouble_leaves_what_is_cached(many: tuple[House, list[Asked]], far: FarLibrary):
+    house, asked = many
+    far.trouble = ServiceUnreachable("no answer")
+    assert await woulds(house, asked) == [Would.NOTHING] * 3
+    assert far.asked == [3]
+    far.trouble = None
+    far.remove("clip1")
+    assert await woulds(house, asked) == [Would.NOTHING, None, Would.NOTHING]

@@ -10,18 +10,16 @@ import pytest
 
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError, ServiceUnreachable
 from assetctl.keys import asset_key, request_key
-from assetctl.library import together
 from assetctl.models import AssetType, Availability, Origin, Reuse, Source, Would
 from assetctl.providers.absences import MAX_AGE_S, MAX_RENEWED
 from assetctl.providers.base import Asked
 from assetctl.providers.intake import Facts
-from fakes import NOW, REQUEST, FakeClock, FakeLibrary, House, film
+from fakes import NOW, REQUEST, FakeLibrary, FarLibrary, House, film
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from assetctl.library.base import Candidate, Given, Searched, Stood
     from assetctl.models import AssetRequest
 
 pytestmark = pytest.mark.anyio
@@ -172,31 +170,6 @@ async def test_promised_digest_is_held(house: House, tmp_path: Path):
     file.write_bytes(film("another"))
     with pytest.raises(IntegrityError, match="not the one that was promised"):
         await house.intake.take(file, _facts(), sha256="0" * 64)
-
-
-class FarLibrary(FakeLibrary):
-    """One on the network that answers many questions at once; `asked` tells how many each time."""
-
-    needs_network = True
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, name="far", recheck_after_s=3600.0)
-        self.asked: list[int] = []
-        self.takes_s = 0.0
-        self.clock = FakeClock()
-
-    async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
-        self.asked.append(len(requests))
-        found = await together.one_by_one(super().search, requests)
-        self.clock.advance(seconds=self.takes_s)
-        return found
-
-    async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
-        return await together.one_by_one(lambda one: self.standing(*one), given)
-
-    async def search(self, request: AssetRequest) -> list[Candidate]:
-        self.asked.append(1)
-        return await super().search(request)
 
 
 @pytest.fixture

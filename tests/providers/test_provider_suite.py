@@ -68,6 +68,11 @@ async def shelve_one(house: House, _folder: Path, request: AssetRequest, _key: s
     house.library.add("confess", film("made"), request)
 
 
+async def name_one(house: House, _folder: Path, request: AssetRequest, key: str) -> None:
+    house.library.add("confess", film("made"), replace(request, scene_id="elsewhere", choice_id=None))
+    house.names.name(key, "confess")
+
+
 async def nothing(_house: House, _folder: Path, _request: AssetRequest, _key: str) -> None:
     """A generator and a placeholder need nothing to be there."""
 
@@ -84,6 +89,7 @@ SETTINGS = {
     "pre-made": Setting(
         lambda h: h.pre_made, shelve_one, "library:folder", Step.LIBRARY, Source.PRE_MADE, Would.DOWNLOAD
     ),
+    "named": Setting(lambda h: h.named, name_one, "library:folder", Step.LIBRARY, Source.PRE_MADE, Would.DOWNLOAD),
     "generated": Setting(
         lambda h: h.generated, nothing, "generator", Step.GENERATION, Source.GENERATED, Would.GENERATE
     ),

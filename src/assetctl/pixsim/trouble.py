@@ -108,6 +108,7 @@ def refusal(answer: Answer, origin: Origin, request_id: str) -> AssetctlError:
                 why=text,
                 hint="assetctl auth status shows who you are; its owner may share it",
                 request_id=request_id,
+                is_of_one=True,
             )
         case 429:
             return limited(origin, wait_s=None, request_id=request_id)

@@ -192,7 +192,8 @@ class ChapterRun:
             if self._is_stopping:
                 return Result(item, Outcome.LEFT)
             self._refused = error
-        if isinstance(error, _STOPPING + _AWAY) and self.summary.stopped is None:
+        is_of_one = isinstance(error, NotAllowed) and error.is_of_one
+        if isinstance(error, _STOPPING + _AWAY) and not is_of_one and self.summary.stopped is None:
             self.summary.stopped = error
             self._stop()
         return undelivered(item, error)

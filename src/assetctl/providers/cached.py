@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from assetctl.errors import LibraryError, ServiceError
-from assetctl.library.base import Standing
+from assetctl.errors import AssetctlError, LibraryError, ServiceError
+from assetctl.library import together
+from assetctl.library.base import Given, Standing
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Step
 from assetctl.providers.intake import asset_of, path_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from assetctl.cache.index.index import Glimpse
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
-    from assetctl.library.base import Library
+    from assetctl.library.base import Library, Stood
     from assetctl.models import Asset, AssetRequest
     from assetctl.providers.base import Asked, Outlook
 
@@ -102,7 +103,7 @@ class CachedAssetProvider:
         return _availability(await self._standing(await self._cache.lookup(key), request))
 
     async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
-        """Which answers are here: one question to the index; what came from a library is asked there whether it stands.
+        """Which answers are here: one question to the index, and one to the library that answers came from.
 
         Their bytes are not read.
         """
@@ -110,12 +111,13 @@ class CachedAssetProvider:
         ours = {key: found for key, found in glimpses.items() if bool(found.stand_in) is self._stand_ins}
         pre_made = [key for key, found in ours.items() if found.source == Source.PRE_MADE]
         entries = await self._cache.lookup_all(pre_made) if pre_made else {}
+        known = [self._known(entries[key], request) if key in entries else None for request, key in asked]
+        unknown = {key for finding, (_, key) in zip(known, asked, strict=True) if finding is None} & entries.keys()
+        stood = await self._stood([entries[key] for key in unknown])
         outlooks: list[Outlook] = []
-        for request, key in asked:
-            if key in entries:
-                outlooks.append(_availability(await self._standing(entries[key], request)))
-            else:
-                outlooks.append(_glimpsed(ours.get(key), request))
+        for said, (request, key) in zip(known, asked, strict=True):
+            finding = said or stood.get(key)
+            outlooks.append(_glimpsed(ours.get(key), request) if finding is None else _availability(finding))
         return outlooks
 
     async def has_asset(self, asset_id: str) -> Availability:
@@ -125,39 +127,69 @@ class CachedAssetProvider:
     async def _standing(self, entry: CacheEntry | None, request: AssetRequest | None) -> _Finding:
         if entry is None:
             return _Finding(None, _ABSENT)
-        if entry.stand_in is not self._stand_ins:
-            return _Finding(
-                None, "holds a stand-in, which is asked for after the library" if entry.stand_in else "none"
-            )
-        if request is not None and (refusal := _unwanted(entry, request)) is not None:
+        return self._known(entry, request) or (await self._stood([entry]))[entry.key]
+
+    def _known(self, entry: CacheEntry, request: AssetRequest | None) -> _Finding | None:
+        """What can be said of `entry` without asking the library that it came from; None when that is to be asked."""
+        if (refusal := self._refusal(entry, request)) is not None:
             return _Finding(None, refusal)
         if entry.library is None:
             return _Finding(entry, "cached")
-        named = None if self._named is None or request is None else self._named(entry.key)
-        if named is not None and named != entry.asset_id:
-            return _Finding(None, f"holds `{entry.asset_id}`, and by now `{named}` is named for it")
-        return await self._source_stands(entry, entry.library)
-
-    async def _source_stands(self, entry: CacheEntry, library_name: str) -> _Finding:
-        library = self._libraries.get(library_name)
+        library = self._libraries.get(entry.library)
         if library is None:
-            return _unconfirmed(entry, f"the library `{library_name}` it came from is not in use")
+            return _unconfirmed(entry, f"the library `{entry.library}` it came from is not in use")
         age_s = (self._clock.now() - entry.checked_at).total_seconds()
         if 0 <= age_s < library.recheck_after_s:
             return _Finding(entry, "cached, and confirmed by its library lately")
-        try:
-            standing = await library.standing(entry.asset_id, entry.fingerprint or "")
-        except (LibraryError, ServiceError) as error:
-            return _unconfirmed(entry, error.what)
-        match standing:
-            case Standing.SAME:
-                if library.recheck_after_s > 0:
+        return None
+
+    def _refusal(self, entry: CacheEntry, request: AssetRequest | None) -> str | None:
+        """Why `entry` is no answer whatever its library says; None when it may be one."""
+        if entry.stand_in is not self._stand_ins:
+            return "holds a stand-in, which is asked for after the library" if entry.stand_in else "none"
+        if request is None:
+            return None
+        if (refusal := _unwanted(entry, request)) is not None:
+            return refusal
+        named = None if self._named is None or entry.library is None else self._named(entry.key)
+        if named is not None and named != entry.asset_id:
+            return f"holds `{entry.asset_id}`, and by now `{named}` is named for it"
+        return None
+
+    async def _stood(self, entries: Sequence[CacheEntry]) -> dict[str, _Finding]:
+        """For each of `entries`, by its key, whether the library that it came from stands behind it."""
+        findings: dict[str, _Finding] = {}
+        for name, library in self._libraries.items():
+            ours = [entry for entry in entries if entry.library == name]
+            for entry, standing in zip(ours, await _standings(library, ours), strict=True):
+                if isinstance(standing, AssetctlError):
+                    findings[entry.key] = _unconfirmed(entry, standing.what)
+                    continue
+                if standing is Standing.SAME and library.recheck_after_s > 0:
                     await self._cache.confirm_source(entry.key, self._clock.now(), entry.fingerprint)
-                return _Finding(entry, "cached, and unchanged in its library")
-            case Standing.CHANGED:
-                return _Finding(None, f"`{entry.asset_id}` has changed in its library")
-            case Standing.GONE:
-                return _Finding(None, f"`{entry.asset_id}` is gone from its library")
+                findings[entry.key] = _found(entry, standing)
+        return findings
+
+
+async def _standings(library: Library, entries: Sequence[CacheEntry]) -> Sequence[Stood]:
+    if not entries:
+        return ()
+    try:
+        if len(entries) == 1:
+            return [await library.standing(entries[0].asset_id, entries[0].fingerprint or "")]
+        return await together.standings(library, [Given(one.asset_id, one.fingerprint or "") for one in entries])
+    except (LibraryError, ServiceError) as error:
+        return [error] * len(entries)
+
+
+def _found(entry: CacheEntry, standing: Standing) -> _Finding:
+    match standing:
+        case Standing.SAME:
+            return _Finding(entry, "cached, and unchanged in its library")
+        case Standing.CHANGED:
+            return _Finding(None, f"`{entry.asset_id}` has changed in its library")
+        case Standing.GONE:
+            return _Finding(None, f"`{entry.asset_id}` is gone from its library")
 
 
 def _unwanted(entry: CacheEntry, request: AssetRequest) -> str | None:

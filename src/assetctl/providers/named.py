@@ -7,9 +7,10 @@ nothing, and the library is searched as if nobody had named it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from assetctl.errors import AssetctlError
+from assetctl.library.together import one_by_one
 from assetctl.models import Availability, Source, Would
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from assetctl.models import Asset, AssetRequest
     from assetctl.providers.base import Asked, Outlook, Step
     from assetctl.providers.premade import PreMadeAssetProvider
-
-_LOOKS_AT_ONCE: Final = 8
 
 
 class NamedAssets:
@@ -83,40 +82,26 @@ class NamedAssetProvider:
         named = [index for index, one in enumerate(asked) if self._names.of(one.key) is not None]
         if not named:
             return await self._pre_made.outlooks(asked)
-        known = dict(zip(named, await self._looked_up([asked[index] for index in named]), strict=True))
-        rest = [index for index in range(len(asked)) if known.get(index) is None]
-        others = await self._pre_made.outlooks([asked[index] for index in rest]) if rest else []
-        known |= dict(zip(rest, others, strict=True))
-        return [outlook for index in range(len(asked)) if (outlook := known[index]) is not None]
+        looked_up = await one_by_one(lambda one: self._named(*one), [asked[index] for index in named])
+        outlooks = {index: _outlook(found) for index, found in zip(named, looked_up, strict=True) if found is not None}
+        rest = [index for index in range(len(asked)) if index not in outlooks]
+        if rest:
+            others = await self._pre_made.outlooks([asked[index] for index in rest])
+            outlooks |= dict(zip(rest, others, strict=True))
+        return [outlooks[index] for index in range(len(asked))]
 
     async def has_asset(self, asset_id: str) -> Availability:
         """Whether the library has an asset with this id."""
         return await self._pre_made.has_asset(asset_id)
 
-    async def _looked_up(self, asked: Sequence[Asked]) -> list[Outlook | None]:
-        import anyio  # noqa: PLC0415 - only a chapter names assets
-
-        outlooks: list[Outlook | None] = [None] * len(asked)
-        waiting = iter(range(len(asked)))
-
-        async def go_on() -> None:
-            for index in waiting:
-                try:
-                    found = await self._named(*asked[index])
-                except AssetctlError as error:
-                    outlooks[index] = error
-                else:
-                    outlooks[index] = None if found is None else _there(found)
-
-        async with anyio.create_task_group() as tasks:
-            for _ in range(min(_LOOKS_AT_ONCE, len(asked))):
-                tasks.start_soon(go_on)
-        return outlooks
-
     async def _named(self, request: AssetRequest, key: str) -> LibraryAsset | None:
         asset_id = self._names.of(key)
         found = None if asset_id is None else await self._library.get(asset_id)
         return found if found is not None and found.asset_type is request.asset_type else None
+
+
+def _outlook(found: LibraryAsset | AssetctlError) -> Outlook:
+    return found if isinstance(found, AssetctlError) else _there(found)
 
 
 def _there(found: LibraryAsset) -> Availability:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assetctl import filesystem
-from assetctl.cli.chapter_options import Chapter
+from assetctl.cli.chapter_options import Chapter, game_options
+from assetctl.cli.game_chapters import read_rows
 from assetctl.cli.manifests import FormatOption, read_whole
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
-from assetctl.errors import ManifestError
+from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
 from assetctl.prefetch.manifest.reading import check_manifest, placed
 from assetctl.prefetch.manifest.schema import manifest_schema
+from assetctl.prefetch.scenes.chapter import GameChapter
+from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
 from assetctl.units import counted
 
 if TYPE_CHECKING:
@@ -64,6 +67,28 @@ def init(
             hint = f"assetctl manifest check {file}"
             raise ManifestError(f"`{file}` exists already", why="it is never replaced", hint=hint) from error
     printer.path(file.absolute())
+
+
+@app.command(epilog="Example: assetctl manifest export --from-scene 5")
+@takes(game=game_options, state=shared_options)
+def export(
+    *,
+    game: GameChapter | None,
+    as_json: Json = False,
+    state: CliState,
+) -> None:
+    """The scenes of the backend as a manifest in TOML, to keep or to say more in; with `--json` in JSON."""
+    if game is None:
+        hint = "assetctl manifest export --from-scene ID, or: --from-world ID"
+        raise InvalidRequest("nothing says which scenes", hint=hint)
+    printer = printer_for(state, as_json=as_json)
+    title, rows = with_stack(state, printer, lambda stack: read_rows(stack, game, printer))
+    document = manifest_document(game, title, rows)
+    if as_json:
+        printer.document(document)
+        return
+    for line in toml_lines(document):
+        printer.line(line)
 
 
 @app.command(epilog="Example: assetctl manifest schema")

@@ -25,15 +25,16 @@ def choice_ids(scene: GameScene) -> dict[str, str]:
     labels = {node.id: slug(node.label or "") for node in scene.nodes}
     found: dict[str, str] = {}
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
     for edge in scene.edges:
         if edge.label is None or edge.id in found:
             continue
         place, said = labels.get(edge.source, ""), slug(edge.label) or _WORDLESS
         plain = name = f"{place}.{said}" if place else said
-        number = 1
         while name in taken:
-            number += 1
-            name = f"{plain}.{number}"
+            # Counted on from the last: ten thousand choices may be called the same.
+            numbers[plain] = numbers.get(plain, 1) + 1
+            name = f"{plain}.{numbers[plain]}"
         taken.add(name)
         found[edge.id] = name
     return found
@@ -43,4 +44,6 @@ def slug(text: str) -> str:
     """The letters and digits of `text`, of any script, in lower case and joined with `_`; empty when it has none."""
     lowered = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text[:_LOOKED_AT]).lower())
     words = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in lowered).split()
-    return "_".join(words)[:_LONGEST_PART].rstrip("_")
+    # A mark without a letter, as emoji have them, would be an id that nobody can see.
+    seen = [word for word in words if any(unicodedata.category(c)[0] in "LN" for c in word)]
+    return "_".join(seen)[:_LONGEST_PART].rstrip("_")

@@ -8,10 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-import anyio
-
-from assetctl.errors import AssetctlError, InvalidRequest, ManifestError
-from assetctl.prefetch.scenes.chapter import Kind
+from assetctl.errors import (
+    AssetctlError,
+    InvalidRequest,
+    ManifestError,
+    NotAllowed,
+    RateLimited,
+    ServiceError,
+    ServiceUnreachable,
+)
+from assetctl.library.together import few_at_a_time
+from assetctl.prefetch.scenes.chapter import Kind, Order
 from assetctl.prefetch.scenes.reaching import Reached, reach
 
 if TYPE_CHECKING:
@@ -22,8 +29,9 @@ if TYPE_CHECKING:
 
 #: A chapter has so many scenes at most; each is a request, and kept in memory.
 MAX_SCENES: Final = 10_000
-_READS_AT_ONCE: Final = 8
 _NAMED: Final = 5
+_ALIKE: Final = "choices count alike"
+_OF_ALL: Final = (ServiceUnreachable, NotAllowed, RateLimited)
 
 
 class GameServer(Protocol):
@@ -57,18 +65,18 @@ class Gathered:
     notes: tuple[str, ...] = ()
 
 
-async def gather(server: GameServer, chapter: GameChapter) -> Gathered:
-    """All of `chapter`.
+async def gather(server: GameServer, chapter: GameChapter, *, max_scenes: int = MAX_SCENES) -> Gathered:
+    """All of `chapter`, which has `max_scenes` scenes at most.
 
     Raises:
         ManifestError: there is no such scene or world, or it has too many scenes.
         ServiceError: the server cannot be asked, or does not let us.
     """
-    return await (_of_scene if chapter.kind is Kind.SCENE else _of_world)(server, chapter)
+    reading = _Reading(server, max_scenes)
+    return await (_of_scene if chapter.kind is Kind.SCENE else _of_world)(server, chapter, reading)
 
 
-async def _of_scene(server: GameServer, chapter: GameChapter) -> Gathered:
-    reading = _Reading(server)
+async def _of_scene(server: GameServer, chapter: GameChapter, reading: _Reading) -> Gathered:
     await reading.read_all([chapter.id], follow=True)
     first = reading.scenes.get(chapter.id)
     if first is None:
@@ -77,24 +85,40 @@ async def _of_scene(server: GameServer, chapter: GameChapter) -> Gathered:
         raise ManifestError(f"there is no scene {chapter.id} to read at the backend", why=why, hint=hint)
     entries = {entry.id: entry for entry in await server.game_scenes()}
     worlds = {entry.world_id for id_ in reading.scenes if (entry := entries.get(id_)) and entry.world_id is not None}
-    weights: dict[str, float] = {}
-    unweighed = 0
-    for world_id in sorted(worlds):
-        world = await server.game_world(world_id)
-        weights |= {} if world is None else world.weights
-        unweighed += world is None
-    notes = ["the world is another's: every choice counts as much as the next"] if unweighed else []
+    weights, notes = await _weights(server, sorted(worlds), is_needed=chapter.order is Order.LIKELY)
     return reading.gathered(first.title, [chapter.id], weights, notes)
 
 
-async def _of_world(server: GameServer, chapter: GameChapter) -> Gathered:
+async def _weights(
+    server: GameServer, world_ids: Iterable[int], *, is_needed: bool
+) -> tuple[dict[str, float], list[str]]:
+    """The weights in some worlds, and why there are none of others; unless they are needed it goes without."""
+    weights: dict[str, float] = {}
+    notes: list[str] = []
+    for world_id in world_ids:
+        try:
+            world = await server.game_world(world_id)
+        except _OF_ALL:
+            raise
+        except ServiceError as error:
+            if is_needed:
+                raise
+            notes.append(f"the weights of world {world_id} can't be read ({error.why or error.what}): {_ALIKE}")
+            continue
+        if world is None:
+            notes.append(f"world {world_id} is another's, and its weights can't be read: {_ALIKE}")
+        else:
+            weights |= world.weights
+    return weights, notes
+
+
+async def _of_world(server: GameServer, chapter: GameChapter, reading: _Reading) -> Gathered:
     world = await server.game_world(chapter.id)
     if world is None:
         hint = "its scenes can be read one by one: --from-scene ID"
         raise ManifestError(
             f"you have no world {chapter.id} at the backend", why="only own ones can be read", hint=hint
         )
-    reading = _Reading(server)
     own = sorted(entry.id for entry in await server.game_scenes(chapter.id))
     await reading.read_all(own, follow=False)
     entries = [scene_id for scene_id in dict.fromkeys(world.entries) if scene_id in reading.scenes]
@@ -104,56 +128,52 @@ async def _of_world(server: GameServer, chapter: GameChapter) -> Gathered:
 class _Reading:
     """Scenes as they come; what cannot be had of them is counted."""
 
-    def __init__(self, server: GameServer) -> None:
+    def __init__(self, server: GameServer, max_scenes: int) -> None:
         self._server = server
+        self._max_scenes = max_scenes
         self.scenes: dict[int, GameScene] = {}
         self.startless: list[int] = []
         self._missing: list[int] = []
+        self._trouble: AssetctlError | None = None
 
     async def read_all(self, scene_ids: Iterable[int], *, follow: bool) -> None:
-        """The scenes are read; with `follow` those that they lead to as well."""
+        """The scenes are read; with `follow` those that they lead to as well.
+
+        Raises:
+            ManifestError: there are too many.
+            ServiceError: the server cannot be asked, or does not let us.
+        """
         asked: set[int] = set()
         wanted = list(scene_ids)
         while wanted:
             asked.update(wanted)
-            if len(asked) > MAX_SCENES:
-                raise ManifestError("the chapter is too large", why=f"at most {MAX_SCENES:,} scenes are read at once")
-            await self._read_some(wanted)
+            if len(asked) > self._max_scenes:
+                why = f"at most {self._max_scenes:,} scenes are read at once"
+                raise ManifestError("the chapter is too large", why=why)
+            await few_at_a_time(self._read, wanted)
+            if self._trouble is not None:
+                raise self._trouble
             led_to = (
                 play for id_ in wanted if id_ in self.scenes for node in self.scenes[id_].nodes for play in node.plays
             )
             wanted = [scene_id for scene_id in dict.fromkeys(led_to) if scene_id not in asked] if follow else []
 
-    async def _read_some(self, scene_ids: list[int]) -> None:
-        waiting = iter(scene_ids)
-        failed: list[AssetctlError] = []
-
-        async def go_on() -> None:
-            try:
-                for scene_id in waiting:
-                    await self._read(scene_id)
-            except AssetctlError as error:
-                # Not out of the group: two that fail at once would come as a pair.
-                failed.append(error)
-                tasks.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as tasks:
-            for _ in range(min(_READS_AT_ONCE, len(scene_ids))):
-                tasks.start_soon(go_on)
-        if failed:
-            raise failed[0]
-
     async def _read(self, scene_id: int) -> None:
+        """The scene is read, or it is known why not; nothing more is read once the server could not be asked."""
+        if self._trouble is not None:
+            return
         try:
             scene = await self._server.game_scene(scene_id)
         except InvalidRequest:
             # The one thing that the server refuses of a scene that is there.
             self.startless.append(scene_id)
-            return
-        if scene is None:
-            self._missing.append(scene_id)
+        except AssetctlError as error:
+            self._trouble = error
         else:
-            self.scenes[scene_id] = scene
+            if scene is None:
+                self._missing.append(scene_id)
+            else:
+                self.scenes[scene_id] = scene
 
     def gathered(
         self, title: str | None, starts: list[int], weights: Mapping[str, float], notes: list[str]

@@ -103,6 +103,11 @@ class PixsimClient:
         answer, request_id = await self._caller.call("GET", f"{API}/providers")
         return await self._parsed(wire.providers, answer, request_id)
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit."""
+        return self._caller.orders_per_minute
+
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[Turn]:
         """Within the block one order may leave at once; who comes first is first. An unused turn is given back."""

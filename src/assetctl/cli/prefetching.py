@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
 
-_DOWNLOADS_AT_ONCE: Final = 8
+_DOWNLOADS_AT_ONCE: Final = 16
 _GO_ON: Final = "run the same command again: what is here is not made again, and jobs that go on are adopted"
 
 

@@ -206,7 +206,7 @@ class Line:
         return False
 
 
-async def hinted(job: Job, line: Line, max_wait_s: float = 1000) -> list[float]:
+async def hinted(job: Job, line: Line, max_wait_s: float = 1000, *, ordered_s_ago: float = math.inf) -> list[float]:
     """When the job was looked at, in seconds from the start."""
     start_s = line.clock.elapsed_s()
     looks: list[float] = []
@@ -218,6 +218,7 @@ async def hinted(job: Job, line: Line, max_wait_s: float = 1000) -> list[float]:
         on_status=lambda _: looks.append(round(line.clock.elapsed_s() - start_s, 3)),
         hints=line,
         job_id="j1",
+        ordered_s_ago=ordered_s_ago,
     )
     return looks
 
@@ -260,6 +261,23 @@ async def test_deadline_is_kept_whatever_is_heard(news: list[float | None]):
     start_s = clock.elapsed_s()
     await hinted(Job(10**9), Line(clock, news), max_wait_s=30)
     assert clock.elapsed_s() - start_s == pytest.approx(30, abs=0.01)
+
+
+async def test_job_ordered_just_now_is_first_looked_at_after_a_pause():
+    (first_s, *_) = await hinted(Job(2), Line(FakeClock(), [], is_live=False), ordered_s_ago=0.1)
+    assert 1.0 <= first_s <= 2.0
+
+
+async def test_job_ordered_just_now_is_looked_at_once_there_is_news():
+    assert await hinted(Job(2), Line(FakeClock(), [0.3, 0.5]), ordered_s_ago=0.1) == [0.3, 0.8]
+
+
+async def test_job_ordered_a_while_ago_is_looked_at_at_once():
+    assert (await hinted(Job(2), Line(FakeClock(), []), ordered_s_ago=2.0))[0] == 0
+
+
+async def test_who_waits_for_nothing_looks_at_a_new_job_too():
+    assert await hinted(Job(5), Line(FakeClock(), []), max_wait_s=0.0, ordered_s_ago=0.1) == [0]
 
 
 async def test_quiet_line_costs_few_looks():

@@ -39,9 +39,9 @@ async def socket(server, anyio_backend):
         )
 
 
-async def live(hints: SocketHints, *jobs: str) -> None:
+async def live(socket: EventSocket, hints: SocketHints, *jobs: str) -> None:
     """The line is open, and that is no news any more for `jobs`."""
-    while not hints.is_live:  # noqa: ASYNC110 - nobody tells
+    while not socket.is_live:  # noqa: ASYNC110 - nobody tells
         await anyio.sleep(0.01)
     for job in jobs:
         await hints.wait(job, 0)
@@ -53,7 +53,7 @@ def event(generation_id: int, kind: str = "job:completed") -> dict:
 
 async def test_event_of_the_job_ends_the_wait(server, socket):
     async with socket.watch() as hints, anyio.create_task_group() as tasks:
-        await live(hints, "7")
+        await live(socket, hints, "7")
         tasks.start_soon(anyio.to_thread.run_sync, server.say, event(7))
 
         assert await hints.wait("7", LONG_S)
@@ -61,7 +61,7 @@ async def test_event_of_the_job_ends_the_wait(server, socket):
 
 async def test_news_between_two_waits_is_not_lost(server, socket):
     async with socket.watch() as hints:
-        await live(hints, "7", "8")
+        await live(socket, hints, "7", "8")
         await anyio.to_thread.run_sync(server.say, event(7))
         await anyio.to_thread.run_sync(server.say, event(8))
         assert await hints.wait("8", LONG_S)  # what came before it was heard, too
@@ -86,7 +86,7 @@ async def test_news_between_two_waits_is_not_lost(server, socket):
 )
 async def test_what_is_not_about_the_job_is_no_news(server, socket, message):
     async with socket.watch() as hints:
-        await live(hints, "7", "9")
+        await live(socket, hints, "7", "9")
         await anyio.to_thread.run_sync(server.say, message)
         await anyio.to_thread.run_sync(server.say, event(9))
         assert await hints.wait("9", LONG_S)
@@ -97,7 +97,7 @@ async def test_what_is_not_about_the_job_is_no_news(server, socket, message):
 async def test_stored_file_is_news_of_its_job(server, socket):
     stored = {"type": "asset:updated", "asset_id": 3, "data": {"asset_id": 3, "source_generation_id": 7}}
     async with socket.watch() as hints:
-        await live(hints, "7")
+        await live(socket, hints, "7")
         await anyio.to_thread.run_sync(server.say, stored)
 
         assert await hints.wait("7", LONG_S)
@@ -105,34 +105,47 @@ async def test_stored_file_is_news_of_its_job(server, socket):
 
 async def test_cut_line_is_news_and_comes_back(server, socket):
     async with socket.watch() as hints:
-        await live(hints, "7")
+        await live(socket, hints, "7")
         await anyio.to_thread.run_sync(server.drop_sockets)
         assert await hints.wait("7", LONG_S)
 
-        await live(hints, "7")
+        await live(socket, hints, "7")
         await anyio.to_thread.run_sync(server.say, event(7))
         assert await hints.wait("7", LONG_S)
 
 
 async def test_message_over_the_limit_only_cuts_the_line(server, socket):
     async with socket.watch() as hints:
-        await live(hints, "7")
+        await live(socket, hints, "7")
         await anyio.to_thread.run_sync(server.say, "x" * (2 << 20))
 
         assert await hints.wait("7", LONG_S)
-        await live(hints)
+        await live(socket, hints)
 
 
 async def test_watchers_share_one_line_that_closes_after_the_last(server, socket):
     async with socket.watch() as first:
-        await live(first)
+        await live(socket, first)
         async with socket.watch() as second:
-            await live(second)
+            await live(socket, second)
             assert await anyio.to_thread.run_sync(server.sockets) == 1
-        assert first.is_live
+        assert socket.is_live
     assert not socket.is_live
     while await anyio.to_thread.run_sync(server.sockets):  # noqa: ASYNC110 - nobody tells
         await anyio.sleep(0.01)
+
+
+async def test_line_counts_as_live_once_it_told_something(server, socket):
+    async with socket.watch() as hints:
+        await live(socket, hints, "7")
+        assert not hints.is_live
+        await anyio.to_thread.run_sync(server.say, event(8))
+        while not hints.is_live:  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.01)
+        await anyio.to_thread.run_sync(server.drop_sockets)
+        assert await hints.wait("7", LONG_S)
+        await live(socket, hints)
+        assert not hints.is_live
 
 
 async def test_line_outlives_the_watcher_that_opened_it(server, socket):
@@ -148,7 +161,7 @@ async def test_line_outlives_the_watcher_that_opened_it(server, socket):
         await opened.wait()
         async with socket.watch() as hints:
             tasks.cancel_scope.shield = True
-            await live(hints, "7")
+            await live(socket, hints, "7")
             tasks.cancel_scope.cancel()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(server.say, event(7))
@@ -174,6 +187,6 @@ async def test_trouble_of_the_block_is_the_callers(socket):
 async def test_line_sends_no_token(server, socket):
     user = await anyio.to_thread.run_sync(server.user, "socket_user")
     async with socket.watch() as hints:
-        await live(hints)
+        await live(socket, hints)
 
     assert not server.sightings(user.token)

@@ -113,7 +113,8 @@ class Ours:
             self._at(now_s + self.window.pause_s(now_s, self.rules), self._look)
 
 
-gaps = st.lists(st.floats(0, 30), min_size=1, max_size=70)
+#: Crowds, single ones, and silence.
+gaps = st.lists(st.just(0.0) | st.floats(0, 4) | st.floats(0, 70), min_size=45, max_size=90)
 ways = st.lists(st.floats(0.001, ARRIVES_WITHIN_S / 2 - 0.1), min_size=1, max_size=10)
 phases = st.none() | st.floats(0, 60)
 times = st.floats(min_value=-1e12, max_value=1e12)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from assetctl.generation.base import ParameterSpec
 
@@ -30,5 +31,21 @@ class HasProviders(Protocol):
         Raises:
             ConfigError: it is not set up.
             ServiceError: the service could not be asked.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """Stands before a service that takes only so many orders in a while."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Within the block an order for `key` may be sent; entering waits behind all who came before.
+
+        Nothing is written down and no lock held meanwhile, so that who waits occupies nothing. A turn that turns out
+        not to be needed goes to the next one.
+
+        Raises:
+            ServiceError: the service takes no orders for longer than is waited; nothing was sent.
         """
         ...

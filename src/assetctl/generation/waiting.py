@@ -6,6 +6,7 @@ them under a deadline, and a hint only wakes it early. Clock, sleep and random s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,7 +35,7 @@ class Pace:
 #: For a queue at a remote service, which is asked by many.
 REMOTE_PACE = Pace()
 #: While hints are heard, looks are only there for those that got lost.
-HINTED_PACE = Pace(first_s=10.0, factor=2.0, cap_s=30.0)
+HINTED_PACE = Pace(first_s=60.0, factor=1.0, cap_s=60.0)
 _SHORTEST_S = 0.05
 _WISH_JITTER = 0.1
 #: Two looks that hints asked for lie this far apart, so that a chatty service is not asked all the time.
@@ -68,17 +69,20 @@ async def wait_for_job(
     pace: Pace = REMOTE_PACE,
     hints: Hints | None = None,
     job_id: str = "",
+    ordered_s_ago: float = math.inf,
 ) -> JobStatus | None:
     """The status that ended the wait for the job that `look` looks at; None when `max_wait_s` passed and it goes on.
 
     Looks at least once, also with `max_wait_s` 0. `on_status` hears of each look. With `hints`, news of `job_id` ends a
-    pause at once. What `look` raises passes through.
+    pause at once, and a job that was ordered just now is first looked at after one. What `look` raises passes through.
     """
     deadline_s = clock.elapsed_s() + max_wait_s
     rhythm, hinted_rhythm = pauses(pace, random), pauses(HINTED_PACE, random)
     next(rhythm)
     next(hinted_rhythm)
     rest = _Rest(clock, hints, job_id)
+    if hints is not None and ordered_s_ago < pace.first_s:
+        await rest.take(min(rhythm.send(None), max_wait_s))
     while True:
         status = await look()
         on_status(status)

@@ -19,6 +19,7 @@ from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Call, Exchange, Lost, NoAnswer, UnusableAnswer
 from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
 from assetctl.pixsim.turns import LOOK_AGAIN_S, Turn
+from assetctl.pixsim.window import ARRIVES_WITHIN_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 90.0
 #: Calls under way at once; the connection pool must hold more.
 MAX_CONCURRENT: Final = 16
+#: An order that leaves later after it got its turn might not arrive within `ARRIVES_WITHIN_S`: it takes another one.
+_TURN_LASTS_S: Final = ARRIVES_WITHIN_S / 2
 _GATEWAY_TROUBLE: Final = frozenset({502, 503, 504})
 _MAY_PASS: Final = frozenset({408, 425, 500}) | _GATEWAY_TROUBLE
 
@@ -192,6 +195,8 @@ class Caller:
             RateLimited: the server takes none for longer than we wait.
             ServiceUnreachable: it was down a moment ago.
         """
+        if turn is not None and self._clock.elapsed_s() > turn.left_s + _TURN_LASTS_S:
+            await self._turns.give_back(turn)
         if turn is None or not turn.is_open:
             turn = await self._taken_turn(number, call.request_id)
         try:

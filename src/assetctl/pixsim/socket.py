@@ -71,6 +71,7 @@ class EventSocket:
         self._task: asyncio.Task[None] | None = None
         self._is_ponged = True
         self.is_live = False
+        self.has_spoken = False
         # Everything heard has a number: a watcher has news of a job when the job's number is above the one it knows.
         self.number = 0
         self._numbers: OrderedDict[str, int] = OrderedDict()
@@ -172,6 +173,7 @@ class EventSocket:
         if generation_id is None:
             return
         job_id = str(generation_id)
+        self.has_spoken = True
         self.number += 1
         self._numbers[job_id] = self.number
         self._numbers.move_to_end(job_id)
@@ -185,6 +187,7 @@ class EventSocket:
         if not (is_live or self.is_live):
             return
         self.is_live = is_live
+        self.has_spoken = False
         self.number += 1
         self._floor = self.number
         self._numbers.clear()
@@ -203,8 +206,8 @@ class SocketHints:
 
     @property
     def is_live(self) -> bool:
-        """Whether news would be heard at this moment."""
-        return self._socket.is_live
+        """Whether news would be heard at this moment: a line that never told anything may never do."""
+        return self._socket.is_live and self._socket.has_spoken
 
     async def wait(self, job_id: str, timeout_s: float) -> bool:
         """Whether there was news of the job since the last wait for it, or since the watch began; waits for some."""

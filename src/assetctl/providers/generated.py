@@ -15,6 +15,7 @@ from assetctl.errors import (
     ServiceUnreachable,
 )
 from assetctl.events import OutcomeAwaited
+from assetctl.generation.abilities import TakesTurns
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
 from assetctl.generation.waiting import settled
@@ -92,7 +93,9 @@ class GeneratedAssetProvider:
         if not _makes(generator, request):
             return None
         await eventloop.started()
-        made = await self._made(generator, request, key)
+        # Who listens before the order is sent has heard what becomes of it.
+        async with generator.watch():
+            made = await self._made(generator, request, key)
         path = await path_of(self._cache, made.entry)
         return asset_of(made.entry, path, Source.GENERATED, request=request, warnings=made.warnings)
 
@@ -163,6 +166,13 @@ class GeneratedAssetProvider:
         return await self._follower.bring_home(generator, found, max(0.0, left_s))
 
     async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
+        # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
+        if isinstance(generator, TakesTurns) and await self._journal.open_order(key) is None:
+            async with generator.turn(key):
+                return await self._placed_now(generator, request, key)
+        return await self._placed_now(generator, request, key)
+
+    async def _placed_now(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         async with self._desk.exclusively(key):
             warnings = await self._finish_published(generator, key)
             entry = await self._made_before(generator, request, key)

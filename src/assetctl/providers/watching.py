@@ -6,6 +6,7 @@ The only caller of `Generator.status`. What a job made is fetched elsewhere (`fo
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from assetctl.errors import AssetctlError, JobCancelled, JobError, JobFailed, JobPending
@@ -74,6 +75,8 @@ class JobWatch:
             ServiceError: the generator could not be asked; the job may go on.
         """
         job_id = order.job_id or ""
+        # Labels and the first pause only: the machine's clock may have been set meanwhile.
+        gone_s = math.inf if order.sent_at is None else max(0.0, (self._clock.now() - order.sent_at).total_seconds())
         typical_s = await self._journal.typical_time_s(order.generator, order.request.asset_type)
         async with generator.watch() as hints:
             status = await wait_for_job(
@@ -81,9 +84,10 @@ class JobWatch:
                 clock=self._clock,
                 random=self._random,
                 max_wait_s=max_wait_s,
-                on_status=self._teller(order, job_id, typical_s),
+                on_status=self._teller(order, job_id, typical_s, gone_s),
                 hints=hints,
                 job_id=job_id,
+                ordered_s_ago=gone_s,
             )
         if status is not None and status.is_final:
             self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
@@ -123,10 +127,8 @@ class JobWatch:
             await self.gone(generator, order, error)
             raise
 
-    def _teller(self, order: Order, job_id: str, typical_s: float | None) -> Callable[[JobStatus], None]:
-        # Labels only: the machine's clock may have been set meanwhile.
-        gone_s = 0.0 if order.sent_at is None else max(0.0, (self._clock.now() - order.sent_at).total_seconds())
-        start_s = self._clock.elapsed_s()
+    def _teller(self, order: Order, job_id: str, typical_s: float | None, gone_s: float) -> Callable[[JobStatus], None]:
+        start_s = self._clock.elapsed_s() - (0.0 if math.isinf(gone_s) else gone_s)
 
         def tell(status: JobStatus) -> None:
             if not status.is_final:
@@ -138,7 +140,7 @@ class JobWatch:
                         status.state,
                         status.fraction,
                         status.message,
-                        elapsed_s=gone_s + self._clock.elapsed_s() - start_s,
+                        elapsed_s=self._clock.elapsed_s() - start_s,
                         typical_s=typical_s,
                     )
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -209,6 +210,16 @@ async def test_file_that_changed_since_it_was_asked_with_is_not_sent(
 
 
 # --- what comes back ------------------------------------------------------------------------------------------------
+
+
+async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shopper.generator.turn(ORDER.key))
+        for _ in range(19):
+            await stack.enter_async_context(shopper.client.turn())
+        with anyio.fail_after(10):
+            await shopper.generator.submit(ORDER, NONCE)
+    assert shopper.clock.slept_s == []
 
 
 async def test_equal_requests_of_two_orders_are_two_generations(server: LookAlike, shopper: Shopper):

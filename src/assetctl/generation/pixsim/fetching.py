@@ -7,7 +7,7 @@ expires nor changes and has a digest, so it is waited for a little; then the ven
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from assetctl.errors import JobFailed
 from assetctl.generation.base import GeneratedFile
@@ -15,16 +15,37 @@ from assetctl.pixsim.links import is_on_its_way, is_own, links
 
 if TYPE_CHECKING:
     from assetctl.clock import Clock
+    from assetctl.generation.base import Hints
     from assetctl.network import Origin
-    from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import Generation, StoredAsset
 
-_PAUSES_S: Final = (0.1, 0.15, 0.25, 0.5, 1.0, 1.0)
+_PAUSES_S: Final = (0.1, 0.3, 0.6, 1.0, 1.0)
+#: While the server is heard, it says itself when it has stored the file.
+_HINTED_PAUSES_S: Final = (1.0, 1.0, 1.0)
 _REFUSED: Final = {"provider_status": "flagged", "signal_override": "broken"}
 
 
-async def file_of(client: PixsimClient, row: Generation, clock: Clock) -> GeneratedFile:
+class Assets(Protocol):
+    """Where assets are read."""
+
+    @property
+    def origin(self) -> Origin:
+        """Whose server it is."""
+        ...
+
+    async def asset(self, asset_id: int) -> StoredAsset | None:
+        """The asset as it is now; None when there is none of that id.
+
+        Raises:
+            ServiceError: the server could not be asked.
+        """
+        ...
+
+
+async def file_of(assets: Assets, row: Generation, clock: Clock, hints: Hints | None = None) -> GeneratedFile:
     """The file of the job of `row`, with what the server states of it; asked again, it gives a fresh link.
+
+    `hints` shorten the wait for the server's own copy.
 
     Raises:
         JobFailed: there is no asset, or no file of it that may be used.
@@ -33,7 +54,7 @@ async def file_of(client: PixsimClient, row: Generation, clock: Clock) -> Genera
     job_id = str(row.id)
     if row.asset_id is None:
         raise _failed(job_id, f"the job `{row.id}` has no asset", f"the backend calls it `{row.status:.40}`")
-    file = file_at(await usable_asset(client, row.asset_id, job_id, clock), client.origin, job_id)
+    file = file_at(await usable_asset(assets, row.asset_id, job_id, clock, hints), assets.origin, job_id)
     return replace(
         file,
         created_at=file.created_at or row.completed_at,
@@ -42,14 +63,25 @@ async def file_of(client: PixsimClient, row: Generation, clock: Clock) -> Genera
     )
 
 
-async def usable_asset(client: PixsimClient, asset_id: int, job_id: str, clock: Clock) -> StoredAsset:
+async def usable_asset(
+    assets: Assets, asset_id: int, job_id: str, clock: Clock, hints: Hints | None = None
+) -> StoredAsset:
     """The asset that a job made, its own copy waited for a little.
 
     Raises:
         JobFailed: there is none, or the server itself says that it can't be used.
         ServiceError: the server could not be asked.
     """
-    stored = await _stored(client, asset_id, clock)
+    stored = await assets.asset(asset_id)
+    pauses_s = _PAUSES_S if hints is None or not hints.is_live else _HINTED_PAUSES_S
+    for pause_s in pauses_s:
+        if stored is None or not _is_worth_waiting(stored, assets.origin, clock):
+            break
+        if hints is None:
+            await clock.sleep(pause_s)
+        else:
+            await hints.wait(job_id, pause_s)
+        stored = await assets.asset(asset_id)
     if stored is None:
         raise _failed(job_id, f"the asset `{asset_id}` is gone", "somebody deleted it at the backend")
     for field, word in _REFUSED.items():
@@ -75,16 +107,6 @@ def file_at(stored: StoredAsset, origin: Origin, job_id: str) -> GeneratedFile:
         created_at=stored.created_at,
         model=stored.model,
     )
-
-
-async def _stored(client: PixsimClient, asset_id: int, clock: Clock) -> StoredAsset | None:
-    stored = await client.asset(asset_id)
-    for pause_s in _PAUSES_S:
-        if stored is None or not _is_worth_waiting(stored, client.origin, clock):
-            break
-        await clock.sleep(pause_s)
-        stored = await client.asset(asset_id)
-    return stored
 
 
 def _is_worth_waiting(stored: StoredAsset, origin: Origin, clock: Clock) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assetctl.models import AssetRequest
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import StoredAsset
+    from assetctl.pixsim.turns import Turn
 
 #: How long it is believed that a server has the endpoint, or hasn't.
 _LIFE_S: Final = 86_400.0
@@ -96,7 +97,7 @@ class GameWay:
                 hint="leave it out, or ask with `--via classic`",
             )
 
-    async def order(self, client: PixsimClient, request: AssetRequest) -> str:
+    async def order(self, client: PixsimClient, request: AssetRequest, turn: Turn | None) -> str:
         """The id of the job, done already, that stands for the asset the server answered with.
 
         Raises:
@@ -110,7 +111,7 @@ class GameWay:
             raise JobFailed(error.what, why=error.why, hint=error.hint) from error
         wait_s = min(_WAIT_S if request.max_wait_s is None else request.max_wait_s, _LONGEST_WAIT_S)
         try:
-            answer = await client.request_game_asset(_body(request, wait_s), patience_s=wait_s)
+            answer = await client.request_game_asset(_body(request, wait_s), patience_s=wait_s, turn=turn)
         except OutcomeUnknown as error:
             raise lost(error.why) from error
         except ServiceError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.errors import ConfigError, InvalidRequest, JobError, JobFailed, OutcomeUnknown
 from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.pixsim import standing
+from assetctl.generation.pixsim.assets import Assets
 from assetctl.generation.pixsim.body import Plan, Source, body_of, mark_of, prompts_of
 from assetctl.generation.pixsim.comparing import Whose, differences, whose
 from assetctl.generation.pixsim.fetching import file_of
@@ -23,7 +24,7 @@ from assetctl.pixsim.tags import slugs_for
 from assetctl.pixsim.trouble import RECONCILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from assetctl.models import AssetType
     from assetctl.pixsim.client import PixsimClient
     from assetctl.pixsim.records import Generation, ProviderInfo
+    from assetctl.pixsim.turns import Turn
 
 #: How long the server's list of providers is believed.
 _PROVIDERS_LIFE_S: Final = 600.0
@@ -57,8 +59,10 @@ class PixsimGenerator:
         self._finder = Finder(context.clock, settle_s=settle_s)
         self._inputs = Inputs(context.clock)
         self._rows = RowBoard(self._client, context.clock)
+        self._assets = Assets(self._client, context.clock, is_busy=lambda: self._rows.is_busy)
         self._game = GameWay(context)
         self._sent_classic: set[str] = set()
+        self._turns: dict[str, Turn] = {}
         self._providers: tuple[float, tuple[ProviderInfo, ...]] | None = None
         self._ended_s: dict[int, float] = {}
 
@@ -101,6 +105,21 @@ class PixsimGenerator:
         del order
         return Estimate(basis="the backend states neither prices nor times")
 
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncGenerator[None]:
+        """Within the block the server takes the order for `key`: there is a place in its window of orders.
+
+        Raises:
+            ConfigError: there is no server.
+            RateLimited: it takes none for longer than is waited.
+        """
+        async with self._client().turn() as turn:
+            self._turns[key] = turn
+            try:
+                yield
+            finally:
+                del self._turns[key]
+
     async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
         """The id of the generation that now makes `order`, and no other.
 
@@ -111,7 +130,7 @@ class PixsimGenerator:
         """
         client = self._client()
         if await self._goes_by_game(client, order):
-            return await self._game.order(client, order.request)
+            return await self._game.order(client, order.request, self._turns.get(order.key))
         try:
             body = await self._body(client, order, idempotency_key)
         except InvalidRequest as error:
@@ -119,7 +138,7 @@ class PixsimGenerator:
         self._finder.sending(idempotency_key)
         self._sent_classic.add(idempotency_key)
         try:
-            row = await self._ordered(client, body, mark_of(order, idempotency_key))
+            row = await self._ordered(client, body, mark_of(order, idempotency_key), self._turns.get(order.key))
         except OutcomeUnknown as error:
             # Most often it did arrive: then a first look soon finds it.
             error.ask_again_in_s = min(_FIRST_SEARCH_S, self._settle_s)
@@ -187,7 +206,8 @@ class PixsimGenerator:
         asset_id = asset_of(job_id)
         if asset_id is not None:
             return await self._game.file(self._client(), asset_id)
-        return await file_of(self._client(), await self._completed(job_id), self._clock)
+        async with self._heard() as hints:
+            return await file_of(self._assets, await self._completed(job_id), self._clock, hints)
 
     async def announce(self, job_id: str, order: GenerationOrder) -> None:
         """The asset bears the tags by which the next person finds it, unless the request doesn't want that.
@@ -215,8 +235,11 @@ class PixsimGenerator:
         """Hints from the server's events, which anybody may hear, and from looks at others; None without a server."""
         if self._context.pixsim is None:
             return nullcontext()
+        return self._rows.watch(self._heard())
+
+    def _heard(self) -> AbstractAsyncContextManager[Hints | None]:
         events = self._context.pixsim_events
-        return self._rows.watch(nullcontext() if events is None else events().watch())
+        return nullcontext() if events is None else events().watch()
 
     async def _goes_by_game(self, client: PixsimClient, order: GenerationOrder) -> bool:
         return order.request.via is Via.GAME and await self._game.is_there(client)
@@ -248,9 +271,9 @@ class PixsimGenerator:
         plan = await self._planned(client, order, [source.kind for source in sources])
         return body_of(order, idempotency_key, replace(plan, sources=sources))
 
-    async def _ordered(self, client: PixsimClient, body: Mapping[str, Any], mark: str) -> Generation:
+    async def _ordered(self, client: PixsimClient, body: Mapping[str, Any], mark: str, turn: Turn | None) -> Generation:
         """The row that was made for this order, by its first try or an earlier one."""
-        row = await client.create_generation(body)
+        row = await client.create_generation(body, turn=turn)
         owner = await self._owner(client, row, body, mark)
         if owner is Whose.ANOTHERS:
             # An old row, handed out because this server overlooks our mark: nothing was bought. A new one may be

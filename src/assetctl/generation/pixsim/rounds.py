@@ -1,7 +1,8 @@
 """Reads that many ask for at about the same time, made together, in rounds that follow each other at a distance.
 
-Who asks first leads a round for all who ask before it leaves; nobody gets what was read before they asked. There is no
-task behind it: a leader that is cancelled hands the lead on, and takes nobody with it.
+Who asks first leads a round for all who ask before it leaves; nobody gets what was read before they asked, and what a
+round does not bring is read by itself. There is no task behind it: a leader that is cancelled hands the lead on, and
+takes nobody with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 import anyio
 
-from assetctl.errors import AssetctlError
+from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -26,30 +27,63 @@ GATHER_S: Final = 0.05
 GAP_S: Final = 0.25
 
 
+#: Fewer are read by themselves.
+_WORTH_A_ROUND: Final = 2
+#: How long reading together is given up after it failed; all is read by itself meanwhile.
+_REST_S: Final = 60.0
+#: Trouble of the server as a whole, which a read by itself would only meet again.
+_ALL_TROUBLE: Final = (ServiceUnreachable, NotAllowed, RateLimited)
+
+
 class Rounds(Generic[T]):
-    """Rounds of one kind of read, one after the other."""
+    """Reads of one kind of thing, by its number."""
 
     def __init__(
         self,
-        bring: Callable[[Collection[int]], Awaitable[Mapping[int, T]]],
+        read: Callable[[int], Awaitable[T | None]],
+        read_together: Callable[[Collection[int]], Awaitable[Mapping[int, T]]],
         *,
         clock: Clock,
         gathering: Callable[[], None] | None = None,
     ) -> None:
-        """`bring` reads what a round is about, all it can; `gathering` is called when a round begins to gather."""
-        self._bring = bring
+        """`read` gives None when there is none; `read_together` leaves out what it doesn't find.
+
+        `gathering` is called when a round begins to gather.
+        """
+        self._read = read
+        self._read_together = read_together
         self._clock = clock
         self._gathering = gathering
         self._waiting: dict[_Asked[T], None] = {}
+        self._reading = 0
         self._is_led = False
         self._left_s: float | None = None
+        self._rests_until_s: float | None = None
 
-    async def ask(self, number: int) -> T | None:
-        """What a round that leaves from now on brings of `number`; None when it brings nothing of it.
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._reading > 0 or bool(self._waiting)
+
+    async def get(self, number: int, *, alone: bool) -> T | None:
+        """What there is of that number, read after this call; None when there is none.
+
+        `alone` says that nobody else is likely to ask for anything soon.
 
         Raises:
-            AssetctlError: what went wrong with the round; each asker gets an error of its own.
+            AssetctlError: it could not be read; each asker gets an error of its own.
         """
+        found = None if alone and not self.is_busy else await self._brought(number)
+        if found is not None:
+            return found
+        self._reading += 1
+        try:
+            return await self._read(number)
+        finally:
+            self._reading -= 1
+
+    async def _brought(self, number: int) -> T | None:
+        """What a round that leaves from now on brings of it."""
         asked = _Asked[T](number)
         self._waiting[asked] = None
         try:
@@ -85,6 +119,19 @@ class Rounds(Generic[T]):
                 self._waiting.pop(asked, None)
         finally:
             self._is_led = False
+
+    async def _bring(self, numbers: Collection[int]) -> Mapping[int, T]:
+        now_s = self._clock.elapsed_s()
+        if len(numbers) < _WORTH_A_ROUND or (self._rests_until_s is not None and now_s < self._rests_until_s):
+            return {}
+        try:
+            return await self._read_together(numbers)
+        except _ALL_TROUBLE:
+            raise
+        except AssetctlError:
+            # One bad item spoils the whole answer, and no other must suffer for it.
+            self._rests_until_s = now_s + _REST_S
+            return {}
 
     def _pause_s(self) -> float:
         since_s = GAP_S if self._left_s is None else self._clock.elapsed_s() - self._left_s

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceUnreachable
 from assetctl.generation.pixsim.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -28,14 +27,8 @@ _LONGEST_PAGE: Final = 200
 _SHORTEST_PAGE: Final = 20
 #: The list begins with the newest rows, and so do we: what is waited for stands among so many rows for each job.
 _ROWS_PER_JOB: Final = 2
-#: The first page is asked for when so many rows would else be read by themselves, each further one when one more would.
-_WORTH_A_PAGE: Final = 2
 #: After this share of a pause a look is as good as at its end: pauses differ by as much among themselves.
 _NEARLY: Final = 0.5
-#: How long the list is left alone after it could not be used; every row is read by itself meanwhile.
-_LIST_REST_S: Final = 60.0
-#: Trouble of the server as a whole, which reading rows by themselves would only meet again.
-_ALL_TROUBLE: Final = (ServiceUnreachable, NotAllowed, RateLimited)
 
 
 class RowBoard:
@@ -45,11 +38,19 @@ class RowBoard:
         """Ask nothing yet."""
         self._client = client
         self._clock = clock
-        self._rounds = Rounds(self._listed, clock=clock, gathering=self._call_those_nearly_due)
-        self._watchers = 0
+        self._rounds = Rounds(
+            lambda number: client().generation(number),
+            self._listed,
+            clock=clock,
+            gathering=self._call_those_nearly_due,
+        )
         self._resting: dict[_Rest, None] = {}
         self._last: dict[str, Generation] = {}
-        self._no_list_until_s: float | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for a job at this moment."""
+        return bool(self._resting) or self._rounds.is_busy
 
     async def row(self, number: int) -> Generation | None:
         """The row as it is now, read after this call; None when there is none of that id.
@@ -57,9 +58,7 @@ class RowBoard:
         Raises:
             ServiceError: the server could not be asked.
         """
-        row = await self._rounds.ask(number) if self._watchers > 1 else None
-        if row is None:
-            row = await self._client().generation(number)
+        row = await self._rounds.get(number, alone=not self._resting)
         if row is not None:
             self._last[str(number)] = row
         return row
@@ -76,11 +75,7 @@ class RowBoard:
     async def watch(self, heard: AbstractAsyncContextManager[Hints | None]) -> AsyncGenerator[Hints]:
         """Within the block, hints: those that are `heard` elsewhere, and those that reading brings by the way."""
         async with heard as hints:
-            self._watchers += 1
-            try:
-                yield _BoardHints(self, hints, self._clock)
-            finally:
-                self._watchers -= 1
+            yield _BoardHints(self, hints, self._clock)
 
     @contextmanager
     def resting(self, job_id: str, pause_s: float) -> Generator[None]:
@@ -103,26 +98,18 @@ class RowBoard:
                 rest.end()
 
     async def _listed(self, numbers: Collection[int]) -> dict[int, Generation]:
-        """Those of the rows that are found in the list for no more requests than reading each by itself."""
+        """Those of the rows that the list shows for fewer requests than it takes to read each by itself."""
         found: dict[int, Generation] = {}
-        if self._no_list_until_s is not None and self._clock.elapsed_s() < self._no_list_until_s:
-            return found
-        rows = _ROWS_PER_JOB * self._watchers
+        rows = _ROWS_PER_JOB * (len(self._resting) + len(numbers))
         limit = max(_SHORTEST_PAGE, min(_LONGEST_PAGE, rows))
-        try:
-            for page_number in range(-(-rows // limit)):
-                missing = sum(number not in found for number in numbers)
-                if missing < _WORTH_A_PAGE + page_number:
-                    break
-                page = await self._client().generations(limit=limit, offset=page_number * limit)
-                found |= {row.id: row for row in page.generations}
-                if len(page.generations) < limit:
-                    break
-        except _ALL_TROUBLE:
-            raise
-        except AssetctlError:
-            # One bad row spoils a whole page, and no other job must suffer for it.
-            self._no_list_until_s = self._clock.elapsed_s() + _LIST_REST_S
+        for page_number in range(-(-rows // limit)):
+            missing = sum(number not in found for number in numbers)
+            if missing < page_number + 2:
+                break
+            page = await self._client().generations(limit=limit, offset=page_number * limit)
+            found |= {row.id: row for row in page.generations}
+            if len(page.generations) < limit:
+                break
         self._call_those_of(found)
         return found
 

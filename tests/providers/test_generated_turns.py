@@ -1,0 +1,122 @@
+"""A generator whose service takes orders only now and then: who waits for a turn occupies nothing."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from assetctl.errors import RateLimited, SpendRefused
+from assetctl.generation.allowances import Allowance
+from shop import Shop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from assetctl.models import Asset
+    from fakes import House
+
+pytestmark = pytest.mark.anyio
+
+
+class BusyShop(Shop):
+    """Gives a turn when its door is open. `waiting` and `turns` list the keys that wait for one and that had one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.door, self.asked = anyio.Event(), anyio.Event()
+        self.trouble: RateLimited | None = None
+        self.waiting: list[str] = []
+        self.turns: list[str] = []
+        self.used: list[str] = []
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncGenerator[None]:
+        self.waiting.append(key)
+        self.asked.set()
+        await self.door.wait()
+        if self.trouble is not None:
+            raise self.trouble
+        self.turns.append(key)
+        try:
+            yield
+        finally:
+            self.turns.remove(key)
+            self.used.append(key)
+
+    async def submit(self, order, idempotency_key):
+        assert order.key in self.turns
+        return await super().submit(order, idempotency_key)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> BusyShop:
+    return BusyShop(tmp_path / "shop")
+
+
+async def find(house: House, into: list[Asset | None]) -> None:
+    into.append(await house.generated.find_asset(*house.asked()))
+
+
+async def test_who_waits_for_a_turn_has_written_nothing_down_and_holds_no_lock(house: House, shop: BusyShop):
+    _, key = house.asked()
+    found: list[Asset | None] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(find, house, found)
+        await shop.asked.wait()
+        assert await house.journal.open_order(key) is None
+        with anyio.fail_after(1):
+            async with house.desk.exclusively(key):
+                assert not found
+        shop.door.set()
+    assert found[0] is not None
+    assert (shop.charges, shop.used) == (1, [key])
+
+
+async def test_what_another_process_made_meanwhile_is_not_ordered_again(build: Callable[..., House], shop: BusyShop):
+    house, other, found = build(), build(generator=Shop(shop._folder)), list[object]()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(find, house, found)
+        await shop.asked.wait()
+        await find(other, found)
+        shop.door.set()
+    assert [asset.sha256 for asset in found] == [found[0].sha256] * 2  # type: ignore[attr-defined]
+    assert shop.charges == 1
+
+
+async def test_job_that_runs_already_is_adopted_without_a_turn(build: Callable[..., House], shop: BusyShop):
+    other, found = build(generator=Shop(shop._folder)), list[object]()
+    asked, key = other.asked()
+    async with other.desk.exclusively(key):
+        await other.desk.place(other.registry.get("shop"), key, asked)
+    await find(build(), found)
+    assert (shop.waiting, shop.charges) == ([], 1)
+
+
+async def test_orders_that_still_wait_when_a_run_stops_are_never_sent(house: House, shop: BusyShop):
+    _, key = house.asked()
+    refusals: list[SpendRefused] = []
+
+    async def refused() -> None:
+        with pytest.raises(SpendRefused) as caught:
+            await house.generated.find_asset(*house.asked())
+        refusals.append(caught.value)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(refused)
+        await shop.asked.wait()
+        house.desk.limit_to(Allowance("run", max_orders=0))
+        shop.door.set()
+    assert (len(refusals), shop.submissions, shop.used) == (1, 0, [key])
+    assert await house.journal.open_order(key) is None
+
+
+async def test_service_that_takes_none_for_too_long_is_told_and_nothing_is_written_down(house: House, shop: BusyShop):
+    shop.trouble = RateLimited("it takes no more for now")
+    shop.door.set()
+    with pytest.raises(RateLimited):
+        await house.generated.find_asset(*house.asked())
+    assert await house.journal.orders(open_only=False) == []

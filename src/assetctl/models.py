@@ -254,3 +254,5 @@ class Availability:
     """Whether making it may cost money."""
     job_id: str | None = None
     """The job that makes it already, so that nothing new is ordered."""
+    orders_per_minute: int | None = None
+    """How many orders a minute its generator's service takes, None without a limit and where nothing is ordered."""

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
 
-_DOWNLOADS_AT_ONCE: Final = 8
+_DOWNLOADS_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

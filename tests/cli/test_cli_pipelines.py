@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -10,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assetctl.cli.chapter_progress import FoldedProgress
+from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline, System, pipeline_of
+from assetctl.models import AssetRequest
+from assetctl.prefetch.manifest.findings import Item
+from assetctl.prefetch.results import Outcome, Result
+from fakes import FakeClock
 
 if TYPE_CHECKING:
     from cli_harness import Ran, Tool
@@ -56,7 +63,7 @@ def test_github_folds_the_lines_of_the_run_and_nothing_else(tool: Tool) -> None:
     start, end = lines.index("::group::assetctl prefetch: First date"), lines.index("::endgroup::")
     assert lines[0].startswith("2 assets: 2 to generate")
     assert any(line.startswith("bad: the generator `failing` could not") for line in lines[start:end])
-    assert lines[end + 1].startswith("::error title=bad::bad: the generator `failing` could not make this asset")
+    assert lines[end + 1].startswith("::error title=bad::the generator `failing` could not make this asset")
     assert ran.out.startswith("2 assets: 1 generated, 1 failed")
     assert obeyed(ran) == ["group", "stop-commands", "endgroup", "error"]
 
@@ -66,9 +73,21 @@ def test_the_sums_are_not_folded_away(tool: Tool) -> None:
     assert [line[:10] for line in ran.out.splitlines()][-2:] == ["::endgroup", "1 asset: 1"]
 
 
-def test_a_placeholder_for_what_failed_is_a_warning_and_ten_are_enough(tool: Tool) -> None:
-    rows = [failing(f"bad-{number}") for number in range(12)]
-    assert obeyed(tool("prefetch", write(tool, *rows), env=GITHUB)).count("error") == 10
+def test_ten_failures_are_shown_beside_the_job() -> None:
+    stderr = io.StringIO()
+    pipeline = pipeline_of(GITHUB)
+    progress = FoldedProgress(12, FakeClock(), Printer(stderr=stderr), pipeline, "a chapter")
+    for number in range(12):
+        item = Item(number, number, AssetRequest(scene_id=f"s{number}"), f"{number:064}")
+        progress.fail(Result(item, Outcome.FAILED), f"reason {number}")
+    progress.close()
+    progress.close()
+    shown = [line for line in stderr.getvalue().splitlines() if line.startswith("::error")]
+    assert shown == [f"::error title=s{number}::reason {number}" for number in range(10)]
+    assert "s11: reason 11" in stderr.getvalue()
+
+
+def test_a_placeholder_for_what_failed_is_a_warning(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, {"scene": "card", "generator": "failing"}), env=GITHUB)
     assert obeyed(ran) == ["group", "stop-commands", "endgroup", "warning"]
 

@@ -66,9 +66,9 @@ class RunProgress(Listener):
     def say(self, text: str) -> None:
         """`text` is told beside the progress."""
 
-    def fail(self, result: Result) -> None:
+    def fail(self, result: Result, reason: str) -> None:
         """What went wrong with an item is told beside the progress."""
-        self.say(failure_line(result))
+        self.say(f"{item_name(result.item)}: {reason}")
 
     def close(self) -> None:
         """Nothing is left on the screen."""
@@ -111,15 +111,15 @@ class FoldedProgress(LineProgress):
         """Tell the stderr of `printer`, folded under `title` as `pipeline` does it."""
         super().__init__(total, clock, printer)
         self._pipeline = pipeline
-        self._failures: list[Result] = []
+        self._failures: list[tuple[Result, str]] = []
         self._is_open = True
         printer.mark(pipeline.opening(title, clock.now()))
 
-    def fail(self, result: Result) -> None:
+    def fail(self, result: Result, reason: str) -> None:
         """What went wrong with an item is told, and kept for the end."""
-        super().fail(result)
+        super().fail(result, reason)
         if len(self._failures) < MOST_ANNOTATIONS:
-            self._failures.append(result)
+            self._failures.append((result, reason))
 
     def close(self) -> None:
         """What comes now is not folded away; the failures are shown."""
@@ -127,10 +127,9 @@ class FoldedProgress(LineProgress):
             return
         self._is_open = False
         self._printer.mark(self._pipeline.closing(self._clock.now()))
-        for result in self._failures:
+        for result, reason in self._failures:
             is_error = result.outcome is not Outcome.PLACEHOLDER
-            name, words = item_name(result.item), failure_line(result)
-            self._printer.mark(self._pipeline.annotation(name, words, is_error=is_error))
+            self._printer.mark(self._pipeline.annotation(item_name(result.item), reason, is_error=is_error))
 
 
 class Quiet(RunProgress):
@@ -146,12 +145,10 @@ class Quiet(RunProgress):
         self._printer.note(text)
 
 
-def failure_line(result: Result) -> str:
+def failure_reason(result: Result) -> str:
     """What went wrong with an item, in one line, also where a placeholder stands in its place."""
     error, asset = result.error, result.asset
     if error is not None:
-        what = error.what if error.why is None else f"{error.what}: {error.why}"
-    else:
-        told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
-        what = f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"
-    return f"{item_name(result.item)}: {what}"
+        return error.what if error.why is None else f"{error.what}: {error.why}"
+    told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
+    return f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"

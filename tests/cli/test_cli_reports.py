@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from cli_harness import wait_until
@@ -67,6 +68,33 @@ def test_it_tells_of_every_asset_in_the_order_of_the_manifest(tool: Tool) -> Non
     assert third["asset"]["source"] == "placeholder"
     assert "report: report.json" in ran.err
     assert strays(tool) == []
+
+
+def test_each_ending_gives_its_format_and_all_of_them_tell_the_same(tool: Tool) -> None:
+    manifest = write(tool, *scenes("a", "b"), {"scene": "c", "generator": "failing"})
+    reports = [word for kind in ("json", "md", "xml", "html") for word in ("--report", f"out/r.{kind}")]
+    assert tool("prefetch", manifest, *reports).code == 5
+    assert report(tool, "out/r.json")["states"]["generated"] == 2
+    assert "| generated | 2 |" in (tool.work / "out" / "r.md").read_text()
+    suites = ET.parse(tool.work / "out" / "r.xml").getroot()
+    assert [(suites.get("tests"), suites.get("failures"))] == [("3", "1")]
+    page = (tool.work / "out" / "r.html").read_text(encoding="utf-8")
+    assert (page.count("<article "), page.count('class="wave"'), page.count('class="band"')) == (3, 3, 1)
+    assert sorted(path.name for path in (tool.work / "out").iterdir()) == ["r.html", "r.json", "r.md", "r.xml"]
+
+
+@POSIX
+def test_an_interrupted_storyboard_has_no_pictures_but_everything_else(tool: Tool) -> None:
+    manifest = write(tool, *scenes("here"), *scenes("a", generator="slow"))
+    tool("prefetch", write(tool, *scenes("here"), name="first.jsonl"))
+    process = tool.spawn("prefetch", manifest, "--report", "report.html")
+    wait_until(lambda: "accepted" in [order["state"] for order in tool.orders()])
+    process.send_signal(signal.SIGINT)
+    assert tool.finish(process).code == 130
+    page = (tool.work / "report.html").read_text(encoding="utf-8")
+    assert page.count("<article ") == 2
+    assert "it was interrupted" in page
+    assert "1 picture was not drawn: nobody waited for more pictures." in page
 
 
 def test_what_was_here_before_is_told_with_its_file(tool: Tool) -> None:
@@ -173,6 +201,16 @@ def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool) -> None:
     assert document["left"] == 3
     assert "2 jobs go on" in ran.err
     assert "Traceback" not in ran.err
+
+
+@POSIX
+def test_a_killed_run_leaves_nothing_behind_and_the_older_report(tool: Tool) -> None:
+    (tool.work / "report.json").write_text("older")
+    manifest = write(tool, *scenes("a", "b"))
+    ran = tool.process("prefetch", manifest, "--report", "report.json", env={"SCRIPTED_KILL_AT": "status"})
+    assert ran.code == -signal.SIGKILL
+    assert (tool.work / "report.json").read_text() == "older"
+    assert strays(tool) == []
 
 
 @POSIX

@@ -47,11 +47,15 @@ _BECAME: Final = {
 
 
 def plan_sentence(plan: ChapterPlan, at_once: int) -> str:
+    """What the chapter takes, in one line that begins with its name."""
+    return f"{_chapter_name(plan)}{takes_sentence(plan, at_once)}"
+
+
+def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     """What the chapter takes, in one line."""
     total = plan.total
     parts = ", ".join(f"{count:,} {_TAKES[deed]}" for deed, count in total.counts.items() if count) or "nothing to do"
-    name = _chapter_name(plan)
-    sentence = f"{name}{counted(total.items, 'asset', 'assets')}: {parts}"
+    sentence = f"{counted(total.items, 'asset', 'assets')}: {parts}"
     if total.new_orders or total.counts[Deed.JOIN]:
         sentence += f"; cost {cost_text(total)}, time {time_text(total, at_once)}"
         if total.sources:

@@ -6,7 +6,7 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from assetctl.cli.chapters import plan_document, plan_sentence
+from assetctl.cli.chapters import plan_document, takes_sentence
 from assetctl.cli.output import BrokenOutput
 from assetctl.cli.running import alone
 from assetctl.errors import AssetctlError, Interrupted
@@ -57,7 +57,7 @@ class Chronicle:
             seconds=seconds,
             exit_code=end if isinstance(end, int) else _exit_code(end),
             plan={**plan_document(self._plan, self._at_once), "scenes": None},
-            plan_sentence=plan_sentence(self._plan, self._at_once),
+            plan_sentence=takes_sentence(self._plan, self._at_once),
             budget=self._budget_document(),
             counts=counts,
             spent=sums.spent,

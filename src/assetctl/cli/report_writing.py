@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, assert_never
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 import anyio
 
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.report.as_json import json_report
+from assetctl.prefetch.report.as_junit import junit_report
+from assetctl.prefetch.report.as_markdown import markdown_report
+from assetctl.prefetch.report.as_page import page_report
+from assetctl.prefetch.report.gallery import Gallery
 from assetctl.prefetch.report.kinds import ReportKind
 from assetctl.prefetch.report.target import Target, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
     from assetctl.prefetch.report.facts import Facts
     from assetctl.prefetch.report.gathering import Gathering
@@ -29,58 +33,102 @@ class _Left(Exception):
     """Nobody waits for the report any more."""
 
 
+class Hurry:
+    """Whether somebody wants to leave; those who do long work are told so."""
+
+    def __init__(self) -> None:
+        """Nobody does yet."""
+        self._is_set = threading.Event()
+        self._stops: list[Callable[[], None]] = []
+
+    def __bool__(self) -> bool:
+        """Whether somebody does."""
+        return self._is_set.is_set()
+
+    def begin(self) -> None:
+        """Somebody wants to leave."""
+        self._is_set.set()
+        for stop in self._stops:
+            stop()
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Generator[None]:
+        """Within the block, `stop` is called when somebody wants to leave; at once when somebody does already."""
+        self._stops.append(stop)
+        if self:
+            stop()
+        try:
+            yield
+        finally:
+            self._stops.remove(stop)
+
+
 @asynccontextmanager
-async def hurried(*, from_the_start: bool) -> AsyncGenerator[threading.Event]:
-    """Within the block nothing is cancelled; the event says that somebody would have."""
-    hurry = threading.Event()
+async def hurried(*, from_the_start: bool) -> AsyncGenerator[Hurry]:
+    """Within the block nothing is cancelled: whoever would have been is in a hurry instead."""
+    hurry = Hurry()
     if from_the_start:
-        hurry.set()
+        hurry.begin()
     with anyio.CancelScope(shield=from_the_start):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_set_when_cancelled, hurry)
+            tasks.start_soon(_begin_when_cancelled, hurry)
             with anyio.CancelScope(shield=True):
                 yield hurry
             tasks.cancel_scope.cancel()
 
 
-async def _set_when_cancelled(event: threading.Event) -> None:
+async def _begin_when_cancelled(hurry: Hurry) -> None:
     try:
         await anyio.sleep_forever()
     finally:
-        event.set()
+        hurry.begin()
 
 
-async def write(target: Target, facts: Facts, gathering: Gathering) -> None:
-    """The report stands at `target`.
+async def write(target: Target, facts: Facts, gathering: Gathering, stack: Stack, hurry: Hurry) -> None:
+    """The report stands at `target`; in a hurry without pictures.
 
     Raises:
         CacheError: it could not be written, or what it should tell not be read any more.
     """
+    if target.kind is not ReportKind.PAGE:
+        await _written(target, _text(target.kind, facts, gathering))
+        return
+    with stack.stills() as stills, hurry.stopping(stills.close):
+        await _written(target, page_report(facts, gathering, Gallery(stills.still, stack.clock)))
+
+
+async def _written(target: Target, pieces: Iterator[str]) -> None:
     left = threading.Event()
     try:
-        await in_thread(write_report, target.path, _until(left, _pieces(target.kind, facts, gathering)))
+        await in_thread(write_report, target.path, _until(left, pieces))
     except BaseException:
         # When the loop itself is torn down the thread would go on, and the interpreter wait for it.
         left.set()
         raise
 
 
-def _until(left: threading.Event, pieces: Iterable[str]) -> Iterator[str]:
+def _until(left: threading.Event, pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         if left.is_set():
             raise _Left
         yield piece
 
 
-def _pieces(kind: ReportKind, facts: Facts, gathering: Gathering) -> Iterator[str]:
+def _text(
+    kind: Literal[ReportKind.JSON, ReportKind.MARKDOWN, ReportKind.JUNIT], facts: Facts, gathering: Gathering
+) -> Iterator[str]:
     match kind:
         case ReportKind.JSON:
             return json_report(facts, gathering)
+        case ReportKind.MARKDOWN:
+            return markdown_report(facts, gathering)
+        case ReportKind.JUNIT:
+            return junit_report(facts, gathering)
         case _ as unknown:
             assert_never(unknown)
 
 
-async def look_up(gathering: Gathering, stack: Stack, hurry: threading.Event) -> None:
+async def look_up(gathering: Gathering, stack: Stack, hurry: Hurry) -> None:
     """What was here before is told with what the cache knows of it; in a hurry only of the first of very many.
 
     Raises:
@@ -88,7 +136,7 @@ async def look_up(gathering: Gathering, stack: Stack, hurry: threading.Event) ->
     """
     waiting: dict[str, int] = {}
     for looked_up, (position, key) in enumerate(gathering.untold()):
-        if hurry.is_set() and looked_up >= _KEYS_IN_A_HURRY:
+        if hurry and looked_up >= _KEYS_IN_A_HURRY:
             break
         waiting[key] = position
         if len(waiting) >= _KEYS_AT_ONCE:

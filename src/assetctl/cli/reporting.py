@@ -99,7 +99,7 @@ class Reporting:
                 self._printer.warning(f"the report says less of what was here before: {error.what}")
             for target in self._targets:
                 try:
-                    await write(target, facts(gathering), gathering)
+                    await write(target, facts(gathering), gathering, self._stack, hurry)
                 except CacheError as error:
                     self.trouble = error
                     self._printer.error(error)

@@ -21,7 +21,7 @@ from assetctl.media.limits import Deadline, check_pixels, refusal
 from assetctl.models import AssetType
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from av.audio.frame import AudioFrame
@@ -185,18 +185,21 @@ def _duration_s(path: Path, stated: int | None, filled_s: float) -> float:
     return stated_s
 
 
-def first_picture(path: Path, media_format: MediaFormat, limits: Limits) -> Image:
-    """The first picture of a clip.
+def pictures(path: Path, media_format: MediaFormat, limits: Limits) -> Iterator[Image]:
+    """The first pictures of a clip in their order, at least one; not all of a long one.
 
     Raises:
         IntegrityError: none decodes within `limits`.
     """
+    found = False
     with open_streams(path, media_format, limits) as container:
         stream = main_stream(path, container, AssetType.VIDEO, limits)
         for packet in islice(container.demux(stream), _MAX_HEAD_PACKETS):
             for frame in _decoded(stream, packet if packet.size else None):
-                return cast("Image", frame.to_image())
-    raise refusal(path, "its video stream doesn't decode")
+                found = True
+                yield cast("Image", frame.to_image())
+    if not found:
+        raise refusal(path, "its video stream doesn't decode")
 
 
 def loudness(path: Path, media_format: MediaFormat, columns: int, limits: Limits) -> list[float]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from assetctl.library.base import Library
     from assetctl.library.folder.library import FolderLibrary
     from assetctl.media.cells import Cell
+    from assetctl.media.stills import Stills
     from assetctl.models import Asset, AssetRequest, AssetType, MediaInfo
     from assetctl.prefetch.scenes.gathering import GameServer
     from assetctl.providers.base import AssetProvider
@@ -336,6 +337,12 @@ class Stack:
         from assetctl.media.preview import preview
 
         return await in_thread(preview, asset.path, asset.asset_type, columns, rows)
+
+    def stills(self) -> Stills:
+        """Who draws small pictures of assets; to be closed."""
+        from assetctl.media.stills import Stills
+
+        return Stills()
 
     async def holdings(self, keys: Sequence[str]) -> Mapping[str, Asset]:
         """What the cache has for `keys`, told without reading its bytes.

@@ -28,7 +28,9 @@ def folder(tmp_path: Path) -> Path:
     ("name", "kind"),
     [
         ("a.json", ReportKind.JSON),
-        ("x/a.b.JSON", ReportKind.JSON),
+        ("a.b.MD", ReportKind.MARKDOWN),
+        ("x/a.html", ReportKind.PAGE),
+        ("junit.Xml", ReportKind.JUNIT),
     ],
 )
 def test_the_ending_says_how_it_is_written(name: str, kind: ReportKind) -> None:
@@ -79,7 +81,10 @@ def test_it_is_there_at_the_end_and_not_before(folder: Path) -> None:
             assert path.read_text() == "older"
             yield piece
 
-    write_report(path, pieces())
+    with path.open() as reader:
+        write_report(path, pieces())
+        # Whoever had it open reads the older one to its end.
+        assert reader.read() == "older"
     assert path.read_bytes() == b"new and whole \\ud800"
     assert list(folder.iterdir()) == [path]
 

@@ -109,7 +109,8 @@ def prefetch(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Also write what became of each asset, however the run ends: .json. May be given several times.",
+            help="Also write what became of each asset, however the run ends: .json, .md, .html (a storyboard) or .xml"
+            " (JUnit). May be given several times.",
         ),
     ] = None,
     refresh: Refresh = False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assetctl.prefetch.report.states import State
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from assetctl.prefetch.report.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Entry:
     @property
     def name(self) -> str:
         """What it is called within its scene, for a person."""
-        parts = (self.asked["choice_id"], self.asked["character_id"], self.asked["location_id"])
-        return next((part for part in parts if part), None) or self.scene or (self.asked["prompt"] or "")[:40]
+        names = (self.asked[name] for name in ("choice_id", "scene_id", "character_id", "location_id"))
+        return next((name for name in names if name), None) or (self.asked["prompt"] or "")[:40] or "asset"
 
     @property
     def asset(self) -> Mapping[str, Any] | None:
@@ -40,9 +40,47 @@ class Entry:
         return self.found.get("asset")
 
     @property
+    def maker(self) -> str | None:
+        """Who made it or had it, or would make it; None while nobody knows."""
+        if self.asset is None:
+            return self.asked["generator"]
+        origin = self.asset["origin"]
+        return origin["model"] or origin["generator"] or origin["provider"]
+
+    @property
+    def cost_text(self) -> str | None:
+        """What it cost, for a person; None where nobody said."""
+        cost = None if self.asset is None else self.asset["cost"]
+        return None if cost is None else f"{cost['amount']} {cost['currency']}"
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it plays, or how long it should; None for what does not play."""
+        return self.asked["duration_s"] if self.asset is None else self.asset["duration_s"]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What else is to be said of it."""
+        return [] if self.asset is None else self.asset["warnings"]
+
+    @property
     def trouble(self) -> str | None:
-        """What went wrong, in a sentence; also where a placeholder stands in its place."""
-        error = self.found.get("error")
+        """What went wrong with it, in a sentence; also where a placeholder stands in its place.
+
+        None of what a budget refused: that is told once, of all of them.
+        """
+        if self.state is State.REFUSED:
+            return None
+        error = self._error
         if error is not None:
             return error["message"] if error["why"] is None else f"{error['message']}: {error['why']}"
         return self.found.get("trouble")
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about it, None where nobody knows."""
+        return None if self._error is None else self._error["hint"]
+
+    @property
+    def _error(self) -> Mapping[str, Any] | None:
+        return self.found.get("error") or self.asked["trouble"]

@@ -83,7 +83,7 @@ class Facts:
             return None
         why = "" if self.ended_by is None else f": {self.ended_by.what}"
         if self.ended_by is not None and self.ended_by.why:
-            why += f" ({self.ended_by.why})"
+            why += f"; {self.ended_by.why}"
         if self.is_plan:
             return f"Nothing was done{why}."
         left = (

@@ -66,6 +66,7 @@ class Gathering:
         self._found = _Places()
         self._deeds = bytearray()
         self._are_paid = bytearray()
+        self._seconds = array("f")
         self._states = bytearray()
         self._scene_starts = array("q")
         self._last_scene: str | None = None
@@ -94,6 +95,7 @@ class Gathering:
         availability = None if planned.decision is None else planned.decision.availability
         self._are_paid.append(availability is not None and availability.is_paid)
         self._states.append(_NO_STATE)
+        self._seconds.append(0.0)
         self._found.add_none()
         self._asked.add_none()
         self._write(self._asked, len(self._numbers) - 1, asked_record(planned))
@@ -110,6 +112,7 @@ class Gathering:
         if position is None:
             return
         self._states[position] = _CODES[state_of(result.outcome)]
+        self._seconds[position] = seconds or 0.0
         is_bought = result.outcome is Outcome.GENERATED and self._are_paid[position]
         self.unpriced += bool(is_bought and result.asset is not None and result.asset.cost is None)
         record = found_record(result, seconds)
@@ -159,6 +162,10 @@ class Gathering:
         deed = _DEEDS[self._deeds[position]]
         return unreached_state_of(deed) if self.has_begun else planned_state_of(deed)
 
+    def seconds(self, start: int, end: int) -> float:
+        """How long the assets from `start` up to `end` were worked on, one after the other."""
+        return sum(self._seconds[start:end])
+
     def _position(self, item: Item) -> int | None:
         position = bisect_left(self._numbers, item.number)
         is_known = position < len(self._numbers) and self._numbers[position] == item.number
@@ -201,5 +208,5 @@ class _Places:
 
 _NOTHING_KNOWN: Final[Mapping[str, Any]] = dict.fromkeys(
     ("item", "id", "scene_id", "choice_id", "character_id", "location_id", "prompt", "type", "style", "duration_s",
-     "key", "planned", "generator", "estimate", "trouble")
+     "key", "planned", "generator", "is_paid", "estimate", "trouble")
 )  # fmt: skip

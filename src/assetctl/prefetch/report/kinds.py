@@ -16,6 +16,9 @@ class ReportKind(StrEnum):
     """How a report is written."""
 
     JSON = "json"
+    MARKDOWN = "md"
+    PAGE = "html"
+    JUNIT = "xml"
 
 
 _BY_SUFFIX: Final = {f".{kind.value}": kind for kind in ReportKind}
@@ -34,5 +37,5 @@ def kind_of(path: Path) -> ReportKind:
     raise InvalidRequest(
         f"the report `{path}` doesn't say in which format it is",
         why=f"its name ends in none of {endings}",
-        hint=nearest_hint(suffix, list(_BY_SUFFIX)) if suffix else f"--report {path or 'chapter'}.json",
+        hint=nearest_hint(suffix, list(_BY_SUFFIX)) if suffix else f"--report {path or 'chapter'}.html",
     )

@@ -32,6 +32,7 @@ def asked_record(planned: Planned) -> dict[str, Any]:
         "key": item.key,
         "planned": planned.deed.value,
         "generator": None if availability is None else availability.generator,
+        "is_paid": availability is not None and availability.is_paid,
         "estimate": None if availability is None else estimate_document(availability.estimate),
         "trouble": None if error is None else error_document(error),
     }

@@ -45,10 +45,8 @@ WORDS: Final = {
 }
 #: What is there for good.
 DELIVERED: Final = frozenset({State.HERE, State.LIBRARY, State.GENERATED})
-#: What somebody has to look at before another run can help.
-NEEDS_ATTENTION: Final = frozenset(
-    {State.FAILED, State.UNKNOWN, State.TROUBLE, State.MISSING, State.PLACEHOLDER, State.REFUSED}
-)
+#: What somebody has to look at, one by one, before another run can help.
+NEEDS_ATTENTION: Final = frozenset({State.FAILED, State.UNKNOWN, State.TROUBLE, State.MISSING, State.PLACEHOLDER})
 _BY_OUTCOME: Final = {
     Outcome.HERE: State.HERE,
     Outcome.FETCHED: State.LIBRARY,

@@ -10,6 +10,7 @@ import pytest
 
 from assetctl.errors import RateLimited, SpendRefused
 from assetctl.generation.allowances import Allowance
+from assetctl.generation.orders import OrderState
 from shop import Shop
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.anyio
 
 class BusyShop(Shop):
     """Gives a turn when its door is open. `waiting` and `turns` list the keys that wait for one and that had one."""
+
+    orders_per_minute = 20
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -112,6 +115,15 @@ async def test_orders_that_still_wait_when_a_run_stops_are_never_sent(house: Hou
         shop.door.set()
     assert (len(refusals), shop.submissions, shop.used) == (1, 0, [key])
     assert await house.journal.open_order(key) is None
+
+
+async def test_new_order_tells_how_many_are_taken_and_a_job_in_hand_takes_none(house: House):
+    asked, key = house.asked()
+    assert (await house.generated.availability(asked, key)).orders_per_minute == 20
+    order, _ = await house.journal.intend(key, "shop", asked)
+    assert (await house.generated.availability(asked, key)).orders_per_minute == 20
+    await house.journal.advance(order, OrderState.ACCEPTED, job_id="7")
+    assert (await house.generated.availability(asked, key)).orders_per_minute is None
 
 
 async def test_service_that_takes_none_for_too_long_is_told_and_nothing_is_written_down(house: House, shop: BusyShop):

@@ -39,6 +39,11 @@ class HasProviders(Protocol):
 class TakesTurns(Protocol):
     """Stands before a service that takes only so many orders in a while."""
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit, or not known."""
+        ...
+
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
         """Within the block an order for `key` may be sent; entering waits behind all who came before.
 

@@ -111,6 +111,15 @@ class Change:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UsualTime:
+    """Between which times most of the latest `jobs` of one kind lay; a tenth of them took less, a tenth more."""
+
+    low_s: float
+    high_s: float
+    jobs: int
+
+
 COLUMNS: Final = (
     "order_id, key, generator, state, request, created_at, updated_at, job_id, digest, cost, detail, sent_at, sends,"
     " generation_time_ms, run_id, reserved, owner, owner_host"

@@ -132,6 +132,11 @@ class Caller:
             secret, answer = await self._renewed(call, lane, secret, answer)
         return masked(answer, secret, hide), request_id
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit."""
+        return self._turns.per_minute
+
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[Turn]:
         """Within the block one order may leave at once, if it leaves soon; a turn that is not used is given back.

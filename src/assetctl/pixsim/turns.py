@@ -6,6 +6,7 @@ window may be shared with other processes (`turn_file.py`), whose fronts then lo
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -64,6 +65,12 @@ class Turns:
         self._rules = rules or Rules()
         self._shared = shared or OwnWindow()
         self._line = _Line()
+
+    @property
+    def per_minute(self) -> int | None:
+        """How many turns there are in a minute; None is without a limit."""
+        rules = self._rules
+        return None if math.isinf(rules.most) else round(rules.most * 60.0 / rules.window_s)
 
     def number(self) -> int:
         """The next number in line; whoever was refused comes back with the one he has, before all later ones."""

@@ -24,7 +24,7 @@ from assetctl.eventloop import in_thread
 from assetctl.generation.allowances import Spent
 from assetctl.generation.journal import rows
 from assetctl.generation.journal.file import JournalFile
-from assetctl.generation.orders import cost_text
+from assetctl.generation.orders import UsualTime, cost_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -222,6 +222,18 @@ class Journal:
         """
         times = await self._read(lambda it: rows.generation_times_ms(it, generator, asset_type.value), [])
         return statistics.median(times) / 1000 if len(times) >= _FEWEST_TIMES else None
+
+    async def usual_time(self, generator: str, asset_type: AssetType) -> UsualTime | None:
+        """What most of the latest jobs of this kind took; None when too few are known to speak of usual.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        times = await self._read(lambda it: rows.generation_times_ms(it, generator, asset_type.value), [])
+        if len(times) < _FEWEST_TIMES:
+            return None
+        tenths = statistics.quantiles(times, n=10, method="inclusive")
+        return UsualTime(tenths[0] / 1000, tenths[-1] / 1000, len(times))
 
     async def _select(self, clause: str, *values: str) -> list[Order]:
         return await self._read(lambda it: rows.orders_where(it, clause, values), [])

@@ -105,6 +105,11 @@ class PixsimGenerator:
         del order
         return Estimate(basis="the backend states neither prices nor times")
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many the server takes, as the settings say; None without a limit or a server."""
+        return None if self._context.pixsim is None else self._context.pixsim().orders_per_minute
+
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncGenerator[None]:
         """Within the block the server takes the order for `key`: there is a place in its window of orders.

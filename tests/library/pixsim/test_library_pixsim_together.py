@@ -289,6 +289,19 @@ async def test_words_are_searched_for_one_by_one_and_their_keys_together() -> No
     assert len(server.bodies) == 11
 
 
+async def test_many_ids_are_looked_at_together() -> None:
+    server = Server([*clips_for(moments(450)), clip(900, user_id=2)])
+    library = library_at(server)
+    found = await library.get_all([str(number) for number in range(1, 451)])
+    assert [getattr(one, "asset_id", None) for one in found] == [str(number) for number in range(1, 451)]
+    assert (server.looks, server.single_looks) == (3, 0)
+    known = await library.get_all(["7", "800", "900", "no number"])
+    assert (getattr(known[0], "asset_id", None), known[1], known[3]) == ("7", None, None)
+    assert isinstance(known[2], NotAllowed)
+    server.trouble = ServiceUnreachable("gone")
+    assert await library.get_all(["1", "2"]) == [server.trouble] * 2
+
+
 async def test_many_are_stood_behind_as_each_is_in_few_looks() -> None:
     server = Server([*clips_for(moments(450)), clip(900, user_id=2)])
     library = library_at(server)

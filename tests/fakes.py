@@ -7,6 +7,7 @@ and kill, so it leans on nothing of pytest.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -96,7 +97,10 @@ def attempts_of(told: object) -> list[tuple[str, str]]:
 
 
 class FakeLibrary:
-    """A library of films in one folder. `trouble` is raised by whatever is asked; `calls` tells what was asked."""
+    """A library of films in one folder. `trouble` is raised by whatever is asked; `calls` tells what was asked.
+
+    With `writes` it gives copies instead of its own files.
+    """
 
     needs_network = False
 
@@ -107,6 +111,7 @@ class FakeLibrary:
         self.calls: list[str] = []
         self.told: tuple[str, ...] = ()
         self.while_open: Callable[[], None] = lambda: None
+        self.writes = False
         self._folder = folder
         self._assets: dict[str, LibraryAsset] = {}
         self._broken: dict[str, AssetctlError] = {}
@@ -162,9 +167,11 @@ class FakeLibrary:
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path):
         self._called("open")
-        del target
+        own = self._folder / f"{asset.asset_id}.mp4"
+        if self.writes:
+            shutil.copy(own, target)
         self.while_open()
-        yield self._folder / f"{asset.asset_id}.mp4"
+        yield target if self.writes else own
 
     def _called(self, what: str) -> None:
         self.calls.append(what)

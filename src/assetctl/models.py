@@ -176,12 +176,13 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One provider that was asked for a request, and what it said."""
+    """One provider that was asked for a request, and what it said; `code` is that of its error, if there was one."""
 
     provider: str
     outcome: AttemptOutcome
     elapsed_ms: float
     detail: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

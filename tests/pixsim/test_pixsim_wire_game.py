@@ -133,9 +133,9 @@ def test_whatever_else_an_author_stored_is_kept_as_it_is():
 def test_a_list_of_scenes_is_read_in_either_case():
     listed = [
         {"id": 5, "worldId": 3, "title": "x", "description": None, "entryNodeId": 11},
-        {"id": 6, "world_id": None},
+        {"id": 6, "world_id": 4},
     ]
-    assert wire.scene_entries(encoded(listed)) == (SceneEntry(5, 3, "x"), SceneEntry(6, None, None))
+    assert wire.scene_entries(encoded(listed)) == (SceneEntry(5, 3, "x"), SceneEntry(6, 4, None))
 
 
 def test_an_export_gives_weights_by_edge():

@@ -138,6 +138,16 @@ def test_more_than_the_settings_allow_needs_a_yes():
     assert permission(tally, Budget(max_generations=1), configured=2).max_orders == 1
 
 
+@pytest.mark.parametrize(
+    ("budget", "configured", "orders"), [(Budget(is_agreed=True), 2, 4), (Budget(), 3, 4), (Budget(), 9, 9)]
+)
+def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Budget, configured: int, orders: int):
+    tally = total(*[making()] * 3)
+    tally.add(Deed.JOIN, Availability(Would.GENERATE, job_id="an order"))
+    allowed = permission(tally, budget, configured=configured)
+    assert (allowed.max_orders, allowed.question) == (orders, None)
+
+
 def test_a_limit_of_money_takes_the_plans_currency():
     tally = total(making(currency="EUR"))
     assert permission(tally, Budget(max_amount=Decimal(2)), configured=9).max_cost == money("2", "EUR")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl.cli.chapters import item_name
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -111,12 +110,10 @@ class Quiet(RunProgress):
         self._printer.note(text)
 
 
-def failure_line(result: Result) -> str:
+def failure_reason(result: Result) -> str:
     """What went wrong with an item, in one line, also where a placeholder stands in its place."""
     error, asset = result.error, result.asset
     if error is not None:
-        what = error.what if error.why is None else f"{error.what}: {error.why}"
-    else:
-        told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
-        what = f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"
-    return f"{item_name(result.item)}: {what}"
+        return error.what if error.why is None else f"{error.what}: {error.why}"
+    told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
+    return f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"

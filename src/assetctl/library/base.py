@@ -122,7 +122,8 @@ class Library(Protocol):
         """Within the block, the path of a file with the asset's bytes, read-only.
 
         It is either the library's own file or one written to `target`, which is free to use and on the cache's file
-        system. Bytes that cannot be what was described are refused.
+        system. Bytes that cannot be what was described are refused. Whether the library's own file stayed as it was
+        while it was read is for the reader to ask; what was written to `target` was compared with what stands now.
 
         Raises:
             LibraryError: the bytes could not be had.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from assetctl.errors import ServiceError
 from assetctl.eventloop import in_thread
 from assetctl.pixsim import trouble, wire
 from assetctl.pixsim.calling import Caller
@@ -50,6 +51,7 @@ API: Final = "/api/v1"
 _BULK: Final = 200
 #: An answer longer than this is parsed in a thread.
 _LONG_BYTES: Final = 256 << 10
+_BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
 _GAME: Final = f"{API}/game/assets/request"
 #: What a server says of an empty body at an address that it has, and at one that it hasn't.
@@ -168,7 +170,11 @@ class PixsimClient:
         return await self._by_id(f"{API}/assets/{asset_id:d}", wire.asset)
 
     async def assets(self, asset_ids: Iterable[int]) -> tuple[StoredAsset, ...]:
-        """Those of the assets that exist, in no order; one of another user may fail the whole call."""
+        """Those of the assets that exist, in no order; one of another user fails the whole call.
+
+        Raises:
+            ServiceError: that, too: it is no trouble with the login.
+        """
         wanted = list(dict.fromkeys(asset_ids))
         found: list[StoredAsset] = []
         for start in range(0, len(wanted), _BULK):
@@ -178,6 +184,9 @@ class PixsimClient:
                 body={"asset_ids": wanted[start : start + _BULK]},
                 is_repeatable=True,
             )
+            if answer.status == _BAD_REQUEST:
+                why = trouble.sentence(answer)
+                raise ServiceError(f"`{self.origin}` gives none of these assets", why=why, request_id=request_id)
             found += await self._parsed(wire.assets, answer, request_id)
         return tuple(found)
 

@@ -1,11 +1,12 @@
 """The library, asked as a provider: what somebody made already, taken into the cache when it fits.
 
-Where asking takes the network, what was found absent for many requests a moment ago is not searched for again for each
-of them; see `absences.py` for when that counts.
+Where asking takes the network, what was found or found absent for many requests a moment ago is not searched for again
+for each of them; see `matches.py` and `absences.py` for when that counts.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from assetctl.models import AssetRequest, Availability, Origin, Source, Would
 from assetctl.providers.absences import Absences
 from assetctl.providers.base import Step
 from assetctl.providers.intake import Facts, Handover, asset_of, path_of
+from assetctl.providers.matches import Matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from assetctl.models import Asset, MediaInfo
     from assetctl.providers.base import Asked, Outlook
     from assetctl.providers.intake import Intake
+
+_log = logging.getLogger(__name__)
 
 _NOTHING: Final = Availability(None)
 
@@ -43,6 +47,7 @@ class PreMadeAssetProvider:
         self._intake = intake
         self._clock = clock
         self._absences = Absences(clock)
+        self._matches = Matches(clock)
 
     @property
     def name(self) -> str:
@@ -74,6 +79,11 @@ class PreMadeAssetProvider:
         """
         if await self._is_known_absent(key):
             return None
+        if (found := self._matches.take(key)) is not None:
+            try:
+                return await self._delivered(found, request, key, by_id=False)
+            except LibraryError as error:
+                _log.debug("what was found for many is searched for again: %s", error)
         best = _best(await self._library.search(request))
         return None if best is None else await self._delivered(best, request, key, by_id=False)
 
@@ -94,12 +104,18 @@ class PreMadeAssetProvider:
         found = await together.search_all(self._library, [one.request for one in asked]) if asked else ()
         outlooks = [self._outlook(one.request, searched) for one, searched in zip(asked, found, strict=True)]
         if self._library.needs_network:
-            for one, outlook in zip(asked, outlooks, strict=True):
-                if isinstance(outlook, Availability) and outlook.would is None:
-                    self._absences.note(one, began_s)
-                else:
-                    self._absences.forget(one.key)
+            for one, searched, outlook in zip(asked, found, outlooks, strict=True):
+                self._remember(one, searched, outlook, began_s)
         return outlooks
+
+    def _remember(self, asked: Asked, searched: Searched, outlook: Outlook, began_s: float) -> None:
+        if isinstance(outlook, Availability) and outlook.would is None:
+            self._absences.note(asked, began_s)
+            return
+        self._absences.forget(asked.key)
+        best = None if isinstance(searched, AssetctlError) else _first_match(searched)
+        if best is not None:
+            self._matches.note(asked.key, best, began_s)
 
     async def _is_known_absent(self, key: str) -> bool:
         """Whether a search for many found nothing for this request so lately that it counts; it counts once.
@@ -109,7 +125,7 @@ class PreMadeAssetProvider:
         if key not in self._absences:
             return False
         async with self._renewal:
-            if old := self._absences.old_from(key):
+            if old := self._absences.renewal(key):
                 await self._searched(old)
             return self._absences.take(key)
 
@@ -174,10 +190,16 @@ class PreMadeAssetProvider:
             await self._check_unchanged(found)
 
         async with self._cache.partial() as target, self._library.open(found, target) as path:
+            # What was written to `target` was written for us and is as described; the library's own file is the
+            # library's, and may be changed by anybody while it is copied.
+            is_given = path == target
             try:
-                # What was written to `target` was written for us; a library's own file is the library's.
-                handover = Handover.GIVE if path == target else Handover.COPY
-                entry = await self._intake.take(path, facts, handover=handover, before_store=unchanged)
+                entry = await self._intake.take(
+                    path,
+                    facts,
+                    handover=Handover.GIVE if is_given else Handover.COPY,
+                    before_store=None if is_given else unchanged,
+                )
             except IntegrityError as error:
                 raise _broken(found, error) from error
         return asset_of(entry, await path_of(self._cache, entry), Source.PRE_MADE, request=None if by_id else request)
@@ -195,13 +217,16 @@ def _best(candidates: list[Candidate]) -> LibraryAsset | None:
     Raises:
         LibraryError: nothing sound matches, but something broken would.
     """
-    for candidate in candidates:
-        if candidate.matches:
-            return candidate.asset
+    if (best := _first_match(candidates)) is not None:
+        return best
     for candidate in candidates:
         if candidate.trouble is not None:
             raise _broken(candidate.asset, candidate.trouble) from candidate.trouble
     return None
+
+
+def _first_match(candidates: list[Candidate]) -> LibraryAsset | None:
+    return next((candidate.asset for candidate in candidates if candidate.matches), None)
 
 
 def _broken(asset: LibraryAsset, error: AssetctlError) -> LibraryError:

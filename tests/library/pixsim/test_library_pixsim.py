@@ -397,6 +397,29 @@ async def test_what_is_nowhere_is_trouble_and_no_miss(shelf: Shelf, tmp_path: Pa
     assert shelf.line.urls == []
 
 
+async def test_anothers_asset_among_many_is_trouble_of_its_own(shelf: Shelf) -> None:
+    own, other = shelf.put(), shelf.server.add_asset(shelf.server.user(next(names)), tags=TAGS)
+    found = await shelf.library.get(own)
+    assert found is not None
+    asked = [Given(own, found.fingerprint), Given(str(other["id"]), ""), Given("999999", "")]
+    same, foreign, gone = await shelf.library.standings(asked)
+    assert (same, gone) == (Standing.SAME, Standing.GONE)
+    assert isinstance(foreign, NotAllowed)
+
+
+async def test_a_confirmed_asset_is_fetched_without_another_look(shelf: Shelf, tmp_path: Path) -> None:
+    own = shelf.put(content=b"bytes")
+    asset = await shelf.library.get(own)
+    assert asset is not None
+    before = len(shelf.server.requests())
+    assert await shelf.library.standing(own, asset.fingerprint) is Standing.SAME
+    for looks in (1, 2):
+        async with shelf.library.open(asset, tmp_path / "target") as path:
+            assert path.read_bytes() == b"bytes"
+        routes = [record["route"] for record in shelf.server.requests()[before:]]
+        assert routes.count(f"GET /api/v1/assets/{own}") == looks
+
+
 async def test_looking_never_downloads(shelf: Shelf) -> None:
     own = shelf.put()
     await shelf.library.search(REQUEST)

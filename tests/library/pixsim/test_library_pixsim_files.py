@@ -74,7 +74,8 @@ async def fetch(
     """Fetch what is known as `known`; the server tells `states` one after the other, the last one for ever."""
     told = list(states)
 
-    async def read() -> StoredAsset | None:
+    async def read(*, again: bool) -> StoredAsset | None:
+        del again
         return told.pop(0) if len(told) > 1 else told[0]
 
     asset = described(known or states[0] or STORED, SERVER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError
 from assetctl.library.pixsim.matching import fingerprint_of, is_same, sha256_in
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 Download: TypeAlias = Callable[[RemoteFile, Path], Awaitable[None]]
 """Brings a file onto the disk, whole and as it is described; raises ServiceError, IntegrityError or CacheError."""
+
+
+class Read(Protocol):
+    """Gives an asset as it is, or as it was a moment ago; with `again` as it is now. None when there is none."""
+
+    async def __call__(self, *, again: bool) -> StoredAsset | None:
+        """Raises ServiceError."""
+        ...
+
 
 PATIENCE_S: Final = 5.0
 """How long a young asset is given to arrive at the server before its vendor is asked."""
@@ -39,10 +48,8 @@ class FileFetcher:
         self._clock = clock
         self._patience_s = patience_s
 
-    async def fetch(
-        self, asset: LibraryAsset, target: Path, *, read: Callable[[], Awaitable[StoredAsset | None]]
-    ) -> None:
-        """The bytes of `asset` lie at `target`; `read` looks at the asset again.
+    async def fetch(self, asset: LibraryAsset, target: Path, *, read: Read) -> None:
+        """The bytes of `asset` lie at `target`; `read` tells of the asset.
 
         Raises:
             NotAllowed: the server does not give them to us.
@@ -70,15 +77,15 @@ class FileFetcher:
                 return
         raise _not_had(asset, troubles[0]) from troubles[0]
 
-    async def _arrived(self, asset: LibraryAsset, read: Callable[[], Awaitable[StoredAsset | None]]) -> StoredAsset:
+    async def _arrived(self, asset: LibraryAsset, read: Read) -> StoredAsset:
         """The asset as it is now, if possible when its file has arrived at the server.
 
         Raises:
             LibraryError: it is gone, or another than it was.
         """
         give_up_at_s = self._clock.elapsed_s() + self._patience_s
+        stored = await read(again=False)
         while True:
-            stored = await read()
             if stored is None:
                 raise LibraryError(f"the backend's asset `{asset.asset_id}` is gone", hint="ask again")
             if not is_same(asset.fingerprint, fingerprint_of(stored)):
@@ -88,6 +95,7 @@ class FileFetcher:
             if is_here or not is_on_its_way(stored, self._clock.now()) or now_s >= give_up_at_s:
                 return stored
             await self._clock.sleep(_PAUSE_S)
+            stored = await read(again=True)
 
 
 def _not_had(asset: LibraryAsset, trouble: ServiceError | IntegrityError) -> ServiceError | LibraryError:

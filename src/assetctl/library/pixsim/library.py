@@ -17,6 +17,7 @@ from assetctl.errors import AssetctlError, LibraryError, NotAllowed
 from assetctl.keys import request_key
 from assetctl.library.base import Standing
 from assetctl.library.pixsim.facts import LIBRARY, RECHECK_AFTER_S
+from assetctl.library.pixsim.looks import Looks
 from assetctl.library.pixsim.matching import Reader, described, fingerprint_of, is_same, judged
 from assetctl.library.pixsim.search import Found, searches, unspoken
 from assetctl.library.pixsim.together import TROUBLE_OF_ALL, JointSearches
@@ -52,6 +53,7 @@ class PixsimLibrary:
         self._client = client
         self._files = files
         self._clock = clock
+        self._looks = Looks(client, clock)
         self._user_id: int | None = None
         self._asking_who = anyio.Lock()
 
@@ -110,7 +112,10 @@ class PixsimLibrary:
         Raises:
             ServiceError, LibraryError: the server could not be asked.
         """
-        return _standing(await self._stored(asset_id), fingerprint)
+        stored = await self._stored(asset_id)
+        # Whoever is told that it stands may fetch it next.
+        self._looks.remember(stored)
+        return _standing(stored, fingerprint)
 
     async def standings(self, given: Sequence[Given]) -> list[Stood]:
         """What `standing` gives or raises for each, in one look at every two hundred."""
@@ -131,7 +136,14 @@ class PixsimLibrary:
             ServiceError, LibraryError: they could not be had, or are not the ones that were described.
             CacheError: they could not be written.
         """
-        await self._files.fetch(asset, target, read=lambda: self._stored(asset.asset_id))
+        number = _number(asset.asset_id)
+
+        async def read(*, again: bool) -> StoredAsset | None:
+            if number is None:
+                return None
+            return await (self._looks.at if again else self._looks.lately)(number)
+
+        await self._files.fetch(asset, target, read=read)
         yield target
 
     async def _judged(self, request: AssetRequest, key: str, look: Look) -> list[Candidate]:
@@ -170,7 +182,7 @@ class PixsimLibrary:
 
     async def _stored(self, asset_id: str) -> StoredAsset | None:
         number = _number(asset_id)
-        return None if number is None else await self._client.asset(number)
+        return None if number is None else await self._looks.at(number)
 
     async def _reader(self) -> Reader:
         async with self._asking_who:

@@ -17,15 +17,11 @@ import anyio
 from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
-    JournalError,
-    NotAllowed,
     SpendRefused,
-    StorageFull,
-    StorageUnusable,
 )
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.outages import AWAY, Outages
-from assetctl.prefetch.results import Outcome, Result, Summary, delivered, undelivered
+from assetctl.prefetch.outages import Outages
+from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
 
 if TYPE_CHECKING:
@@ -44,7 +40,6 @@ if TYPE_CHECKING:
 #: How long what is under way may take to end after a signal; the contract gives two seconds for all of it.
 GRACE_S: Final = 1.0
 _LANE_LENGTH: Final = 4_000
-_STOPPING: Final = (StorageFull, StorageUnusable, JournalError, NotAllowed)
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
 
 
@@ -211,8 +206,7 @@ class ChapterRun:
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
             self._refuse_orders(error)
-        is_of_one = isinstance(error, NotAllowed) and error.is_of_one
-        if isinstance(error, _STOPPING + AWAY) and not is_of_one and self.summary.stopped is None:
+        if stops_all(error) and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
         return undelivered(item, error)

@@ -15,7 +15,7 @@ from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summ
 from assetctl.cli.output import Printer
 from assetctl.cli.state import ProgressMode
 from assetctl.errors import JobFailed
-from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed
+from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import planning
 from assetctl.prefetch.deeds import Deed
@@ -166,6 +166,8 @@ def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pyte
         shown = [task.description for task in progress._bar.tasks]
         assert shown == ["0 of 9, 4 under way", "  scene-1", "  scene-2"]
         first, second = progress._bar.tasks[1:]
+        bus.publish(TurnAwaited(items[0].key, "shop", None))
+        assert first.description.startswith("  scene-1: waiting f")
         bus.publish(JobProgressed(items[0].key, "shop", "j", "running", 0.5, "drawing \x1b[31m"))
         assert (first.percentage, "\x1b" in first.description) == (50.0, False)
         bus.publish(TransferProgressed(items[1].key, 5, 10))

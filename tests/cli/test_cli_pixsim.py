@@ -247,3 +247,22 @@ def test_plan_of_a_chapter_says_what_ordering_takes_alone_and_then_what_jobs_too
     assert 120 <= document["seconds_low"] < document["seconds_high"] < 200
     assert (document["seconds_unknown_for"], document["orders_per_minute"]) == (0, {"pixsim": 20})
     assert "the latest 3 of type video took" in document["sources"][0]
+
+
+def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
+    run: Run, tool: Tool, server: LookAlike
+) -> None:
+    def orders() -> tuple[str, str]:
+        (finding,) = [one for one in run("doctor", "--json").document if one["check"] == "orders"]
+        return finding["health"], finding["detail"]
+
+    assert orders() == ("ok", "20 a minute")
+    server.configure(create_limit=1, create_window_s=4.0)
+    server.script(duration_s=0.1)
+    (tool.work / "two.csv").write_text("scene,prompt\na,x\nb,x\n")
+    ran = run("prefetch", "two.csv", "--progress", "json")
+    assert (ran.code, len(server.charges())) == (0, 2)
+    assert [request["status"] for request in server.requests(CREATE)] == [201, 429, 201]
+    assert ran.err.count("TurnAwaited") == 1
+    health, detail = orders()
+    assert (health, "took 1 in a minute lately" in detail) == ("warning", True)

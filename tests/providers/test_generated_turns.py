@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from assetctl.errors import RateLimited, SpendRefused
+from assetctl.events import TurnAwaited
 from assetctl.generation.allowances import Allowance
 from assetctl.generation.orders import OrderState
 from shop import Shop
@@ -37,8 +38,9 @@ class BusyShop(Shop):
         self.used: list[str] = []
 
     @asynccontextmanager
-    async def turn(self, key: str) -> AsyncGenerator[None]:
+    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
         self.waiting.append(key)
+        on_wait()
         self.asked.set()
         await self.door.wait()
         if self.trouble is not None:
@@ -71,6 +73,7 @@ async def test_who_waits_for_a_turn_has_written_nothing_down_and_holds_no_lock(h
         tasks.start_soon(find, house, found)
         await shop.asked.wait()
         assert await house.journal.open_order(key) is None
+        assert TurnAwaited(key, "shop", 20) in house.events
         with anyio.fail_after(1):
             async with house.desk.exclusively(key):
                 assert not found

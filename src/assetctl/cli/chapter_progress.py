@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from assetctl.cli.chapters import item_name
+from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -11,6 +13,7 @@ from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
+    from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
@@ -63,6 +66,10 @@ class RunProgress(Listener):
     def say(self, text: str) -> None:
         """`text` is told beside the progress."""
 
+    def fail(self, result: Result, reason: str) -> None:
+        """What went wrong with an item is told beside the progress."""
+        self.say(f"{item_name(result.item)}: {reason}")
+
     def close(self) -> None:
         """Nothing is left on the screen."""
 
@@ -95,6 +102,34 @@ class LineProgress(RunProgress):
         if now_s - self._said_s >= _LINE_EVERY_S and self.done < self.total:
             self._said_s = now_s
             self._printer.note(self.sentence())
+
+
+class FoldedProgress(LineProgress):
+    """Folds its lines away in the log of a CI job, and shows the first failures beside the job."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer, pipeline: Pipeline, title: str) -> None:
+        """Tell the stderr of `printer`, folded under `title` as `pipeline` does it."""
+        super().__init__(total, clock, printer)
+        self._pipeline = pipeline
+        self._failures: list[tuple[Result, str]] = []
+        self._is_open = True
+        printer.mark(pipeline.opening(title, clock.now()))
+
+    def fail(self, result: Result, reason: str) -> None:
+        """What went wrong with an item is told, and kept for the end."""
+        super().fail(result, reason)
+        if len(self._failures) < MOST_ANNOTATIONS:
+            self._failures.append((result, reason))
+
+    def close(self) -> None:
+        """What comes now is not folded away; the failures are shown."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._printer.mark(self._pipeline.closing(self._clock.now()))
+        for result, reason in self._failures:
+            is_error = result.outcome is not Outcome.PLACEHOLDER
+            self._printer.mark(self._pipeline.annotation(item_name(result.item), reason, is_error=is_error))
 
 
 class Quiet(RunProgress):

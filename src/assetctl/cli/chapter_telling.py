@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter_progress import failure_reason
-from assetctl.cli.chapters import item_name, result_document
+from assetctl.cli.chapters import result_document
 from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop
@@ -91,7 +91,7 @@ class Teller(Listener):
         if reason in self._counts or len(self._counts) < _MOST_REASONS:
             self._counts[reason] = self._counts.get(reason, 0) + 1
         if self._counts.get(reason, 0) <= _NAMED:
-            self._progress.say(f"{item_name(result.item)}: {reason}")
+            self._progress.fail(result, reason)
 
 
 def _is_worth_a_line(result: Result) -> bool:

@@ -72,6 +72,12 @@ def _chapter_name(plan: ChapterPlan) -> str:
     return "" if name is None else f"{name}: "
 
 
+def chapter_title(plan: ChapterPlan) -> str:
+    """What the chapter is called, for a person: as it says itself, else as its manifest is."""
+    check = plan.check
+    return "" if check is None else check.title or check.chapter_id or check.name
+
+
 def cost_text(tally: Tally) -> str:
     """What new orders may cost; `unknown` where nobody says, `nothing` where none costs anything."""
     money = tally.money

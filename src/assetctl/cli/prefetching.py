@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,17 +15,20 @@ import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.chapter_options import Chapter, chapter_of_plan
-from assetctl.cli.chapter_showing import showing_run
+from assetctl.cli.chapter_showing import Showing, showing_run
 from assetctl.cli.chapter_telling import Teller
 from assetctl.cli.chapters import (
+    chapter_title,
     plan_document,
     plan_sentence,
     print_plan,
     summary_document,
     summary_sentence,
+    takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
 from assetctl.cli.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.report_facts import Chronicle
 from assetctl.cli.reporting import Reporting
 from assetctl.cli.terminal import is_terminal
@@ -48,6 +52,7 @@ from assetctl.units import parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from assetctl.cli.chapter_progress import RunProgress
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
     from assetctl.errors import AssetctlError
@@ -147,6 +152,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
+        self._pipeline = pipeline_of(os.environ)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -157,7 +163,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        with Reporting(self._targets, stack, self._printer) as report:
+        with Reporting(self._targets, self._pipeline.summary, stack, self._printer) as report:
             async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
@@ -287,7 +293,9 @@ class Prefetch:
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
         else:
-            printer.note(plan_sentence(plan, at_once))
+            # A log that obeys what begins a line is told the chapter's name in the title of its group alone.
+            is_obeyed = self._pipeline.system is not None
+            printer.note(takes_sentence(plan, at_once) if is_obeyed else plan_sentence(plan, at_once))
         started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
         if selection.only is not Only.PLACEHOLDER and selection.scene is None:
@@ -300,7 +308,8 @@ class Prefetch:
             return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
 
         to_do = self._total() if output is not None else plan.chosen
-        with showing_run(to_do, self._state.progress, printer, stack.events, stack.clock) as progress:
+        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._pipeline)
+        with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, printer, failures, report)
             run = self._run = ChapterRun(
                 source,
@@ -313,7 +322,7 @@ class Prefetch:
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
             )
-            with self._summary_told(run, stack, started_s, printer):
+            with self._summary_told(run, progress, stack, started_s, printer):
                 await run.run()
         teller.close()
         if run.summary.stopped is None:
@@ -328,7 +337,9 @@ class Prefetch:
         return 0 if self._plan is None else self._plan.total.items
 
     @contextmanager
-    def _summary_told(self, run: ChapterRun, stack: Stack, started_s: float, printer: Printer) -> Generator[None]:
+    def _summary_told(
+        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+    ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
         code = 1
         try:
@@ -338,6 +349,7 @@ class Prefetch:
             code = 130
             raise
         finally:
+            progress.close()
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))

@@ -162,13 +162,13 @@ def _parsed(row: tuple[Any, ...]) -> Order:
         updated_at=_moment(updated_at),
         job_id=job_id,
         digest=digest,
-        cost=_cost(cost),
+        cost=cost_from_text(cost),
         detail=detail,
         sent_at=parse_timestamp(sent_at),
         sends=sends,
         generation_time_ms=generation_time_ms,
         run_id=run_id,
-        reserved=_cost(reserved),
+        reserved=cost_from_text(reserved),
         owner=None if owner is None else _owner(owner, owner_host),
     )
 
@@ -187,10 +187,18 @@ def _owner(token: str, host_name: str | None) -> Owner:
     return Owner(writer, host_name or "")
 
 
-def _cost(text: str | None) -> Cost | None:
-    return cost_from_document(json.loads(text)) if text else None
-
-
 def cost_text(cost: Cost | None) -> str | None:
     """`cost` as it stands in a row; None when unknown."""
     return None if cost is None else json.dumps(cost_document(cost))
+
+
+def cost_from_text(text: str | None) -> Cost | None:
+    """The cost that `cost_text` wrote.
+
+    Raises:
+        ValueError: it wrote something else.
+    """
+    try:
+        return cost_from_document(json.loads(text)) if text else None
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error

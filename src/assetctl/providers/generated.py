@@ -14,7 +14,7 @@ from assetctl.errors import (
     NotAllowed,
     ServiceUnreachable,
 )
-from assetctl.events import OutcomeAwaited
+from assetctl.events import OutcomeAwaited, TurnAwaited
 from assetctl.generation.abilities import TakesTurns
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
@@ -173,7 +173,8 @@ class GeneratedAssetProvider:
     async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
         if isinstance(generator, TakesTurns) and await self._journal.open_order(key) is None:
-            async with generator.turn(key):
+            waiting = TurnAwaited(key, generator.name, generator.orders_per_minute)
+            async with generator.turn(key, lambda: self._events.publish(waiting)):
                 return await self._placed_now(generator, request, key)
         return await self._placed_now(generator, request, key)
 

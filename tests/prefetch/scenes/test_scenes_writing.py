@@ -116,7 +116,7 @@ def test_any_scene_is_written_as_toml_that_can_be_read(drawn: tuple[GameScene, M
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip))
 def test_any_words_of_an_author_outlive_being_written_and_printed(prompt: str) -> None:
-    found = rows(gathered(scene(1, "a>b go", b={"meta": {"assetctl": {"prompt": prompt}}})), SCENE)
+    found = rows(gathered(scene(1, "a>b go", b={"said": {"prompt": prompt}})), SCENE)
     printed = "\n".join(map(safe, toml_lines(manifest_document(SCENE, None, found))))
     assert read_back(printed, Format.TOML)[0]["prompt"] == prompt
 

@@ -301,6 +301,8 @@ class Prefetch:
         if selection.only is not Only.PLACEHOLDER and selection.scene is None:
             failures.forget()
         deadline_s = None if self._wishes.deadline_s is None else started_s + self._wishes.deadline_s
+        if deadline_s is not None:
+            stack.desk.close_at(deadline_s)
         names = Names()
         output = self._wishes.output
 
@@ -321,6 +323,7 @@ class Prefetch:
                 see=None if output is None else names.see,
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
+                sent=stack.journal.sent,
             )
             with self._summary_told(run, progress, stack, started_s, printer):
                 await run.run()

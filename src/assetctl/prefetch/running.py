@@ -18,6 +18,7 @@ import anyio
 from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
+    JournalError,
     SpendRefused,
 )
 from assetctl.prefetch.deeds import Deed

@@ -8,7 +8,6 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from report_samples import an_evening, asset, item, made, planned
 
 from assetctl.errors import CacheError
 from assetctl.models import Source
@@ -18,6 +17,7 @@ from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.scratch import Scratch
 from assetctl.prefetch.report.states import State
 from assetctl.prefetch.results import Outcome, Result
+from report_samples import an_evening, asset, item, made, planned
 
 if TYPE_CHECKING:
     from pathlib import Path

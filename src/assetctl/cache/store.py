@@ -192,9 +192,12 @@ class AssetCache:
 
         return await self._in_thread(work, writing=True)
 
-    async def confirm_source(self, key: str, checked_at: datetime, fingerprint: str | None) -> bool:
-        """Whether it is noted that the source of `key` stood behind it at `checked_at`; not so in a read-only cache."""
-        return await self._in_thread(lambda: reading.confirm(key, checked_at, fingerprint, self._blobs, self._index))
+    async def confirm_sources(self, entries: Sequence[CacheEntry], checked_at: datetime) -> bool:
+        """Whether it is noted that the sources of `entries` stood behind them at `checked_at`.
+
+        Not so in a read-only cache. What others took the place of meanwhile stays as it is.
+        """
+        return await self._in_thread(lambda: reading.confirm(entries, checked_at, self._index))
 
     async def entries(
         self, filter_: EntryFilter = _EVERYTHING, sort: str = _NEWEST_FIRST, limit: int | None = None

@@ -24,7 +24,7 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     work.mkdir()
     for name in list(os.environ):
-        if name.startswith(("ASSETCTL_", "XDG_")) or name in _TERMINAL_VARIABLES:
+        if name.startswith(("ASSETCTL_", "XDG_")) or name in _TERMINAL_VARIABLES | _PIPELINE_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
@@ -37,3 +37,4 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 _TERMINAL_VARIABLES = frozenset(
     {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "TTY_COMPATIBLE"}
 )
+_PIPELINE_VARIABLES = frozenset({"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"})

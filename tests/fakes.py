@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.generation.base import Generator
-    from assetctl.library.base import Given, Searched, Stood
+    from assetctl.library.base import Given, Got, Searched, Stood
     from assetctl.transfer import Downloads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -189,6 +189,10 @@ class FarLibrary(FakeLibrary):
         self.asked: list[int] = []
         self.takes_s = 0.0
         self.clock = FakeClock()
+
+    async def get_all(self, asset_ids: Sequence[str]) -> Sequence[Got]:
+        self.asked.append(len(asset_ids))
+        return await together.one_by_one(super().get, asset_ids)
 
     async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
         self.asked.append(len(requests))

@@ -44,6 +44,7 @@ CODES = {
     "JobError": "job_failed",
     "GeneratorUnknown": "generator_unknown",
     "JobFailed": "job_failed",
+    "AccountExhausted": "account_exhausted",
     "JobCancelled": "job_cancelled",
     "JobPending": "job_pending",
     "NeverOrdered": "never_ordered",

@@ -20,6 +20,8 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 BREACHES = {
     "layers": ("models.py", "import assetctl.errors"),
     "cache-layers": ("cache/entries.py", "import assetctl.cache.store"),
+    "scenes-layers": ("prefetch/scenes/reaching.py", "import assetctl.prefetch.scenes.gathering"),
+    "scenes-spend-nothing": ("prefetch/scenes/gathering.py", "import assetctl.service"),
     "no-circles": ("cache/removal/candidates.py", "import assetctl.cache.removal.pruning"),
     "commands": ("cli/commands/get.py", "import assetctl.cli.commands.jobs"),
     "terminal": ("keys.py", "import rich.console"),

@@ -19,6 +19,7 @@
     ├── JobError                  a generation job                                  1
     │   ├── GeneratorUnknown      no such generator, or it does not load            2
     │   ├── JobFailed                                                               1
+    │   │   └── AccountExhausted  the service takes no order of this account for now  1
     │   ├── JobCancelled                                                            1
     │   ├── JobPending            it goes on; asking again adopts it                4
     │   ├── NeverOrdered          an order that cost nothing: it never arrived         1
@@ -193,6 +194,12 @@ class JobFailed(JobError):
     """The generator says that it cannot make this asset."""
 
     code = "job_failed"
+
+
+class AccountExhausted(JobFailed):
+    """The service refused an order and will refuse the next one too: no credit is left, or its limit is reached."""
+
+    code = "account_exhausted"
 
 
 class JobCancelled(JobError):

@@ -156,6 +156,14 @@ class OutcomeAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnAwaited(Event):
+    """An order is not sent yet: its generator's service takes only `orders_per_minute`; None is not known."""
+
+    generator: str
+    orders_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TransferProgressed(Event):
     """Bytes arrived. `total_bytes` is None when the sender does not say."""
 

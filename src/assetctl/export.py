@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from assetctl.models import Asset
 
 _SEPARATORS = tuple({"/", os.sep})
+_UMASK_LOCK = Lock()
 
 
 def is_folder(target: str) -> bool:
@@ -75,6 +77,8 @@ def export_name(asset: Asset) -> str:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
+    # It can only be read by setting it, and two threads doing so would leave the wrong one behind.
+    with _UMASK_LOCK:
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask

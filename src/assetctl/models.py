@@ -176,12 +176,13 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One provider that was asked for a request, and what it said."""
+    """One provider that was asked for a request, and what it said; `code` is that of its error, if there was one."""
 
     provider: str
     outcome: AttemptOutcome
     elapsed_ms: float
     detail: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +255,5 @@ class Availability:
     """Whether making it may cost money."""
     job_id: str | None = None
     """The job that makes it already, so that nothing new is ordered."""
+    orders_per_minute: int | None = None
+    """How many orders a minute its generator's service takes, None without a limit and where nothing is ordered."""

@@ -220,13 +220,14 @@ class AssetService:
     ) -> Asset | None:
         started_s = self._clock.elapsed_s()
 
-        def attempt(outcome: AttemptOutcome, detail: str | None = None) -> None:
-            attempts.append(Attempt(provider.name, outcome, (self._clock.elapsed_s() - started_s) * 1000, detail))
+        def attempt(outcome: AttemptOutcome, error: AssetctlError | None = None) -> None:
+            detail, code = (None, None) if error is None else (_sentence(error), error.code)
+            attempts.append(Attempt(provider.name, outcome, (self._clock.elapsed_s() - started_s) * 1000, detail, code))
 
         try:
             asset = await call()
         except AssetctlError as error:
-            attempt(AttemptOutcome.ERROR, error.what)
+            attempt(AttemptOutcome.ERROR, error)
             self._events.publish(ProviderFailed(key, provider.name, error.what))
             raise _with_attempts(error, attempts) from error.__cause__
         attempt(AttemptOutcome.MISS if asset is None else AttemptOutcome.HIT)

@@ -113,8 +113,8 @@ class Tool:
         self._processes.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[bytes]) -> Ran:
-        out, err = (said or b"" for said in process.communicate(timeout=DEADLINE_S))
+    def finish(self, process: subprocess.Popen[bytes], *, within_s: float = DEADLINE_S) -> Ran:
+        out, err = (said or b"" for said in process.communicate(timeout=within_s))
         return Ran(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), out)
 
     def close(self) -> None:

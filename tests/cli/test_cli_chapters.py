@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,7 @@ from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summ
 from assetctl.cli.output import Printer
 from assetctl.cli.state import ProgressMode
 from assetctl.errors import JobFailed
-from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed
+from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import planning
 from assetctl.prefetch.deeds import Deed
@@ -46,6 +47,10 @@ def making(low: str | None, high: str | None = None, seconds: tuple[float, float
     return Availability(Would.GENERATE, estimate=estimate, generator="shop", is_paid=True)
 
 
+def turning(availability: Availability) -> Availability:
+    return replace(availability, orders_per_minute=1)
+
+
 def fetching(size_bytes: int | None) -> Availability:
     return Availability(Would.DOWNLOAD, size_bytes=size_bytes)
 
@@ -60,6 +65,17 @@ def fetching(size_bytes: int | None) -> Availability:
             ((Deed.MAKE, making("1", seconds=(2, 3))), (Deed.MAKE, making(None))),
             "2 assets: 2 to generate; cost 1 USD and unknown for 1, time 2s to 3s, and unknown for 1",
         ),
+        (
+            ((Deed.MAKE, turning(making(None))),) * 3,
+            "3 assets: 3 to generate; cost unknown, time at least 2m (shop: no more than 1 orders a minute)",
+        ),
+        (
+            ((Deed.MAKE, turning(making("1", seconds=(2, 3)))), (Deed.MAKE, turning(making(None)))),
+            (
+                "2 assets: 2 to generate; cost 1 USD and unknown for 1, time 1m to 1m 3s, and unknown for 1"
+                " (shop: no more than 1 orders a minute)"
+            ),
+        ),
         (((Deed.FETCH, fetching(2_000_000)),), "1 asset: 1 in the library; 2 MB to fetch"),
         (((Deed.FETCH, fetching(None)),), "1 asset: 1 in the library; 1 file to fetch"),
         (
@@ -72,6 +88,14 @@ def test_a_plan_is_one_line_and_unknown_stays_unknown(
     takes: tuple[tuple[Deed, Availability | None], ...], sentence: str
 ):
     assert plan_sentence(plan_of(*takes), at_once=8) == sentence
+
+
+def test_a_plan_says_in_json_what_ordering_takes_at_least():
+    document = plan_document(plan_of(*((Deed.MAKE, turning(making(None))),) * 3), 8)
+    assert (document["seconds_low"], document["seconds_high"], document["seconds_unknown_for"]) == (120.0, None, 3)
+    assert document["orders_per_minute"] == {"shop": 1}
+    assert document["sources"] == ["shop: no more than 1 orders a minute"]
+    assert {scene["seconds_low"] for scene in document["scenes"]} == {None}
 
 
 def test_very_many_scenes_are_cut_in_the_table_and_whole_in_json(monkeypatch: pytest.MonkeyPatch):
@@ -142,6 +166,8 @@ def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pyte
         shown = [task.description for task in progress._bar.tasks]
         assert shown == ["0 of 9, 4 under way", "  scene-1", "  scene-2"]
         first, second = progress._bar.tasks[1:]
+        bus.publish(TurnAwaited(items[0].key, "shop", None))
+        assert first.description.startswith("  scene-1: waiting f")
         bus.publish(JobProgressed(items[0].key, "shop", "j", "running", 0.5, "drawing \x1b[31m"))
         assert (first.percentage, "\x1b" in first.description) == (50.0, False)
         bus.publish(TransferProgressed(items[1].key, 5, 10))

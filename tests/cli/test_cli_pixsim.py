@@ -229,3 +229,40 @@ def test_failure_that_turns_back_ends_well(run: Run, server: LookAlike) -> None:
     server.script(outcomes=["failed:provider_timeout", "completed"], retry_s=0.5)
     assert run(*SCENE).code == 0
     assert len(server.jobs()) == 1
+
+
+def test_plan_of_a_chapter_says_what_ordering_takes_alone_and_then_what_jobs_took(
+    run: Run, tool: Tool, server: LookAlike
+) -> None:
+    rows = "".join(f"s{number},confess,She says it\n" for number in range(45))
+    (tool.work / "chapter.csv").write_text(f"scene,choice,prompt\n{rows}")
+    told = run("prefetch", "chapter.csv", "--plan").out.splitlines()[0]
+    assert told.startswith("45 assets: 45 to generate; cost unknown, time at least 2m (")
+    assert told.endswith("pixsim: no more than 20 orders a minute)")
+    assert server.requests(CREATE) == []
+    server.script(duration_s=0.3)
+    for scene in ("a", "b", "c"):
+        assert run("request", "--scene", scene, "--prompt", "x").code == 0
+    document = run("prefetch", "chapter.csv", "--plan", "--json").document
+    assert 120 <= document["seconds_low"] < document["seconds_high"] < 200
+    assert (document["seconds_unknown_for"], document["orders_per_minute"]) == (0, {"pixsim": 20})
+    assert "the latest 3 of type video took" in document["sources"][0]
+
+
+def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
+    run: Run, tool: Tool, server: LookAlike
+) -> None:
+    def orders() -> tuple[str, str]:
+        (finding,) = [one for one in run("doctor", "--json").document if one["check"] == "orders"]
+        return finding["health"], finding["detail"]
+
+    assert orders() == ("ok", "20 a minute")
+    server.configure(create_limit=1, create_window_s=4.0)
+    server.script(duration_s=0.1)
+    (tool.work / "two.csv").write_text("scene,prompt\na,x\nb,x\n")
+    ran = run("prefetch", "two.csv", "--progress", "json")
+    assert (ran.code, len(server.charges())) == (0, 2)
+    assert [request["status"] for request in server.requests(CREATE)] == [201, 429, 201]
+    assert ran.err.count("TurnAwaited") == 1
+    health, detail = orders()
+    assert (health, "took 1 in a minute lately" in detail) == ("warning", True)

@@ -108,8 +108,8 @@ def test_a_failure_is_named_and_stops_nobody(tool: Tool) -> None:
 def test_a_failure_behind_a_placeholder_is_named_too(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, "bad", generator="failing"))
     assert ran.code == 5
-    told = "bad: the generator `failing` could not make this asset; a placeholder stands in its place"
-    assert told in ran.err
+    assert "bad: the generator `failing` could not make this asset: \\x1b[31mred" in ran.err
+    assert "; a placeholder stands in its place" in ran.err
 
 
 def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:
@@ -335,6 +335,16 @@ def test_a_killed_run_is_gone_on_with_and_nothing_is_bought_twice(tool: Tool) ->
     done = tool("prefetch", manifest)
     assert done.code == 0, done.err
     assert len(tool.calls("submitted")) == 12
+
+
+@POSIX
+def test_an_order_that_a_killed_run_left_after_its_file_was_stored_is_closed(tool: Tool) -> None:
+    manifest = write(tool, "a", "b")
+    assert tool.process("prefetch", manifest, env={"SCRIPTED_KILL_AT": "announce"}).code == -signal.SIGKILL
+    assert "published" in states(tool)
+    assert tool("prefetch", manifest).code == 0
+    assert states(tool) == ["closed"] * 2
+    assert len(tool.calls("announce")) == 3
 
 
 @POSIX

@@ -31,6 +31,7 @@ from assetctl.events import (
     JobSubmitted,
     OutcomeAwaited,
     TransferProgressed,
+    TurnAwaited,
     WaitingForLock,
 )
 from assetctl.models import AssetRequest, Estimate
@@ -152,6 +153,7 @@ def test_the_bar_says_a_share_only_when_the_generator_does() -> None:
         (JobFileArrived("k", "slow", "j1"), "slow: verifying"),
         (CancelAsked("k", "slow", "j1", "running"), "slow: stopping"),
         (OutcomeAwaited("k", "slow", 20.4), "slow: answer lost, asking again in 20s"),
+        (TurnAwaited("k", "slow", 20), "slow: waiting for its turn, 20 orders a minute"),
         (progressed(None, "queued", "all accounts are busy"), "slow: queued: all accounts are busy"),
         (replace(progressed(None), typical_s=40.3), "slow: running, typical 40s"),
         (replace(progressed(None, message="drawing"), typical_s=40.3), "slow: drawing, typical 40s"),
@@ -330,6 +332,8 @@ def test_lines_tell_of_the_download_of_a_job_and_only_of_long_ones_of_a_library(
     [
         (CancelAsked("k", "slow", "j1", "running"), "slow job j1: asked to stop, still running"),
         (OutcomeAwaited("k", "slow", 20.4), "slow: the answer to an order got lost, asking again in 20s"),
+        (TurnAwaited("k", "slow", 20), "slow: waiting for its turn, 20 orders a minute"),
+        (TurnAwaited("k", "slow", None), "slow: waiting for its turn"),
     ],
 )
 def test_lines_tell_what_else_is_waited_for(event: Event, line: str) -> None:

@@ -208,6 +208,17 @@ def test_coverage_and_availability_are_told_of_scenes_too(server: LookAlike, too
     assert [(one["asset_id"], one["would"]) for one in ran.document] == [(None, "generate"), (str(date), "download")]
 
 
+def test_many_clips_are_looked_up_in_few_requests(server: LookAlike, user: Account, tool: Tool) -> None:
+    clips = server.add_assets(user, 150)
+    nodes = [node(number, f"n{number}", clip) for number, clip in enumerate(clips, start=1)]
+    edges = [edge(number, 1, number, "go") for number in range(1, 151)]
+    server.scenes([{"id": 5, "entry_node_id": 1, "nodes": nodes, "edges": edges}])
+    before = len(server.requests())
+    plan = tool("prefetch", "--from-scene", "5", "--plan", "--json").document
+    assert (plan["items"], plan["takes"]["library"]) == (150, 150)
+    assert len(server.requests()) - before < 20, [r["route"] for r in server.requests()[before:]]
+
+
 def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool: Tool, date: int) -> None:
     exported = tool("manifest", "export", "--from-scene", "5")
     assert exported.code == 0

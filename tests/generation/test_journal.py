@@ -19,7 +19,7 @@ import pytest
 
 from assetctl.errors import CacheError, JournalError
 from assetctl.generation.journal import Journal
-from assetctl.generation.orders import OPEN, OrderState, this_process
+from assetctl.generation.orders import OPEN, OrderState, UsualTime, this_process
 from assetctl.models import AssetRequest, AssetType, Cost, Reuse, Strategy, Style
 from fakes import NOW, REQUEST, FakeClock
 
@@ -334,6 +334,27 @@ async def test_typical_time_is_the_median_of_what_is_known(
     assert await journal.typical_time_s("shop", REQUEST.asset_type) == typical_s
     assert await journal.typical_time_s("other", REQUEST.asset_type) is None
     assert await journal.typical_time_s("shop", AssetType.AUDIO) is None
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "usual"),
+    [
+        ([], None),
+        ([9000, 1000], None),
+        ([None] * 5, None),
+        ([1000] * 3, UsualTime(1.0, 1.0, 3)),
+        ([number * 1000 for number in range(11)], UsualTime(1.0, 9.0, 11)),
+        ([*([5000] * 40), 900_000], UsualTime(5.0, 5.0, 41)),
+    ],
+)
+async def test_usual_time_leaves_out_the_first_and_last_tenth(
+    journal: Journal, times_ms: list[int | None], usual: UsualTime | None
+):
+    for number, time_ms in enumerate(times_ms):
+        order, _ = await journal.intend(str(number), "shop", REQUEST)
+        await journal.advance(order, OrderState.CLOSED, generation_time_ms=time_ms)
+    assert await journal.usual_time("shop", REQUEST.asset_type) == usual
+    assert await journal.usual_time("other", REQUEST.asset_type) is None
 
 
 # Damage

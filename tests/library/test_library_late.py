@@ -30,6 +30,7 @@ async def test_it_is_built_once_and_not_before_it_is_asked(tmp_path: Path) -> No
     (far,) = built
     asset = far.add("clip", film("clip"))
     far.told = ("a remark",)
+    assert await library.get_all(["clip", "none"]) == [asset, None]
     (together,) = await library.search_all([REQUEST])
     assert together == await library.search(REQUEST)
     assert await library.standings([Given("clip", asset.fingerprint), Given("none", "")]) == [

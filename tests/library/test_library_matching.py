@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.library.base import LibraryAsset
-from assetctl.library.matching import MAX_REFUSED_TOLD, judge, rank
+from assetctl.library.matching import MAX_REFUSED_TOLD, Moments, judge, rank
 from assetctl.models import AssetRequest, AssetType, Style
 
 REQUEST = AssetRequest(scene_id="romance_5", choice_id="confess")
@@ -215,3 +215,14 @@ def test_an_asset_answers_a_request_for_all_it_states_and_no_other_context(made,
     assert judge(made, wanted).matches is (has_context or made.prompt is not None)
     if getattr(made, name) != other:
         assert not judge(made, replace(wanted, **{name: other})).matches
+
+
+@given(LIBRARIES, REQUESTS)
+def test_every_match_is_among_what_was_made_for_the_moment(assets, request_):
+    few = Moments(assets).made_for(request_)
+    assert [one for one in rank(few, request_) if one.matches] == [one for one in rank(assets, request_) if one.matches]
+
+
+def test_a_moment_is_the_same_however_its_letters_are_composed():
+    made = asset(scene_id="caf\u00e9 ")
+    assert Moments([made]).made_for(replace(REQUEST, scene_id="cafe\u0301")) == [made]

@@ -26,6 +26,7 @@ async def test_it_asks_nothing_and_says_so(tmp_path: Path) -> None:
     assert library.remarks(REQUEST) == ("a remark",)
     for asking in (
         library.get("clip"),
+        library.get_all(["clip"]),
         library.search(REQUEST),
         library.search_all([REQUEST]),
         library.standing("clip", asset.fingerprint),

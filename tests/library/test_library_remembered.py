@@ -231,6 +231,35 @@ async def test_an_equal_request_is_asked_once_among_many(far, library):
     assert far.calls == ["search"]
 
 
+async def test_of_many_ids_those_remembered_are_not_asked_for_again(far, library, clock):
+    second = far.add("second", film("second"))
+    first = await library.get("clip")
+    assert await library.get_all(["second", "clip", "none", "second"]) == [second, first, None, second]
+    assert len(far.calls) == 3
+    far.add("none", film("new"))
+    assert (await library.get_all(["second", "none"]))[1] is None
+    assert len(far.calls) == 3
+    clock.advance(seconds=ABSENCE_TTL_S)
+    assert [one is None for one in await library.get_all(["second", "none"])] == [False, False]
+    assert len(far.calls) == 4
+    clock.advance(seconds=ASSET_TTL_S)
+    await library.get_all(["second", "clip"])
+    assert len(far.calls) == 6
+
+
+async def test_of_many_ids_trouble_is_each_ones_own_and_never_remembered(far, library):
+    far.trouble = LibraryError("down")
+    assert await library.get_all(["clip", "none"]) == [far.trouble, far.trouble]
+    far.trouble = None
+    assert [one is None for one in await library.get_all(["clip", "none"])] == [False, True]
+
+
+async def test_refresh_asks_for_many_ids_anew(far, library, lookups):
+    await library.get_all(["clip"])
+    await RememberedLibrary(far, lookups, refresh=True).get_all(["clip"])
+    assert far.calls == ["get", "get"]
+
+
 async def test_many_standings_make_the_next_answers_fresh_ones(far, library):
     old = await library.get("clip")
     far.add("clip", film("new bytes"))

@@ -151,6 +151,13 @@ async def test_many_searches_give_what_each_gives(place: Place) -> None:
     assert await place.library.search_all([]) == []
 
 
+async def test_many_ids_give_what_each_gives(place: Place) -> None:
+    assert isinstance(place.library, BatchLibrary)
+    ids = [place.asset_id, "nobody", "999999", place.asset_id, "../../etc/passwd"]
+    assert await place.library.get_all(ids) == [await place.library.get(one) for one in ids]
+    assert await place.library.get_all([]) == []
+
+
 async def test_it_remarks_on_a_request_in_sentences_or_not_at_all(place: Place) -> None:
     assert place.library.remarks(REQUEST) == ()
     assert all(place.library.remarks(replace(REQUEST, scene_id="x" * 200)))

@@ -33,7 +33,7 @@ async def main():
         pace = Pace(clock=clock, random=Random(1))
         client = PixsimClient(origin, http, tokens=HandedIn(Secret("t")), clock=clock, pace=pace)
         try:
-            await client.search_assets({})
+            await (client.game_scene(5) if sys.argv[2] == "scene" else client.search_assets({}))
         except ServiceError as error:
             print(error.why, file=sys.stderr)
 
@@ -54,10 +54,25 @@ BOMBS = {
 }
 
 
-def peak_mb(said: object) -> int:
+SCENE = b'{"id":"5","startNodeId":"1","edges":[],"nodes":['
+SCENES = {
+    "a usual one": SCENE + b"]}",
+    "as many nodes as are taken": SCENE + b'{"id":"1"},' * 49_999 + b'{"id":"1"}]}',
+    "a large free part": SCENE + b'{"id":"1","meta":{"x":[' + b'{"a":1},' * 99_000 + b"0]}}]}",
+    "as many objects for us as are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b'{"a":1},' * 99_000 + b"0]}}]}",
+    "as many texts for us as are taken": SCENE
+    + b'{"id":"1","meta":{"assetctl":['
+    + b'"abcdefg",' * 590_000
+    + b"0]}}]}",
+    "more objects than are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b"{}," * 5_000_000 + b"0]}}]}",
+    "a large name of a scene": SCENE + b'{"id":"1","meta":{"targetSceneId":"' + b"7" * 15_000_000 + b'"}}]}',
+}
+
+
+def peak_mb(said: object, call: str = "search") -> int:
     with RawServer([said]) as server:
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, server.url],
+            [sys.executable, "-c", PROGRAM, server.url, call],
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
             capture_output=True,
             text=True,
@@ -76,3 +91,8 @@ def usual_mb() -> int:
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bomb_costs_little_memory(usual_mb, bomb):
     assert peak_mb(BOMBS[bomb]) - usual_mb <= EXTRA_MB
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_scene_costs_little_memory(usual_mb, scene):
+    assert peak_mb(answer(200, raw=SCENES[scene]), "scene") - usual_mb <= EXTRA_MB

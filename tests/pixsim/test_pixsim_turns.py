@@ -67,6 +67,51 @@ async def test_one_who_was_refused_goes_before_all_that_came_later(clock):
     assert came == [first, *later]
 
 
+async def test_all_who_wait_hear_once_that_they_do(clock):
+    turns, told, shared = Turns(clock=clock, rules=Rules(most=2)), [], []
+
+    async def order(number: int) -> None:
+        async with turns.front(turns.number(), lambda: told.append(number)):
+            while not isinstance(found := await turns.take(), Turn):
+                await turns.pause(found)
+        shared.append(number)
+        await turns.answered(found)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(6):
+            tasks.start_soon(order, number)
+    assert (told, shared) == ([2, 3, 4, 5], [0, 1, 2, 3, 4, 5])
+
+
+async def test_whoever_comes_while_another_pauses_hears_it_at_once(clock):
+    told, inside, outside = [], anyio.Event(), anyio.Event()
+
+    class Held(type(clock)):
+        async def sleep(self, seconds: float) -> None:
+            del seconds
+            inside.set()
+            await outside.wait()
+
+    turns = Turns(clock=Held())
+
+    async def pause() -> None:
+        async with turns.front(turns.number()):
+            await turns.pause(60)
+
+    async def come() -> None:
+        async with turns.front(turns.number(), lambda: told.append("told")):
+            told.append("came")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pause)
+        await inside.wait()
+        tasks.start_soon(come)
+        await anyio.wait_all_tasks_blocked()
+        assert told == ["told"]
+        outside.set()
+    assert told == ["told", "came"]
+
+
 async def test_without_a_limit_nobody_waits(clock):
     turns, told = Turns(clock=clock, rules=Rules(most=inf)), []
     for number in range(1_000):
@@ -135,8 +180,11 @@ async def test_processes_share_the_places_of_a_window(clock, path):
     mine, theirs = (Turns(clock=clock, rules=Rules(most=3), shared=shared(path)) for _ in range(2))
     found = [await turns.take() for turns in (mine, theirs, mine, theirs)]
     assert [isinstance(one, Turn) for one in found] == [True, True, True, False]
+    assert await mine.learned() is None
+    await mine.answered(found[0])
     await theirs.refused(found[1], 30)
     assert await mine.take() == pytest.approx(31)
+    assert await mine.learned() == 1
 
 
 async def test_file_and_folder_are_the_owners_alone(clock, path):

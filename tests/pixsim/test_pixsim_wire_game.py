@@ -123,19 +123,17 @@ def test_scenes_that_an_author_leads_to_are_known_in_either_case(meta: dict[str,
     assert meta_of(meta).plays == plays
 
 
-def test_whatever_else_an_author_stored_is_kept_as_it_is():
-    assert meta_of({"assetctl": {"prompt": "x"}, "segments": [1]}).meta == {
-        "assetctl": {"prompt": "x"},
-        "segments": [1],
-    }
+@pytest.mark.parametrize("said", [{"prompt": "x"}, "anything", [1], 5, None])
+def test_what_an_author_says_for_us_is_kept_as_it_is_and_nothing_else_is(said: object):
+    assert meta_of({"assetctl": said, "segments": [1]}) == SceneNode("11", "Bench", 4, said)
 
 
 def test_a_list_of_scenes_is_read_in_either_case():
     listed = [
         {"id": 5, "worldId": 3, "title": "x", "description": None, "entryNodeId": 11},
-        {"id": 6, "world_id": None},
+        {"id": 6, "world_id": 4},
     ]
-    assert wire.scene_entries(encoded(listed)) == (SceneEntry(5, 3, "x"), SceneEntry(6, None, None))
+    assert wire.scene_entries(encoded(listed)) == (SceneEntry(5, 3, "x"), SceneEntry(6, 4, None))
 
 
 def test_an_export_gives_weights_by_edge():
@@ -194,5 +192,6 @@ def test_a_scene_of_ten_thousand_nodes_is_read_and_one_without_end_is_not():
     nodes = [NODE | {"id": str(number)} for number in range(10_000)]
     edges = [EDGE | {"id": str(number)} for number in range(20_000)]
     assert len(scene_of(nodes=nodes, edges=edges).edges) == 20_000
-    with pytest.raises(wire.Unreadable):
-        wire.scene(b"[" + b"0," * 1_600_000 + b"0]")
+    for endless in (b"[" + b"0," * 600_000 + b"0]", b"[" + b"{}," * 100_000 + b"{}]"):
+        with pytest.raises(wire.Unreadable, match="more than"):
+            wire.scene(endless)

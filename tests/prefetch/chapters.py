@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from assetctl.prefetch.deeds import Deed, Selection
 from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
-from assetctl.prefetch.running import ChapterRun, Listener, Pace
+from assetctl.prefetch.running import ChapterRun, Listener, Pace, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Outcome, Result
     from assetctl.prefetch.walking import Planned
@@ -51,7 +52,8 @@ class Heard(Listener):
 
     begun: list[str | None] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-    stops: int = 0
+    stops: list[Stop] = field(default_factory=list)
+    outages: list[AssetctlError | None] = field(default_factory=list)
 
     def began(self, item: Item) -> None:
         self.begun.append(item.request.scene_id)
@@ -59,8 +61,15 @@ class Heard(Listener):
     def ended(self, result: Result) -> None:
         self.results.append(result)
 
-    def stopping(self) -> None:
-        self.stops += 1
+    def away(self, error: AssetctlError, limit_s: float) -> None:
+        assert limit_s > 0
+        self.outages.append(error)
+
+    def back(self) -> None:
+        self.outages.append(None)
+
+    def stopping(self, why: Stop) -> None:
+        self.stops.append(why)
 
     @property
     def outcomes(self) -> dict[str | None, Outcome]:

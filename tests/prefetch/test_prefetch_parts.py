@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,37 @@ def test_costs_and_times_are_ranges_with_their_source():
     assert (list(tally.sources), tally.time.unknown) == (["shop: its list"], 1)
 
 
+@pytest.mark.parametrize(
+    ("orders", "per_minute", "least_s"), [(0, 20, 0), (20, 20, 0), (21, 20, 60), (1_000, 20, 49 * 60), (3, 1, 120)]
+)
+def test_ordering_alone_takes_its_time_whatever_a_job_takes(orders: int, per_minute: int, least_s: float):
+    tally = total(*[replace(making(None), orders_per_minute=per_minute)] * orders)
+    assert tally.span_s(at_once=8) == (least_s or None, None)
+    assert tally.all_sources() == ([f"shop: no more than {per_minute} orders a minute"] if least_s else [])
+
+
+def test_ordering_raises_the_shortest_time_and_holds_up_the_longest():
+    orders = [replace(making(), orders_per_minute=20)] * 41
+    assert total(*orders).span_s(at_once=100) == (120.0, 30.0 + 120.0)
+    # With one at a time the jobs themselves take longer.
+    assert total(*orders).span_s(at_once=1) == (410.0, 1_230.0 + 120.0)
+
+
+def test_only_new_orders_at_a_limited_generator_take_turns():
+    tally = total(*[making()] * 100)
+    for _ in range(100):
+        tally.add(Deed.JOIN, replace(making(), orders_per_minute=20))
+    assert (tally.turns, tally.least_s) == ({}, 0.0)
+
+
+def test_generators_take_their_turns_side_by_side():
+    tally = total(*[replace(making(None), orders_per_minute=10)] * 11)
+    for _ in range(11):
+        tally.add(Deed.MAKE, replace(making(None), generator="mill", orders_per_minute=5))
+    assert tally.least_s == 120.0
+    assert tally.all_sources() == ["shop: no more than 10 orders a minute", "mill: no more than 5 orders a minute"]
+
+
 def test_what_costs_nothing_is_no_paid_order():
     tally = total(making(is_paid=False), making(None, is_paid=False))
     assert (tally.paid_orders, tally.new_orders, tally.money.high, tally.money.unknown) == (0, 2, {}, 0)
@@ -104,6 +136,16 @@ def test_more_than_the_settings_allow_needs_a_yes():
     assert permission(tally, Budget(is_agreed=True), configured=2).question is None
     assert permission(tally, Budget(is_agreed=True), configured=2).max_orders == 3
     assert permission(tally, Budget(max_generations=1), configured=2).max_orders == 1
+
+
+@pytest.mark.parametrize(
+    ("budget", "configured", "orders"), [(Budget(is_agreed=True), 2, 4), (Budget(), 3, 4), (Budget(), 9, 9)]
+)
+def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Budget, configured: int, orders: int):
+    tally = total(*[making()] * 3)
+    tally.add(Deed.JOIN, Availability(Would.GENERATE, job_id="an order"))
+    allowed = permission(tally, budget, configured=configured)
+    assert (allowed.max_orders, allowed.question) == (orders, None)
 
 
 def test_a_limit_of_money_takes_the_plans_currency():

@@ -8,7 +8,14 @@ import anyio
 import pytest
 from chapters import chapter, run_of
 
-from assetctl.errors import JobFailed, ManifestError, NotAllowed, ServiceUnreachable, StorageFull
+from assetctl.errors import (
+    AccountExhausted,
+    JobFailed,
+    ManifestError,
+    NotAllowed,
+    ServiceUnreachable,
+    StorageFull,
+)
 from assetctl.events import Event, JobProgressed, JobSubmitted
 from assetctl.generation.allowances import Allowance
 from assetctl.models import AssetRequest
@@ -16,7 +23,7 @@ from assetctl.prefetch import running
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.results import Outcome
-from assetctl.prefetch.running import OUTAGE_LIMIT_S, Pace
+from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
 from fakes import FarLibrary, House, film
 from shop import Shop
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from assetctl.generation.base import GenerationOrder
+    from assetctl.generation.base import GenerationOrder, JobStatus
     from fakes import FakeLibrary
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +47,13 @@ class Moody(Shop):
         if waiting := self.moods.get(order.request.scene_id):
             raise waiting.pop(0) if len(waiting) > 1 else waiting[0]
         return await super().submit(order, idempotency_key)
+
+
+class Mute(Shop):
+    """A shop that takes orders and then says no more."""
+
+    async def status(self, job_id: str) -> JobStatus:
+        raise ServiceUnreachable(f"no word of {job_id}")
 
 
 def moody(shop: Shop, **moods: Exception) -> None:
@@ -208,7 +222,7 @@ async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, t
         "c": Outcome.LEFT,
         "d": Outcome.LEFT,
     }
-    assert (summary.stopped, heard.stops, shop.charges) == (error, 1, 1)
+    assert (summary.stopped, heard.stops, shop.charges) == (error, [Stop.TROUBLE], 1)
     assert summary.exit_code == error.exit_code  # type: ignore[attr-defined]
 
 
@@ -221,17 +235,43 @@ async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
     assert summary.stopped is None
+    assert heard.outages == [away[0], None]
     assert house.clock.slept[:4] == [1.0, 2.0, 4.0, 8.0]  # type: ignore[attr-defined]
 
 
 async def test_a_service_that_stays_away_ends_the_run(house: House, shop: Shop, tmp_path: Path):
     moody(shop, a=ServiceUnreachable("closed"))
     with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1))
+        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=100))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.LEFT}
-    assert summary.exit_code == 9
-    assert sum(house.clock.slept) <= OUTAGE_LIMIT_S  # type: ignore[attr-defined]
+    assert (summary.exit_code, len(heard.outages)) == (9, 1)
+    assert 60 <= sum(house.clock.slept) <= 100  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("answer", ["a placeholder", "nothing"])
+async def test_an_account_that_is_exhausted_is_not_asked_for_more(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path, answer: str
+):
+    library.add("film", film("pre-made"), AssetRequest(scene_id="d"))
+    moody(shop, b=AccountExhausted("no credit", why="the card is empty"))
+    rows = [{"scene": scene, "allow_placeholder": answer == "a placeholder"} for scene in "abcd"]
+    with chapter(tmp_path, *rows) as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    b = Outcome.PLACEHOLDER if answer == "a placeholder" else Outcome.FAILED
+    assert heard.outcomes == {"a": Outcome.GENERATED, "b": b, "c": Outcome.LEFT, "d": Outcome.FETCHED}
+    assert isinstance(summary.refused, AccountExhausted)
+    assert (shop.charges, summary.exit_code) == (1, 5)
+
+
+async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop, tmp_path: Path):
+    shop.__class__ = Mute
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=10))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
+    assert (summary.exit_code, shop.charges) == (9, 1)
 
 
 async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, shop: Shop, tmp_path: Path):
@@ -241,7 +281,7 @@ async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, 
         run, heard = run_of(house, source, pace=Pace(1, 1, deadline_s))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
-    assert (summary.exit_code, shop.charges, heard.stops) == (5, 1, 1)
+    assert (summary.exit_code, shop.charges, heard.stops) == (5, 1, [Stop.DEADLINE])
 
 
 async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tmp_path: Path):
@@ -275,7 +315,7 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
             await two_are_waited_for.wait()
             tasks.cancel_scope.cancel()
     assert heard.outcomes == {"s0": Outcome.PENDING, "s1": Outcome.PENDING}
-    assert (shop.charges, stopped, heard.stops) == (2, ["orders"], 1)
+    assert (shop.charges, stopped, heard.stops) == (2, ["orders"], [Stop.SIGNAL])
 
 
 async def test_with_output_what_is_here_is_delivered_too(house: House, tmp_path: Path):

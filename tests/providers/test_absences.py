@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assetctl.keys import request_key
 from assetctl.models import AssetRequest, AssetType
 from assetctl.providers import absences as module
-from assetctl.providers.absences import MAX_AGE_S, MAX_KNOWN, MAX_RENEWED, Absences
+from assetctl.providers.absences import MAX_AGE_S, MAX_KNOWN, MAX_RENEWED, MIN_RENEWED, Absences
 from assetctl.providers.base import Asked
 from fakes import REQUEST, FakeClock
 
@@ -63,7 +65,7 @@ async def test_nothing_is_known_of_what_was_forgotten_or_never_found(absences: A
     noted(absences, clock, ONE)
     absences.forget(ONE.key)
     assert not absences.take(ONE.key)
-    assert absences.old_from(ONE.key) == []
+    assert absences.renewal(ONE.key) == []
 
 
 @pytest.mark.parametrize(
@@ -98,18 +100,30 @@ async def test_words_alone_are_told_apart_by_the_words(absences: Absences, clock
 async def test_what_is_old_is_searched_for_again_with_those_that_come_next(
     absences: Absences, clock: FakeClock
 ) -> None:
-    many = [asked(choice_id=f"c{number}") for number in range(MAX_RENEWED + 50)]
+    many = [asked(choice_id=f"c{number}") for number in range(50)]
     noted(absences, clock, *many)
-    assert absences.old_from(many[10].key) == []
+    assert absences.renewal(many[10].key) == []
     clock.advance(seconds=MAX_AGE_S + 1)
     absences.note(many[12], clock.elapsed_s())
-    old = absences.old_from(many[10].key)
-    assert old == [*many[10:12], *many[13 : MAX_RENEWED + 11]]
-    for one in old:
-        absences.note(one, clock.elapsed_s())
-    assert absences.old_from(many[10].key) == []
-    assert absences.old_from(many[-1].key) == many[-1:]
-    assert absences.old_from(many[9].key)[0] == many[9]
+    old = absences.renewal(many[10].key)
+    assert old == [*many[10:12], *many[13 : MIN_RENEWED + 11]]
+    noted(absences, clock, *old)
+    assert absences.renewal(many[10].key) == []
+    assert absences.renewal(many[-1].key) == many[-1:]
+    assert absences.renewal(many[9].key)[0] == many[9]
+
+
+@pytest.mark.parametrize(("had_their_turn", "expected"), [(0, MIN_RENEWED), (30, 60), (150, MAX_RENEWED)])
+async def test_as_many_are_searched_for_again_as_are_likely_to_have_their_turn(
+    absences: Absences, clock: FakeClock, had_their_turn: int, expected: int
+) -> None:
+    many = [asked(choice_id=f"c{number}") for number in range(600)]
+    noted(absences, clock, *many)
+    for one in many[:had_their_turn]:
+        assert absences.take(one.key)
+    clock.advance(seconds=MAX_AGE_S + 1)
+    assert len(absences.renewal(many[had_their_turn].key)) == expected
+    assert len(absences.renewal(many[had_their_turn].key)) == MIN_RENEWED
 
 
 async def test_only_the_latest_are_remembered(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +136,35 @@ async def test_only_the_latest_are_remembered(clock: FakeClock, monkeypatch: pyt
     for one in many:
         absences.forget(one.key)
     assert (absences._known, absences._by_moment) == ({}, {})
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["note", "take", "renew", "wait"]), st.integers(0, 3), st.floats(0, 45)), max_size=40
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+async def test_nothing_counts_that_was_not_searched_for_within_a_minute_and_since_it_last_counted(
+    steps: list[tuple[str, int, float]],
+) -> None:
+    clock = FakeClock()
+    absences = Absences(clock)
+    many = [asked(choice_id=f"c{number}") for number in range(4)]
+    searched_s: dict[int, float] = {}
+    for step, number, seconds in steps:
+        now_s = clock.elapsed_s()
+        match step:
+            case "note":
+                absences.note(many[number], now_s)
+                searched_s[number] = now_s
+            case "renew":
+                for one in absences.renewal(many[number].key):
+                    assert now_s - searched_s[many.index(one)] > MAX_AGE_S
+                    absences.note(one, now_s)
+                    searched_s[many.index(one)] = now_s
+            case "take":
+                counts = now_s - searched_s.pop(number, -1e9) <= MAX_AGE_S
+                assert absences.take(many[number].key) is counts
+            case _:
+                clock.advance(seconds=seconds)

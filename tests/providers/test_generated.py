@@ -10,7 +10,8 @@ import pytest
 from assetctl.errors import GeneratorUnknown, InvalidRequest, JobPending
 from assetctl.generation.base import JobState
 from assetctl.generation.orders import OrderState
-from assetctl.models import AssetType, Source, Strategy, Would
+from assetctl.models import AssetType, Estimate, Source, Strategy, Would
+from assetctl.providers.base import Asked
 from fakes import REQUEST, House
 from shop import PRICE, Shop
 
@@ -176,3 +177,57 @@ async def test_type_that_is_not_made_is_a_miss_of_a_stand_in_alone(tmp_path: Pat
                 await ask(asked, key)
             assert "library" in (caught.value.hint or "")
     assert shop.submissions == 0
+
+
+# What it would take
+
+
+async def remember(house: House, *times_ms: int) -> None:
+    for number, time_ms in enumerate(times_ms):
+        order, _ = await house.journal.intend(f"{number:064x}", "shop", REQUEST)
+        await house.journal.advance(order, OrderState.CLOSED, generation_time_ms=time_ms)
+
+
+async def test_time_of_an_order_is_what_such_jobs_took_here(house: House):
+    await remember(house, *[20_000] * 5, *[60_000] * 5)
+    estimate = (await house.generated.availability(*house.asked())).estimate
+    assert estimate is not None
+    assert (estimate.seconds_low, estimate.seconds_high) == (20.0, 60.0)
+    assert estimate.basis == "the latest 10 of type video took 20s to 1m here"
+    assert (estimate.cost_low, estimate.cost_high) == (PRICE, PRICE)
+
+
+async def test_too_few_jobs_or_those_of_another_type_leave_the_time_unknown(house: House):
+    await remember(house, 20_000, 20_000)
+    asked, key = house.asked()
+    assert (await house.generated.availability(asked, key)).estimate == Estimate(cost_low=PRICE, cost_high=PRICE)
+    await remember(house, *[20_000] * 4)
+    image = replace(asked, asset_type=AssetType.IMAGE)
+    assert (await house.generated.availability(image, key)).estimate == Estimate(cost_low=PRICE, cost_high=PRICE)
+
+
+async def test_time_that_a_generator_states_stands(house: House, shop: Shop):
+    stated = Estimate(PRICE, PRICE, 1.0, 2.0, "its list")
+
+    async def estimate(_: object) -> Estimate:
+        return stated
+
+    shop.estimate = estimate  # type: ignore[method-assign]
+    await remember(house, *[20_000] * 4)
+    assert (await house.generated.availability(*house.asked())).estimate == stated
+
+
+async def test_history_is_read_once_for_many(house: House):
+    await remember(house, *[20_000] * 4)
+    reads: list[object] = []
+    usual_time = house.journal.usual_time
+
+    async def counting(*kind: object):
+        reads.append(kind)
+        return await usual_time(*kind)  # type: ignore[arg-type]
+
+    house.journal.usual_time = counting  # type: ignore[method-assign]
+    asked = [Asked(*house.asked(replace(REQUEST, scene_id=f"s{number}"))) for number in range(20)]
+    outlooks = await house.generated.outlooks(asked)
+    assert {outlook.estimate.seconds_low for outlook in outlooks} == {20.0}  # type: ignore[union-attr]
+    assert len(reads) == 1

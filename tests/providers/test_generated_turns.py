@@ -9,7 +9,9 @@ import anyio
 import pytest
 
 from assetctl.errors import RateLimited, SpendRefused
+from assetctl.events import TurnAwaited
 from assetctl.generation.allowances import Allowance
+from assetctl.generation.orders import OrderState
 from shop import Shop
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.anyio
 class BusyShop(Shop):
     """Gives a turn when its door is open. `waiting` and `turns` list the keys that wait for one and that had one."""
 
+    orders_per_minute = 20
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.door, self.asked = anyio.Event(), anyio.Event()
@@ -34,8 +38,9 @@ class BusyShop(Shop):
         self.used: list[str] = []
 
     @asynccontextmanager
-    async def turn(self, key: str) -> AsyncGenerator[None]:
+    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
         self.waiting.append(key)
+        on_wait()
         self.asked.set()
         await self.door.wait()
         if self.trouble is not None:
@@ -68,6 +73,7 @@ async def test_who_waits_for_a_turn_has_written_nothing_down_and_holds_no_lock(h
         tasks.start_soon(find, house, found)
         await shop.asked.wait()
         assert await house.journal.open_order(key) is None
+        assert TurnAwaited(key, "shop", 20) in house.events
         with anyio.fail_after(1):
             async with house.desk.exclusively(key):
                 assert not found
@@ -112,6 +118,15 @@ async def test_orders_that_still_wait_when_a_run_stops_are_never_sent(house: Hou
         shop.door.set()
     assert (len(refusals), shop.submissions, shop.used) == (1, 0, [key])
     assert await house.journal.open_order(key) is None
+
+
+async def test_new_order_tells_how_many_are_taken_and_a_job_in_hand_takes_none(house: House):
+    asked, key = house.asked()
+    assert (await house.generated.availability(asked, key)).orders_per_minute == 20
+    order, _ = await house.journal.intend(key, "shop", asked)
+    assert (await house.generated.availability(asked, key)).orders_per_minute == 20
+    await house.journal.advance(order, OrderState.ACCEPTED, job_id="7")
+    assert (await house.generated.availability(asked, key)).orders_per_minute is None
 
 
 async def test_service_that_takes_none_for_too_long_is_told_and_nothing_is_written_down(house: House, shop: BusyShop):

@@ -1,6 +1,7 @@
 """A job's course in time: each step of its script comes due, changes the row, and is told to all sockets.
 
-Steps are due at moments, not after pauses, so that a server that comes back catches up with what it missed.
+Steps are due at moments, not after pauses, so that a server that comes back catches up with what it missed. With a
+capacity, a job starts only when an account has room for it, the most urgent and then the oldest first.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Course:
     def __init__(self, world: World) -> None:
         self._world = world
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._running = {job.id for job in world.store.generations.values() if job.status == "processing"}
+        self._queue: dict[int, Generation] = {}
 
     def begin(self, job: Generation, script: Script) -> None:
         """The job's steps start now; it is saved."""
@@ -46,11 +49,15 @@ class Course:
     def resume_all(self) -> None:
         """Every job that has steps left goes on; what came due meanwhile happens at once, in its order."""
         for job in list(self._world.store.generations.values()):
-            if job.steps:
+            if job.steps and job.status == "pending" and job.due_at is None:
+                self._queue[job.id] = job
+            elif job.steps:
                 self._arm(job)
+        self._start_next()
 
     def stop(self, job: Generation) -> None:
         """Nothing further happens to the job by itself; its steps stay for `go_on`."""
+        self._queue.pop(job.id, None)
         if timer := self._timers.pop(job.id, None):
             timer.cancel()
 
@@ -69,7 +76,12 @@ class Course:
             self._timers[job.id] = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._take_step, job)
 
     def _take_step(self, job: Generation) -> None:
-        del self._timers[job.id]
+        self._timers.pop(job.id, None)
+        if _starts(job) and not self._has_room():
+            self._queue[job.id] = job
+            job.wait_reason, job.due_at = "account_capacity_wait", None
+            self._world.store.save(job)
+            return
         due = job.due_at or self._world.now()
         step = job.steps.pop(0)
         getattr(self, f"_to_{step['to']}")(job, step)
@@ -77,6 +89,18 @@ class Course:
         self._schedule(job, due)
         if step["to"] == "paused":
             self.stop(job)
+        if job.status == "processing":
+            self._running.add(job.id)
+        self._start_next()
+
+    def _has_room(self) -> bool:
+        capacity, known = self._world.options.capacity, self._world.store.generations
+        self._running = {number for number in self._running if number in known and known[number].status == "processing"}
+        return capacity is None or len(self._running) < capacity
+
+    def _start_next(self) -> None:
+        while self._queue and self._has_room():
+            self._take_step(self._queue.pop(min(self._queue, key=lambda number: _turn(self._queue[number]))))
 
     def _to_processing(self, job: Generation, _step: dict[str, Any]) -> None:
         job.status, job.started_at, job.wait_reason = "processing", self._world.now(), None
@@ -188,3 +212,11 @@ class Course:
         done = {"thumbnail_generated": reason == "derivatives_completed", "preview_generated": False}
         head = {"asset_id": asset_id, "user_id": job.user_id, "media_type": None}
         self._world.sockets.tell(kind, head, {"source_generation_id": job.id, "reason": reason} | done | facts)
+
+
+def _starts(job: Generation) -> bool:
+    return job.steps[0]["to"] == "processing"
+
+
+def _turn(job: Generation) -> tuple[int, int]:
+    return job.priority, job.id

@@ -86,7 +86,7 @@ def _script(world: World, user: User, about: dict[str, Any]) -> Script:
     """What was scripted; with nothing scripted, a vendor still fails what it cannot do."""
     script = world.script_for(about)
     if script is not None:
-        return script
+        return script.for_prompt(about["prompt"])
     code = parameter_fault(about, world.options.providers)
     for entry in about["params"].get("composition_assets", []):
         asset = world.store.assets.get(int((entry["asset"] or "asset:0").partition(":")[2]))

@@ -6,7 +6,8 @@ An outcome is `completed`, `failed:<error code>`, `paused`, `cancelled`, `hang` 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
 from typing import Any
 
 
@@ -14,6 +15,7 @@ from typing import Any
 class Script:
     """The course of a job. Seconds are real ones; `ingest_s` None: the file never leaves the vendor.
 
+    With `longest_s` a job runs between `duration_s` and that: how long is drawn from its prompt.
     `file` may hold `media_type`, `size_bytes`, `duration_s`, `mime_type`, and `content` (base64) for own bytes.
     `place` is where the asset ends up, `asset` False a job that completes with nothing, `cancel` what a cancel of a
     running job does: `ignored` (it completes all the same, as was seen) or `honoured`. `steps` replaces everything.
@@ -21,6 +23,7 @@ class Script:
 
     queue_s: float = 0.02
     duration_s: float = 0.05
+    longest_s: float | None = None
     ingest_s: float | None = 0.05
     derive_s: float | None = None
     retry_s: float = 0.05
@@ -36,6 +39,13 @@ class Script:
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+    def for_prompt(self, prompt: str | None) -> Script:
+        """This script with the duration drawn for a job of that prompt, always the same one."""
+        if self.longest_s is None:
+            return self
+        drawn_s = Random(prompt).uniform(self.duration_s, self.longest_s)
+        return replace(self, duration_s=drawn_s, longest_s=None)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Script:

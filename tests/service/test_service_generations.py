@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service import orders
+from service.harness import LookAlike
 from service.orders import ended, order, stored, wait_for
 from service.scripts import Script, steps_of
 
 if TYPE_CHECKING:
     import httpx
 
-    from service.harness import Account, LookAlike
+    from service.harness import Account
 
 JOBS = "/api/v1/generations"
 FIELDS = [
@@ -214,6 +215,39 @@ def test_waiting_job_tells_why_and_is_cancelled_at_once_without_a_charge(api: ht
     assert waiting["wait_reason"] == "account_capacity_wait"
     assert (cancelled["status"], cancelled["started_at"]) == ("cancelled", None)
     assert number not in {charge["generation_id"] for charge in server.charges()}
+
+
+def test_job_that_no_account_has_room_for_waits_for_its_turn():
+    with LookAlike(capacity=2, create_limit=None) as server:
+        server.script(duration_s=0.5)
+        headers = {"authorization": f"Bearer {server.user().token}"}
+        bodies = [order(force_new=True, priority=priority) for priority in (5, 5, 5, 5, 0)]
+        first, second, third, fourth, urgent = [
+            orders.post(server.url + JOBS, json=body, headers=headers).json()["id"] for body in bodies
+        ]
+        jobs = wait_for(lambda: told_to_wait(server.jobs(), 3))
+        assert [job["status"] for job in jobs] == ["processing", "processing", "pending", "pending", "pending"]
+        orders.post(f"{server.url}{JOBS}/{third}/cancel", headers=headers)
+        server.restart()
+        jobs = wait_for(lambda: all(job["completed_at"] for job in server.jobs()) and server.jobs())
+        began = {job["id"]: job["started_at"] for job in jobs if job["started_at"]}
+        # The most urgent first, then the oldest; what was cancelled takes nobody's turn.
+        assert sorted(began, key=lambda number: began[number]) == [first, second, urgent, fourth]
+        assert len(server.charges()) == 4
+
+
+def told_to_wait(jobs: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The jobs, once so many of them wait for an account."""
+    waiting = [job for job in jobs if job["wait_reason"] == "account_capacity_wait"]
+    return jobs if len(waiting) == count else []
+
+
+def test_duration_is_drawn_from_the_prompt():
+    script = Script(duration_s=1.0, longest_s=3.0)
+    drawn = [script.for_prompt(prompt).duration_s for prompt in ("a", "b", "a")]
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert all(1.0 <= each <= 3.0 for each in drawn)
+    assert Script(duration_s=1.0).for_prompt("a").duration_s == 1.0
 
 
 def test_running_job_says_it_goes_on_when_cancelled_and_completes(api: httpx.Client, server: LookAlike):

@@ -28,11 +28,13 @@ class Options:
 
     `dedup`: `honest` (as told), `racy` (a row is seen only `settle_s` after it was made) or `silent` (never reused, and
     missing from the list of jobs). `link_life_s`: vendor and store links are signed and die. `clock_skew_s`: how far
-    the server's clock is ahead. `game_assets`: it answers requests of games. None as a limit: there is none.
+    the server's clock is ahead. `game_assets`: it answers requests of games. `capacity`: so many jobs run at once, the
+    others wait for an account. None as a limit: there is none.
     """
 
     dedup: str = "honest"
     settle_s: float = 1.0
+    capacity: int | None = None
     create_limit: int | None = 20
     create_window_s: float = 60.0
     login_limit: int | None = 5

@@ -15,10 +15,10 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
+from assetctl.batching import Turns
 from assetctl.cache.answers import pinning, reading
 from assetctl.cache.answers.likeness import most_alike
 from assetctl.cache.answers.storing import Storing
-from assetctl.cache.answers.turns import Turns
 from assetctl.cache.files.blobs import Blobs
 from assetctl.cache.files.leases import Leases
 from assetctl.cache.index.filters import MIN_PREFIX, EntryFilter, check_prefix, parse_sort

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.in_hand import JobsInHand, Rate
-from assetctl.cli.labels import job_label, transfer_label, verify_label
+from assetctl.cli.labels import job_label, transfer_label, turn_label, verify_label
 from assetctl.events import (
     CancelAsked,
     Event,
@@ -22,6 +22,7 @@ from assetctl.events import (
     JobSubmitted,
     OutcomeAwaited,
     TransferProgressed,
+    TurnAwaited,
     VerifyProgressed,
     WaitingForLock,
 )
@@ -136,6 +137,8 @@ def _words(event: Event) -> str | None:
             words = f"{event.generator}: stopping"
         case OutcomeAwaited():
             words = f"{event.generator}: answer lost, asking again in {human_duration(round(event.ask_again_in_s))}"
+        case TurnAwaited():
+            words = f"{event.generator}: {turn_label(event)}"
         case WaitingForLock():
             words = f"waiting for {event.owner}"
         case _:

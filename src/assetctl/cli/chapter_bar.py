@@ -11,8 +11,8 @@ from rich.table import Column
 from assetctl.cli.chapter_progress import RunProgress
 from assetctl.cli.chapters import item_name
 from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
-from assetctl.cli.labels import job_label, transfer_label
-from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed
+from assetctl.cli.labels import job_label, transfer_label, turn_label
+from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
 from assetctl.text import safe
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class BarProgress(RunProgress):
         match event:
             case JobProgressed():
                 self._show(line, item, job_label(event, room=self._room), event.fraction)
+            case TurnAwaited():
+                self._show(line, item, turn_label(event), None)
             case JobEnded() | AssetGenerated():
                 self._show(line, item, "verifying", None)
             case TransferProgressed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapters import item_name
+from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -12,6 +13,7 @@ from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
+    from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
@@ -64,6 +66,10 @@ class RunProgress(Listener):
     def say(self, text: str) -> None:
         """`text` is told beside the progress."""
 
+    def fail(self, result: Result, reason: str) -> None:
+        """What went wrong with an item is told beside the progress."""
+        self.say(f"{item_name(result.item)}: {reason}")
+
     def close(self) -> None:
         """Nothing is left on the screen."""
 
@@ -98,6 +104,34 @@ class LineProgress(RunProgress):
             self._printer.note(self.sentence())
 
 
+class FoldedProgress(LineProgress):
+    """Folds its lines away in the log of a CI job, and shows the first failures beside the job."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer, pipeline: Pipeline, title: str) -> None:
+        """Tell the stderr of `printer`, folded under `title` as `pipeline` does it."""
+        super().__init__(total, clock, printer)
+        self._pipeline = pipeline
+        self._failures: list[tuple[Result, str]] = []
+        self._is_open = True
+        printer.mark(pipeline.opening(title, clock.now()))
+
+    def fail(self, result: Result, reason: str) -> None:
+        """What went wrong with an item is told, and kept for the end."""
+        super().fail(result, reason)
+        if len(self._failures) < MOST_ANNOTATIONS:
+            self._failures.append((result, reason))
+
+    def close(self) -> None:
+        """What comes now is not folded away; the failures are shown."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._printer.mark(self._pipeline.closing(self._clock.now()))
+        for result, reason in self._failures:
+            is_error = result.outcome is not Outcome.PLACEHOLDER
+            self._printer.mark(self._pipeline.annotation(item_name(result.item), reason, is_error=is_error))
+
+
 class Quiet(RunProgress):
     """Shows no progress, and tells the rest."""
 
@@ -111,12 +145,10 @@ class Quiet(RunProgress):
         self._printer.note(text)
 
 
-def failure_line(result: Result) -> str:
+def failure_reason(result: Result) -> str:
     """What went wrong with an item, in one line, also where a placeholder stands in its place."""
     error, asset = result.error, result.asset
     if error is not None:
-        what = error.what if error.why is None else f"{error.what}: {error.why}"
-    else:
-        told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
-        what = f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"
-    return f"{item_name(result.item)}: {what}"
+        return error.what if error.why is None else f"{error.what}: {error.why}"
+    told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
+    return f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"

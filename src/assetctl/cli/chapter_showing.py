@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from assetctl.cli.chapter_progress import LineProgress, Quiet
+from assetctl.cli.chapter_progress import FoldedProgress, LineProgress, Quiet
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 
@@ -14,23 +15,34 @@ if TYPE_CHECKING:
 
     from assetctl.cli.chapter_progress import RunProgress
     from assetctl.cli.output import Printer
+    from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
 
 
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How a run is shown: in which mode, as what it is called, and in which CI job."""
+
+    mode: ProgressMode
+    title: str
+    pipeline: Pipeline
+
+
 @contextmanager
 def showing_run(
-    total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock
+    total: int, showing: Showing, printer: Printer, events: AssetEventBus, clock: Clock
 ) -> Generator[RunProgress]:
-    """Within the block, the progress of a run of `total` items is shown in `mode`; afterwards the screen is clean."""
-    progress = _progress(total, mode, printer, events, clock)
+    """Within the block, the progress of a run of `total` items is shown; afterwards the screen is clean."""
+    progress = _progress(total, showing, printer, events, clock)
     try:
         yield progress
     finally:
         progress.close()
 
 
-def _progress(total: int, mode: ProgressMode, printer: Printer, events: AssetEventBus, clock: Clock) -> RunProgress:
+def _progress(total: int, showing: Showing, printer: Printer, events: AssetEventBus, clock: Clock) -> RunProgress:
+    mode = showing.mode
     if mode is ProgressMode.AUTO:
         mode = ProgressMode.BAR if is_terminal(printer.stderr) else ProgressMode.LINES
         if printer.quiet:
@@ -41,7 +53,10 @@ def _progress(total: int, mode: ProgressMode, printer: Printer, events: AssetEve
 
             return BarProgress(total, clock, printer, events)
         case ProgressMode.LINES:
-            return LineProgress(total, clock, printer)
+            # Marks for a CI system are no talk for a program that reads JSON.
+            if showing.pipeline.system is None or printer.as_json or printer.quiet:
+                return LineProgress(total, clock, printer)
+            return FoldedProgress(total, clock, printer, showing.pipeline, showing.title)
         case ProgressMode.JSON | ProgressMode.NONE:
             return Quiet(total, clock, printer)
         case _ as unknown:

@@ -58,8 +58,8 @@ def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     sentence = f"{counted(total.items, 'asset', 'assets')}: {parts}"
     if total.new_orders or total.counts[Deed.JOIN]:
         sentence += f"; cost {cost_text(total)}, time {time_text(total, at_once)}"
-        if total.sources:
-            sentence += f" ({'; '.join(total.sources)})"
+        if sources := total.all_sources():
+            sentence += f" ({'; '.join(sources)})"
     if total.bytes_to_fetch or total.unsized:
         sentence += f"; {_fetch_text(total)} to fetch"
     return sentence
@@ -69,6 +69,12 @@ def _chapter_name(plan: ChapterPlan) -> str:
     check = plan.check
     name = None if check is None else check.title or check.chapter_id
     return "" if name is None else f"{name}: "
+
+
+def chapter_title(plan: ChapterPlan) -> str:
+    """What the chapter is called, for a person: as it says itself, else as its manifest is."""
+    check = plan.check
+    return "" if check is None else check.title or check.chapter_id or check.name
 
 
 def cost_text(tally: Tally) -> str:
@@ -85,14 +91,15 @@ def _range(low: Decimal, high: Decimal, currency: str) -> str:
 
 
 def time_text(tally: Tally, at_once: int) -> str:
-    """How long its jobs may take with so many at once; `unknown` where nobody says."""
-    time = tally.time
-    jobs = tally.new_orders + tally.counts[Deed.JOIN]
-    if time.unknown >= jobs:
-        return "unknown" if jobs else "none"
-    low, high = time.span_s(at_once)
-    text = f"{human_duration(low)} to {human_duration(high)}"
-    return f"{text}, and unknown for {time.unknown:,}" if time.unknown else text
+    """How long its jobs may take with so many at once; `unknown` where nobody says and ordering takes no time."""
+    if not tally.new_orders + tally.counts[Deed.JOIN]:
+        return "none"
+    low, high = tally.span_s(at_once)
+    if high is None:
+        return "unknown" if low is None else f"at least {human_duration(low)}"
+    text = f"{human_duration(low or 0.0)} to {human_duration(high)}"
+    unknown = tally.time.unknown
+    return f"{text}, and unknown for {unknown:,}" if unknown else text
 
 
 def _fetch_text(tally: Tally) -> str:
@@ -139,7 +146,7 @@ def plan_document(plan: ChapterPlan, at_once: int) -> dict[str, Any]:
         "duplicates": 0 if check is None else check.duplicates,
         "chosen": plan.chosen,
         **tally_document(plan.total, at_once),
-        "sources": list(plan.total.sources),
+        "sources": plan.total.all_sources(),
         "scenes": [
             {"scene_id": scene or None, **tally_document(tally, at_once)} for scene, tally in plan.scenes.items()
         ],
@@ -148,9 +155,11 @@ def plan_document(plan: ChapterPlan, at_once: int) -> dict[str, Any]:
 
 
 def tally_document(tally: Tally, at_once: int) -> dict[str, Any]:
-    """Sums over items; a cost or a time is a range and beside it for how many it is unknown."""
-    low, high = tally.time.span_s(at_once)
-    known = tally.time.unknown < tally.new_orders + tally.counts[Deed.JOIN]
+    """Sums over items; a cost or a time is a range and beside it for how many it is unknown.
+
+    A shortest time without a longest one is what ordering takes alone.
+    """
+    low, high = tally.span_s(at_once)
     return {
         "items": tally.items,
         "takes": {deed.value: count for deed, count in tally.counts.items()},
@@ -162,9 +171,10 @@ def tally_document(tally: Tally, at_once: int) -> dict[str, Any]:
         "cost_low": _amounts(tally.money.low),
         "cost_high": _amounts(tally.money.high),
         "cost_unknown_for": tally.money.unknown,
-        "seconds_low": low if known else None,
-        "seconds_high": high if known else None,
+        "seconds_low": low,
+        "seconds_high": high,
         "seconds_unknown_for": tally.time.unknown,
+        "orders_per_minute": {name: turns.per_minute for name, turns in tally.turns.items()},
     }
 
 

@@ -8,7 +8,7 @@ from assetctl.text import safe
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.events import JobProgressed, VerifyProgressed
+    from assetctl.events import JobProgressed, TurnAwaited, VerifyProgressed
 
 
 def job_label(event: JobProgressed, *, room: int) -> str:
@@ -42,6 +42,12 @@ def transfer_label(received_bytes: int, total_bytes: int | None, bytes_per_s: fl
         return said
     left_s = max(0, total_bytes - received_bytes) / bytes_per_s
     return f"{said}, {human_duration(round(left_s))} left"
+
+
+def turn_label(event: TurnAwaited) -> str:
+    """That an order waits until it may be sent, and why if that is known."""
+    why = "" if event.orders_per_minute is None else f", {event.orders_per_minute} orders a minute"
+    return f"waiting for its turn{why}"
 
 
 def verify_label(event: VerifyProgressed) -> str:

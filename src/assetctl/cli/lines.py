@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl.cli.in_hand import JobsInHand, Rate
-from assetctl.cli.labels import job_label, transfer_label, verify_label
+from assetctl.cli.labels import job_label, transfer_label, turn_label, verify_label
 from assetctl.events import (
     CacheTroubled,
     CancelAsked,
@@ -16,6 +16,7 @@ from assetctl.events import (
     JobSubmitted,
     OutcomeAwaited,
     TransferProgressed,
+    TurnAwaited,
     VerifyProgressed,
     WaitingForLock,
 )
@@ -116,6 +117,8 @@ def _sentence(event: Event) -> str | None:
         case OutcomeAwaited():
             wait = human_duration(round(event.ask_again_in_s))
             sentence = f"{event.generator}: the answer to an order got lost, asking again in {wait}"
+        case TurnAwaited():
+            sentence = f"{event.generator}: {turn_label(event)}"
         case CacheTroubled():
             sentence = event.detail
         case _:

@@ -113,6 +113,11 @@ class Printer:
         """`document` stands on a line of stderr as JSON, also when quiet: only who asks for events gets them."""
         self._talk(json.dumps(document, ensure_ascii=True))
 
+    def mark(self, text: str) -> None:
+        """`text`, which is ours to the last sign, stands on stderr as it is; nothing for an empty one."""
+        if text:
+            self._talk(text)
+
     def note(self, text: str) -> None:
         """`text` stands on stderr, unless quiet."""
         if not self.quiet:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,17 +15,20 @@ import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.chapter_options import Chapter, chapter_of_plan
-from assetctl.cli.chapter_progress import failure_line
-from assetctl.cli.chapter_showing import showing_run
+from assetctl.cli.chapter_showing import Showing, showing_run
+from assetctl.cli.chapter_telling import Teller
 from assetctl.cli.chapters import (
+    chapter_title,
     plan_document,
     plan_sentence,
     print_plan,
-    result_document,
     summary_document,
     summary_sentence,
+    takes_sentence,
 )
+from assetctl.cli.job_options import generator_of
 from assetctl.cli.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.report_facts import Chronicle
 from assetctl.cli.reporting import Reporting
 from assetctl.cli.terminal import is_terminal
@@ -31,13 +36,15 @@ from assetctl.documents import parse_timestamp
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.prefetch.consent import Budget, Permission, permission
 from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
+from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_plan
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
 from assetctl.prefetch.results import Outcome
-from assetctl.prefetch.running import ChapterRun, Listener, Pace
+from assetctl.prefetch.running import ChapterRun, Pace
 from assetctl.prefetch.scenes.chapter import Order
 from assetctl.units import parse_duration_s
 
@@ -47,15 +54,16 @@ if TYPE_CHECKING:
     from assetctl.cli.chapter_progress import RunProgress
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
+    from assetctl.errors import AssetctlError
     from assetctl.models import Asset
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
-    from assetctl.prefetch.results import Result
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
 
 _DOWNLOADS_AT_ONCE: Final = 16
+_GO_ON: Final = "run the same command again: what is here is not made again, and jobs that go on are adopted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
+        self._pipeline = pipeline_of(os.environ)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -149,7 +158,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        with Reporting(self._targets, stack, self._printer) as report:
+        with Reporting(self._targets, self._pipeline.summary, stack, self._printer) as report:
             async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
@@ -193,7 +202,7 @@ class Prefetch:
 
     def going_on(self) -> str:
         """What to type to go on."""
-        return "run the same command again: what is here is not made again, and jobs that go on are adopted"
+        return _GO_ON
 
     def interrupted_sentence(self) -> str | None:
         """How far it was, None when it had not begun."""
@@ -271,7 +280,9 @@ class Prefetch:
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
         else:
-            printer.note(plan_sentence(plan, at_once))
+            # A log that obeys what begins a line is told the chapter's name in the title of its group alone.
+            is_obeyed = self._pipeline.system is not None
+            printer.note(takes_sentence(plan, at_once) if is_obeyed else plan_sentence(plan, at_once))
         started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
         if selection.only is not Only.PLACEHOLDER and selection.scene is None:
@@ -284,31 +295,38 @@ class Prefetch:
             return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
 
         to_do = self._total() if output is not None else plan.chosen
-        with showing_run(to_do, self._state.progress, printer, stack.events, stack.clock) as progress:
+        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._pipeline)
+        with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
+            teller = Teller(progress, printer, failures, report)
             run = self._run = ChapterRun(
                 source,
                 stack.service,
                 selection,
-                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, deadline_s),
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, deadline_s, stack.settings.prefetch.max_outage_s),
                 clock=stack.clock,
-                listener=_Teller(progress, printer, failures, report),
+                listener=teller,
                 see=None if output is None else names.see,
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
             )
-            with self._summary_told(run, stack, started_s, printer):
+            with self._summary_told(run, progress, stack, started_s, printer):
                 await run.run()
-        for error in (run.summary.stopped, run.summary.refused):
-            if error is not None:
-                printer.error(error)
-                break
+        teller.close()
+        if run.summary.stopped is None:
+            for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
+                printer.warning(warning)
+        error = run.summary.stopped or run.summary.refused
+        if error is not None:
+            printer.error(_with_way_on(error))
         return run.summary.exit_code
 
     def _total(self) -> int:
         return 0 if self._plan is None else self._plan.total.items
 
     @contextmanager
-    def _summary_told(self, run: ChapterRun, stack: Stack, started_s: float, printer: Printer) -> Generator[None]:
+    def _summary_told(
+        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+    ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
         code = 1
         try:
@@ -318,6 +336,7 @@ class Prefetch:
             code = 130
             raise
         finally:
+            progress.close()
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))
@@ -325,36 +344,11 @@ class Prefetch:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
 
 
-class _Teller(Listener):
-    """Tells results where they belong, and passes everything on to the progress."""
-
-    def __init__(self, progress: RunProgress, printer: Printer, failures: Failures, report: Reporting) -> None:
-        self._progress = progress
-        self._printer = printer
-        self._failures = failures
-        self._report = report
-
-    def passed(self, item: Item) -> None:
-        self._report.passed(item)
-
-    def began(self, item: Item) -> None:
-        self._progress.began(item)
-        self._report.began(item)
-
-    def ended(self, result: Result) -> None:
-        self._progress.ended(result)
-        self._report.ended(result)
-        if result.has_failed:
-            self._failures.add(result.item.key)
-        if self._printer.as_json:
-            self._printer.document(result_document(result))
-        elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
-            self._printer.line(result.asset.asset_id)
-        elif (result.error is not None or result.has_failed) and result.outcome is not Outcome.REFUSED:
-            self._progress.say(failure_line(result))
-
-    def stopping(self) -> None:
-        self._progress.say("stopping: nothing new is begun; jobs go on. Once more to leave at once")
+def _with_way_on(error: AssetctlError) -> AssetctlError:
+    """`error`, which ended a run, with how to go on after what it says to do."""
+    is_a_step = error.hint is not None and not isinstance(error, AWAY)
+    error.hint = f"{error.hint}; then {_GO_ON}" if is_a_step else _GO_ON
+    return error
 
 
 def check_output(folder: Path | None) -> None:

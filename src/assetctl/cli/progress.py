@@ -28,6 +28,7 @@ from assetctl.events import (
     JobSubmitted,
     OutcomeAwaited,
     TransferProgressed,
+    TurnAwaited,
     VerifyProgressed,
     WaitingForLock,
 )
@@ -114,6 +115,7 @@ _SHOWN = (
     | JobFileArrived
     | CancelAsked
     | OutcomeAwaited
+    | TurnAwaited
     | TransferProgressed
     | VerifyProgressed
     | WaitingForLock

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 import anyio
 
+from assetctl import filesystem
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.report.as_json import json_report
 from assetctl.prefetch.report.as_junit import junit_report
-from assetctl.prefetch.report.as_markdown import markdown_report
+from assetctl.prefetch.report.as_markdown import MAX_BYTES, markdown_report
 from assetctl.prefetch.report.as_page import page_report
 from assetctl.prefetch.report.gallery import Gallery
 from assetctl.prefetch.report.kinds import ReportKind
@@ -19,6 +20,7 @@ from assetctl.prefetch.report.target import Target, write_report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from pathlib import Path
 
     from assetctl.prefetch.report.facts import Facts
     from assetctl.prefetch.report.gathering import Gathering
@@ -126,6 +128,22 @@ def _text(
             return junit_report(facts, gathering)
         case _ as unknown:
             assert_never(unknown)
+
+
+async def add_summary(path: Path, facts: Facts, gathering: Gathering) -> None:
+    """The report stands at the end of the file `path`, in Markdown, as far as a step's summary has room.
+
+    Raises:
+        CacheError: it could not be written.
+    """
+    await in_thread(_add_summary, path, facts, gathering)
+
+
+def _add_summary(path: Path, facts: Facts, gathering: Gathering) -> None:
+    with filesystem.translated(path), path.open("ab") as file:
+        room = MAX_BYTES - file.tell() - 1
+        text = "".join(markdown_report(facts, gathering, max_bytes=max(0, room)))
+        file.write(text.encode(errors="backslashreplace"))
 
 
 async def look_up(gathering: Gathering, stack: Stack, hurry: Hurry) -> None:

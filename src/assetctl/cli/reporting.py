@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from assetctl.cli.report_writing import hurried, look_up, write
+from assetctl.cli.report_writing import add_summary, hurried, look_up, write
 from assetctl.errors import CacheError
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.target import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from assetctl.cli.output import Printer
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 class Reporting:
     """The reports that were asked for; does nothing when none was. Closed at the end of the block."""
 
-    def __init__(self, targets: Sequence[Target], stack: Stack, printer: Printer) -> None:
-        """Write to `targets`, which are checked here.
+    def __init__(self, targets: Sequence[Target], summary: Path | None, stack: Stack, printer: Printer) -> None:
+        """Write to `targets`, which are checked here, and add to the `summary` of a CI job.
 
         Raises:
             InvalidRequest: one of them is no file.
@@ -42,7 +43,9 @@ class Reporting:
         self._targets = targets
         self._stack = stack
         self._printer = printer
-        self._gathering = Gathering(stack.settings.data_dir / "prefetch") if targets else None
+        self._summary = summary
+        is_wanted = bool(targets) or summary is not None
+        self._gathering = Gathering(stack.settings.data_dir / "prefetch") if is_wanted else None
         self._began_s: dict[str, float] = {}
         self.trouble: AssetctlError | None = None
 
@@ -105,3 +108,9 @@ class Reporting:
                     self._printer.error(error)
                 else:
                     self._printer.note(f"report: {target.path}")
+            if self._summary is not None:
+                try:
+                    await add_summary(self._summary, facts(gathering), gathering)
+                except CacheError as error:
+                    # It is an extra that nobody asked for by name: worth a word, and no exit code.
+                    self._printer.warning(f"the job's summary lacks this run: {error.what}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from assetctl.generation.base import ParameterSpec
@@ -39,9 +39,15 @@ class HasProviders(Protocol):
 class TakesTurns(Protocol):
     """Stands before a service that takes only so many orders in a while."""
 
-    def turn(self, key: str) -> AbstractAsyncContextManager[None]:
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit, or not known."""
+        ...
+
+    def turn(self, key: str, on_wait: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Within the block an order for `key` may be sent; entering waits behind all who came before.
 
+        `on_wait` is called when it turns out that there is no turn at this moment, or was none.
         Nothing is written down and no lock held meanwhile, so that who waits occupies nothing. A turn that turns out
         not to be needed goes to the next one.
 

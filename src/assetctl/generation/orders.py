@@ -111,6 +111,15 @@ class Change:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UsualTime:
+    """Between which times most of the latest `jobs` of one kind lay; a tenth of them took less, a tenth more."""
+
+    low_s: float
+    high_s: float
+    jobs: int
+
+
 COLUMNS: Final = (
     "order_id, key, generator, state, request, created_at, updated_at, job_id, digest, cost, detail, sent_at, sends,"
     " generation_time_ms, run_id, reserved, owner, owner_host"
@@ -153,13 +162,13 @@ def _parsed(row: tuple[Any, ...]) -> Order:
         updated_at=_moment(updated_at),
         job_id=job_id,
         digest=digest,
-        cost=_cost(cost),
+        cost=cost_from_text(cost),
         detail=detail,
         sent_at=parse_timestamp(sent_at),
         sends=sends,
         generation_time_ms=generation_time_ms,
         run_id=run_id,
-        reserved=_cost(reserved),
+        reserved=cost_from_text(reserved),
         owner=None if owner is None else _owner(owner, owner_host),
     )
 
@@ -178,10 +187,18 @@ def _owner(token: str, host_name: str | None) -> Owner:
     return Owner(writer, host_name or "")
 
 
-def _cost(text: str | None) -> Cost | None:
-    return cost_from_document(json.loads(text)) if text else None
-
-
 def cost_text(cost: Cost | None) -> str | None:
     """`cost` as it stands in a row; None when unknown."""
     return None if cost is None else json.dumps(cost_document(cost))
+
+
+def cost_from_text(text: str | None) -> Cost | None:
+    """The cost that `cost_text` wrote.
+
+    Raises:
+        ValueError: it wrote something else.
+    """
+    try:
+        return cost_from_document(json.loads(text)) if text else None
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error

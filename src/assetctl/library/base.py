@@ -131,6 +131,8 @@ class Library(Protocol):
         ...
 
 
+#: What is found for one id of many, or why there is no saying.
+Got: TypeAlias = LibraryAsset | AssetctlError | None
 #: What a search for one request of many gives, or why there is no saying.
 Searched: TypeAlias = list[Candidate] | AssetctlError
 #: Whether the library stands behind one asset of many, or why there is no saying.
@@ -148,10 +150,20 @@ class Given(NamedTuple):
 class BatchLibrary(Protocol):
     """A library that answers many questions in fewer steps than there are questions (see `together.py`)."""
 
+    async def get_all(self, asset_ids: Sequence[str]) -> Sequence[Got]:
+        """For each of `asset_ids`, what `get` gives or raises.
+
+        What one of them is in trouble with is its answer and stops no other.
+
+        Raises:
+            LibraryError: none of them could be asked.
+        """
+        ...
+
     async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
         """For each of `requests`, what `search` gives or raises; refused candidates without trouble may be left out.
 
-        What one of them is in trouble with is its answer and stops no other.
+        Trouble as above.
 
         Raises:
             LibraryError: none of them could be asked.

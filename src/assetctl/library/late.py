@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
-    from assetctl.library.base import Candidate, Given, Library, LibraryAsset, Searched, Standing, Stood
+    from assetctl.library.base import Candidate, Given, Got, Library, LibraryAsset, Searched, Standing, Stood
     from assetctl.models import AssetRequest
 
 
@@ -54,6 +54,11 @@ class LateLibrary:
         """What the library says."""
         await eventloop.started()
         return await self._library.search(request)
+
+    async def get_all(self, asset_ids: Sequence[str]) -> Sequence[Got]:
+        """What the library says."""
+        await eventloop.started()
+        return await together.get_all(self._library, asset_ids)
 
     async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
         """What the library says."""

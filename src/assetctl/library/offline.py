@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from assetctl.library.base import Candidate, Given, Library, LibraryAsset, Searched, Standing, Stood
+    from assetctl.library.base import Candidate, Given, Got, Library, LibraryAsset, Searched, Standing, Stood
     from assetctl.models import AssetRequest
 
 
@@ -55,6 +55,14 @@ class OfflineLibrary:
             LibraryError: always.
         """
         raise self._not_asked(request)
+
+    async def get_all(self, asset_ids: Sequence[str]) -> Sequence[Got]:
+        """Nothing.
+
+        Raises:
+            LibraryError: always.
+        """
+        raise self._not_asked(asset_ids)
 
     async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
         """Nothing.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.lookups import Lookups
-    from assetctl.library.base import Candidate, Library, LibraryAsset, Searched, Stood
+    from assetctl.library.base import Candidate, Got, Library, LibraryAsset, Searched, Stood
     from assetctl.models import AssetRequest
 
 _log = logging.getLogger(__name__)
@@ -82,12 +82,29 @@ class RememberedLibrary:
             LibraryError: the library could not be asked.
         """
         key = await self._key("asset", asset_id)
-        known = await self._recalled(key, lambda text: (asset_from_text(text),))
+        known = await self._recalled(key, _one_asset)
         if known is not None:
             return known[0]
         found = await self._library.get(asset_id)
         await self._remember(key, lambda: asset_text(found), ABSENCE_TTL_S if found is None else ASSET_TTL_S)
         return found
+
+    async def get_all(self, asset_ids: Sequence[str]) -> list[Got]:
+        """What `get` gives or raises for each: what is remembered, and the rest asked for in one go.
+
+        Raises:
+            LibraryError: none of them could be asked.
+        """
+        keys = dict(zip(asset_ids, await self._keys("asset", asset_ids), strict=True))
+        texts = {} if self._refresh else await self._lookups.recall_all(keys.values())
+        known = {key: read for key, text in texts.items() if (read := self._read(text, _one_asset)) is not None}
+        answers: dict[str, Got] = {one: known[key][0] for one, key in keys.items() if key in known}
+        rest = [asset_id for asset_id in keys if asset_id not in answers]
+        if rest:
+            found = dict(zip(rest, await together.get_all(self._library, rest), strict=True))
+            await self._remember_assets({keys[asset_id]: got for asset_id, got in found.items()})
+            answers |= found
+        return [answers[asset_id] for asset_id in asset_ids]
 
     async def search(self, request: AssetRequest) -> list[Candidate]:
         """As the library's own. A remembered answer may miss a better match that came lately, never a first one.
@@ -187,6 +204,19 @@ class RememberedLibrary:
         read = {key: self._read(text, search_from_text) for key, text in texts.items()}
         return {key: candidates for key, candidates in read.items() if candidates is not None}
 
+    async def _remember_assets(self, found: Mapping[str, Got]) -> None:
+        there: dict[str, str] = {}
+        absent: dict[str, str] = {}
+        for key, got in found.items():
+            if isinstance(got, AssetctlError):
+                continue
+            text = self._written(partial(asset_text, got))
+            if text is not None:
+                (absent if got is None else there)[key] = text
+        for texts, ttl_s in ((there, ASSET_TTL_S), (absent, ABSENCE_TTL_S)):
+            if texts:
+                await self._lookups.remember_all(texts, ttl_s=ttl_s)
+
     async def _remember_searches(self, found: Mapping[str, Searched]) -> None:
         texts = {
             key: self._written(partial(search_text, answer))
@@ -229,6 +259,11 @@ class RememberedLibrary:
     async def _keys(self, kind: str, whats: Iterable[str]) -> list[str]:
         scope = () if self._scope is None else await self._scope()
         return [json.dumps(["library", self.name, *scope, kind, what]) for what in whats]
+
+
+def _one_asset(text: str) -> tuple[LibraryAsset | None]:
+    """What `asset_text` wrote, told apart from nothing that was written."""
+    return (asset_from_text(text),)
 
 
 def _best(candidates: list[Candidate]) -> Given | None:

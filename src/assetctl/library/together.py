@@ -14,13 +14,24 @@ from assetctl.library.base import BatchLibrary
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
-    from assetctl.library.base import Given, Library, Searched, Stood
+    from assetctl.library.base import Given, Got, Library, Searched, Stood
     from assetctl.models import AssetRequest
 
 AT_ONCE: Final = 8
 
 _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
+
+
+async def get_all(library: Library, asset_ids: Sequence[str]) -> Sequence[Got]:
+    """What `library` has under each of `asset_ids`, or its trouble with it; see `BatchLibrary`.
+
+    Raises:
+        LibraryError: none of them could be asked.
+    """
+    if isinstance(library, BatchLibrary):
+        return await library.get_all(asset_ids)
+    return await one_by_one(library.get, asset_ids)
 
 
 async def search_all(library: Library, requests: Sequence[AssetRequest]) -> Sequence[Searched]:

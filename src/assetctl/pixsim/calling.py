@@ -18,11 +18,11 @@ from assetctl.errors import ServiceUnreachable
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Call, Exchange, Lost, NoAnswer, UnusableAnswer
 from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
-from assetctl.pixsim.turns import LOOK_AGAIN_S, Turn
+from assetctl.pixsim.turns import Turn
 from assetctl.pixsim.window import ARRIVES_WITHIN_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from assetctl.clock import Clock
     from assetctl.errors import AssetctlError, NotAllowed
@@ -132,15 +132,23 @@ class Caller:
             secret, answer = await self._renewed(call, lane, secret, answer)
         return masked(answer, secret, hide), request_id
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit."""
+        return self._turns.per_minute
+
     @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[Turn]:
+    async def turn(self, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[Turn]:
         """Within the block one order may leave at once, if it leaves soon; a turn that is not used is given back.
+
+        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order.
 
         Raises:
             RateLimited: the server takes none for longer than we wait.
         """
         await eventloop.started()
-        turn = await self._taken_turn(self._turns.number())
+        turn = await self._taken_turn(self._turns.number(), on_wait=on_wait)
+        turn.on_wait = on_wait
         try:
             yield turn
         finally:
@@ -198,7 +206,9 @@ class Caller:
         if turn is not None and self._clock.elapsed_s() > turn.left_s + _TURN_LASTS_S:
             await self._turns.give_back(turn)
         if turn is None or not turn.is_open:
-            turn = await self._taken_turn(number, call.request_id)
+            on_wait = None if turn is None else turn.on_wait
+            turn = await self._taken_turn(number, request_id=call.request_id, on_wait=on_wait)
+            turn.on_wait = on_wait
         try:
             self._refuse_if_broken(call)
         except ServiceUnreachable:
@@ -206,15 +216,17 @@ class Caller:
             raise
         return turn
 
-    async def _taken_turn(self, number: int, request_id: str | None = None) -> Turn:
-        async with self._turns.front(number):
+    async def _taken_turn(
+        self, number: int, *, request_id: str | None = None, on_wait: Callable[[], None] | None = None
+    ) -> Turn:
+        async with self._turns.front(number, on_wait):
             while True:
                 found = self._pace.pause_before(Lane.ORDER) or await self._turns.take()
                 if isinstance(found, Turn):
                     return found
                 if found > self._patience_s:
                     raise trouble.limited(self.origin, wait_s=found, request_id=request_id)
-                await self._clock.sleep(min(found, LOOK_AGAIN_S))
+                await self._turns.pause(found)
 
     async def _lane_free(self, call: Call, lane: Lane, deadline_s: float) -> None:
         """The host may be asked now.

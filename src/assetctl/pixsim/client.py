@@ -103,10 +103,18 @@ class PixsimClient:
         answer, request_id = await self._caller.call("GET", f"{API}/providers")
         return await self._parsed(wire.providers, answer, request_id)
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many orders leave in a minute at most; None is without a limit."""
+        return self._caller.orders_per_minute
+
     @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[Turn]:
-        """Within the block one order may leave at once; who comes first is first. An unused turn is given back."""
-        async with self._caller.turn() as turn:
+    async def turn(self, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[Turn]:
+        """Within the block one order may leave at once; who comes first is first. An unused turn is given back.
+
+        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order.
+        """
+        async with self._caller.turn(on_wait) as turn:
             yield turn
 
     async def create_generation(self, body: Mapping[str, Any], *, turn: Turn | None = None) -> Generation:

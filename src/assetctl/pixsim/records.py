@@ -173,13 +173,13 @@ class SceneEntry:
 class SceneNode:
     """A clip of a scene. `asset_id` is the asset its author chose, which may be gone by now.
 
-    `meta` is whatever the author stored with it, `plays` the ids of the scenes that it leads to according to that.
+    `said` is what its author stored with it for us, of any shape; `plays` are the ids of the scenes that it leads to.
     """
 
     id: str
     label: str | None = None
     asset_id: int | None = None
-    meta: Mapping[str, Any] | None = None
+    said: object = None
     plays: tuple[int, ...] = ()
 
 

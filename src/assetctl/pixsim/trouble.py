@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import (
+    AccountExhausted,
     AssetctlError,
     InvalidRequest,
     JobFailed,
@@ -49,6 +50,8 @@ _REFUSED_GENERATION: Final = tuple(
     )
 )
 _OTHER_USERS: Final = re.compile(r"cannot \w+ other users'", re.IGNORECASE)
+#: Whatever is ordered next is refused as well.
+_EXHAUSTED: Final = re.compile(r"daily job limit|sufficient credits", re.IGNORECASE)
 _NEXT_STEP: Final = (
     (re.compile(r"daily job limit", re.IGNORECASE), "the limit starts anew at midnight UTC"),
     (re.compile(r"sufficient credits", re.IGNORECASE), "add credits to an account of that provider at the server"),
@@ -137,7 +140,8 @@ def refused_order(answer: Answer, origin: Origin, request_id: str) -> AssetctlEr
     if status in (401, 403, 429):
         return refusal(answer, origin, request_id)
     if text is not None and code is not None and _says_refused(status, text):
-        return JobFailed(f"`{origin}` refused the order", why=text, hint=_next_step(text), request_id=request_id)
+        kind = AccountExhausted if _EXHAUSTED.search(text) else JobFailed
+        return kind(f"`{origin}` refused the order", why=text, hint=_next_step(text), request_id=request_id)
     if status < 500 and status not in _PERHAPS_FORWARDED:  # noqa: PLR2004 - the class of the status
         return _failed(answer, origin, request_id)
     return unknown_order(origin, f"it answered with status {status}" + (f": {text}" if text else ""), request_id)

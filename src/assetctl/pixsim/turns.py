@@ -6,6 +6,7 @@ window may be shared with other processes (`turn_file.py`), whose fronts then lo
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: How soon the front looks again: a turn that was given back is free at once, and no other process says so.
-LOOK_AGAIN_S: Final = 2.0
+_LOOK_AGAIN_S: Final = 2.0
 
 
 class SharedWindow(Protocol):
@@ -49,10 +50,14 @@ class OwnWindow:
 
 @dataclass(slots=True)
 class Turn:
-    """A place in the window, taken at `left_s`; open until it is used or given back."""
+    """A place in the window, taken at `left_s`; open until it is used or given back.
+
+    `on_wait` is called when its order was refused and waits for another turn.
+    """
 
     left_s: float
     is_open: bool = True
+    on_wait: Callable[[], None] | None = None
 
 
 class Turns:
@@ -64,16 +69,51 @@ class Turns:
         self._rules = rules or Rules()
         self._shared = shared or OwnWindow()
         self._line = _Line()
+        self._untold: dict[int, Callable[[], None]] = {}
+        self._is_held_up = False
+
+    @property
+    def per_minute(self) -> int | None:
+        """How many turns there are in a minute; None is without a limit."""
+        rules = self._rules
+        return None if math.isinf(rules.most) else round(rules.most * 60.0 / rules.window_s)
+
+    async def learned(self) -> int | None:
+        """How many the server took lately in a window of which it refused one; None when it refused none."""
+        return await self._changed(lambda window, _: (window, window.learned))
 
     def number(self) -> int:
         """The next number in line; whoever was refused comes back with the one he has, before all later ones."""
         return self._line.number()
 
     @asynccontextmanager
-    async def front(self, number: int) -> AsyncGenerator[None]:
-        """Within the block nobody else of this process looks for a turn; entering waits for all with lower numbers."""
-        async with self._line.front(number):
-            yield
+    async def front(self, number: int, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[None]:
+        """Within the block nobody else of this process looks for a turn; entering waits for all with lower numbers.
+
+        `on_wait` is called once when whoever stands at the front has to pause.
+        """
+        if on_wait is not None:
+            self._untold[number] = on_wait
+        if self._is_held_up:
+            self._tell_all()
+        try:
+            async with self._line.front(number):
+                yield
+        finally:
+            self._untold.pop(number, None)
+
+    async def pause(self, seconds: float) -> None:
+        """It is time to look again, after `seconds` at most. The caller stands at the front."""
+        self._is_held_up = True
+        self._tell_all()
+        try:
+            await self._clock.sleep(min(seconds, _LOOK_AGAIN_S))
+        finally:
+            self._is_held_up = False
+
+    def _tell_all(self) -> None:
+        while self._untold:
+            self._untold.pop(next(iter(self._untold)))()
 
     async def take(self) -> Turn | float:
         """A turn, or after how many seconds to look again. The caller stands at the front."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.models import Cost
+from assetctl.prefetch.deeds import Deed
 
 if TYPE_CHECKING:
     from assetctl.prefetch.tallies import Tally
@@ -62,15 +63,17 @@ def permission(total: Tally, budget: Budget, *, configured: int) -> Permission:
     max_cost = _max_cost(total, budget)
     if budget.max_generations is not None:
         return Permission(budget.max_generations, max_cost, None)
+    # Of what is being made an order may turn out never to have arrived, and is sent again: agreed to already.
+    planned = total.new_orders + total.counts[Deed.JOIN]
     if budget.is_agreed:
         # What turns out to be missing only later was agreed to as little as what was never planned.
-        return Permission(total.new_orders, max_cost, None)
+        return Permission(planned, max_cost, None)
     if total.new_orders <= configured:
-        return Permission(configured, max_cost, None)
+        return Permission(max(configured, planned), max_cost, None)
     question = (
         f"this would order {total.new_orders:,} generations, more than the {configured:,} that the settings allow"
     )
-    return Permission(total.new_orders, max_cost, question)
+    return Permission(planned, max_cost, question)
 
 
 def _max_cost(total: Tally, budget: Budget) -> Cost | None:

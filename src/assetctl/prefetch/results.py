@@ -14,6 +14,7 @@ from assetctl.errors import (
     JobPending,
     OutcomeUnknown,
     PrefetchIncomplete,
+    ServiceError,
     SpendRefused,
 )
 from assetctl.models import AttemptOutcome, Source
@@ -77,6 +78,9 @@ def undelivered(item: Item, error: AssetctlError) -> Result:
     match error:
         case JobPending():
             outcome = Outcome.PENDING
+        case ServiceError() if error.job_id is not None:
+            # Nobody could ask how its job is doing: it goes on.
+            outcome = Outcome.PENDING
         case SpendRefused():
             outcome = Outcome.REFUSED
         case OutcomeUnknown():
@@ -92,7 +96,7 @@ def undelivered(item: Item, error: AssetctlError) -> Result:
 class Summary:
     """The sums over a run. `spent` is what new assets cost by currency, `unpriced` of them cost something unknown.
 
-    `refused` is why an order was not placed, `stopped` the error that ended the run before its time.
+    `refused` is why orders were not placed, `stopped` the error that ended the run before its time.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])

@@ -2,27 +2,29 @@
 
 Jobs and downloads have lanes of their own, so that one does not wait for the other. One bad item stops nobody; what
 would stop them all (a full disk, a lost login, a journal that can't be written) ends the run, and the rest is left for
-the next one. Nothing is remembered of a run but what the cache and the journal hold: running again does what is left.
+the next one. A service that is away for a while is waited for. Nothing is remembered of a run but what the cache and
+the journal hold: running again does what is left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from assetctl.errors import (
+    AccountExhausted,
     AssetctlError,
     JournalError,
     NotAllowed,
-    RateLimited,
-    ServiceUnreachable,
     SpendRefused,
     StorageFull,
     StorageUnusable,
 )
 from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.outages import AWAY, Outages
 from assetctl.prefetch.results import Outcome, Result, Summary, delivered, undelivered
 from assetctl.prefetch.walking import Planned, Walk
 
@@ -42,22 +44,29 @@ if TYPE_CHECKING:
 #: How long what is under way may take to end after a signal; the contract gives two seconds for all of it.
 GRACE_S: Final = 1.0
 _LANE_LENGTH: Final = 4_000
-_FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 30.0
-#: How long a service may be away in the middle of a run.
-OUTAGE_LIMIT_S: Final = 300.0
 _STOPPING: Final = (StorageFull, StorageUnusable, JournalError, NotAllowed)
-_AWAY: Final = (ServiceUnreachable, RateLimited)
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock."""
+    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock.
+
+    `outage_s` is how long a service may be away in the middle of a run.
+    """
 
     jobs: int
     downloads: int
     deadline_s: float | None = None
+    outage_s: float = 300.0
+
+
+class Stop(Enum):
+    """Why nothing new is begun any more."""
+
+    SIGNAL = auto()
+    DEADLINE = auto()
+    TROUBLE = auto()
 
 
 class Listener:
@@ -72,7 +81,13 @@ class Listener:
     def ended(self, result: Result) -> None:
         """An item has its result."""
 
-    def stopping(self) -> None:
+    def away(self, error: AssetctlError, limit_s: float) -> None:
+        """A service gives no answer, and is asked again for `limit_s` more at most; told once until it is `back`."""
+
+    def back(self) -> None:
+        """The service that was away answers again."""
+
+    def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""
 
 
@@ -107,7 +122,8 @@ class ChapterRun:
         self._stop_orders = stop_orders
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
-        self._refused: SpendRefused | None = None
+        self._no_orders: AssetctlError | None = None
+        self._outages = Outages(pace.outage_s, clock=clock, on_away=listener.away, on_back=listener.back)
         self._working = 0
         self._done = anyio.Event()
         self.summary = Summary()
@@ -126,7 +142,7 @@ class ChapterRun:
                     await self._feed(jobs, downloads)
                 await self._done.wait()
             except anyio.get_cancelled_exc_class():
-                self._stop()
+                self._stop(Stop.SIGNAL)
                 with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
                     await self._done.wait()
                 raise
@@ -167,8 +183,8 @@ class ChapterRun:
         if self._is_over():
             self._end(Result(planned.item, Outcome.LEFT))
             return
-        if self._refused is not None and planned.deed is Deed.MAKE:
-            self._end(undelivered(planned.item, self._refused))
+        if self._no_orders is not None and planned.deed is Deed.MAKE:
+            self._end(_not_ordered(planned.item, self._no_orders))
             return
         self._listener.began(planned.item)
         try:
@@ -185,32 +201,31 @@ class ChapterRun:
             output = None if self._deliver is None else await self._deliver(item, asset)
         except AssetctlError as error:
             return self._failure(item, error)
+        for attempt in asset.attempts:
+            if attempt.code == AccountExhausted.code:
+                self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
         return delivered(item, asset, output)
 
     def _failure(self, item: Item, error: AssetctlError) -> Result:
-        if isinstance(error, SpendRefused):
-            if self._is_stopping:
-                return Result(item, Outcome.LEFT)
-            self._refused = error
+        if isinstance(error, SpendRefused) and self._is_stopping:
+            return Result(item, Outcome.LEFT)
+        if isinstance(error, SpendRefused | AccountExhausted):
+            self._refuse_orders(error)
         is_of_one = isinstance(error, NotAllowed) and error.is_of_one
-        if isinstance(error, _STOPPING + _AWAY) and not is_of_one and self.summary.stopped is None:
-            self.summary.stopped = error
-            self._stop()
+        if isinstance(error, _STOPPING + AWAY) and not is_of_one and self.summary.stopped is None:
+            self.summary.stopped = self._outages.reason(error)
+            self._stop(Stop.TROUBLE)
         return undelivered(item, error)
+
+    def _refuse_orders(self, error: AssetctlError) -> None:
+        """What is left to generate is left to another run; the rest goes on."""
+        self._no_orders = self.summary.refused = error
 
     async def _asset(self, item: Item) -> Asset:
         """The asset of `item`; a service that is away for a while is waited for."""
-        pause_s, away_since_s = _FIRST_PAUSE_S, None
-        while True:
-            try:
-                return await self._service.request_asset(self._timed(item.request))
-            except _AWAY:
-                now_s = self._clock.elapsed_s()
-                away_since_s = now_s if away_since_s is None else away_since_s
-                if self._is_over() or now_s - away_since_s + pause_s > OUTAGE_LIMIT_S:
-                    raise
-            await self._clock.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return await self._outages.outlasted(
+            lambda: self._service.request_asset(self._timed(item.request)), self._is_over
+        )
 
     def _timed(self, request: AssetRequest) -> AssetRequest:
         if self._pace.deadline_s is None:
@@ -222,16 +237,20 @@ class ChapterRun:
     def _is_over(self) -> bool:
         deadline_s = self._pace.deadline_s
         if not self._is_stopping and deadline_s is not None and self._clock.elapsed_s() >= deadline_s:
-            self._stop()
+            self._stop(Stop.DEADLINE)
         return self._is_stopping
 
-    def _stop(self) -> None:
+    def _stop(self, why: Stop) -> None:
         if not self._is_stopping:
             self._is_stopping = True
             if self._stop_orders is not None:
                 self._stop_orders()
-            self._listener.stopping()
+            self._listener.stopping(why)
 
     def _end(self, result: Result) -> None:
         self.summary.add(result)
         self._listener.ended(result)
+
+
+def _not_ordered(item: Item, why: AssetctlError) -> Result:
+    return undelivered(item, why) if isinstance(why, SpendRefused) else Result(item, Outcome.LEFT)

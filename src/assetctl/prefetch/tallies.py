@@ -66,8 +66,24 @@ class Time:
 
 
 @dataclass(slots=True)
+class Turns:
+    """New orders at a generator whose service takes `per_minute` of them."""
+
+    per_minute: int
+    orders: int = 0
+
+    @property
+    def least_s(self) -> float:
+        """How long after the first one the last one can leave, however short each job is."""
+        return (self.orders - 1) // self.per_minute * 60.0
+
+
+@dataclass(slots=True)
 class Tally:
-    """The sums over some items. `sources` say where prices and times come from, in the order in which they came."""
+    """The sums over some items. `sources` say where prices and times come from, in the order in which they came.
+
+    `turns` has the generators whose services take only so many orders a minute.
+    """
 
     counts: dict[Deed, int] = field(default_factory=lambda: dict.fromkeys(Deed, 0))
     bytes_here: int = 0
@@ -76,6 +92,7 @@ class Tally:
     paid_orders: int = 0
     money: Money = field(default_factory=Money)
     time: Time = field(default_factory=Time)
+    turns: dict[str, Turns] = field(default_factory=dict[str, Turns])
     sources: dict[str, None] = field(default_factory=dict[str, None])
 
     @property
@@ -87,6 +104,27 @@ class Tally:
     def new_orders(self) -> int:
         """How many jobs would be ordered."""
         return self.counts[Deed.MAKE]
+
+    @property
+    def least_s(self) -> float:
+        """How long ordering alone takes, in seconds; known although the jobs' times may not be."""
+        return max((turns.least_s for turns in self.turns.values()), default=0.0)
+
+    def span_s(self, at_once: int) -> tuple[float | None, float | None]:
+        """The shortest and longest time that its jobs take with `at_once` of them at a time; None is unknown.
+
+        Those of unknown time add nothing but their turns. Where ordering holds work up, that takes `least_s` at most.
+        """
+        least_s = self.least_s
+        if self.time.unknown >= self.new_orders + self.counts[Deed.JOIN]:
+            return least_s or None, None
+        low_s, high_s = self.time.span_s(at_once)
+        return max(low_s, least_s), high_s + least_s
+
+    def all_sources(self) -> list[str]:
+        """Where prices and times come from, and what the shortest time comes from where that is ordering."""
+        held_up = [(name, turns) for name, turns in self.turns.items() if turns.least_s]
+        return [*self.sources, *(f"{name}: no more than {turns.per_minute} orders a minute" for name, turns in held_up)]
 
     def add(self, deed: Deed, availability: Availability | None) -> None:
         """One more item that takes `deed`."""
@@ -107,6 +145,9 @@ class Tally:
     def _add_job(self, deed: Deed, availability: Availability) -> None:
         estimate = availability.estimate
         self.time.add(estimate)
+        if deed is Deed.MAKE and availability.orders_per_minute is not None:
+            known = self.turns.setdefault(availability.generator or "", Turns(availability.orders_per_minute))
+            known.orders += 1
         if deed is Deed.MAKE and availability.is_paid:
             self.paid_orders += 1
             self.money.add(estimate)

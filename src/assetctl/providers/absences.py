@@ -20,8 +20,9 @@ MAX_AGE_S: Final = 60.0
 """How long an absence counts: somebody may be uploading it."""
 MAX_KNOWN: Final = 16_384
 """How many are remembered, the latest: more than a run has under way."""
+MIN_RENEWED: Final = 16
 MAX_RENEWED: Final = 200
-"""How many are searched for again together."""
+"""How many are searched for again together: twice as many as counted since the last time, within these bounds."""
 
 _Moment = tuple[str | None, ...]
 
@@ -41,6 +42,7 @@ class Absences:
         self._clock = clock
         self._known: dict[str, _Absence] = {}
         self._by_moment: dict[_Moment, set[str]] = {}
+        self._taken = 0
 
     def __contains__(self, key: object) -> bool:
         """Whether the request with this key was found absent at any time."""
@@ -74,19 +76,25 @@ class Absences:
     def take(self, key: str) -> bool:
         """Whether it was, for the one time that it counts: what may be made now is absent no more, nor for its like."""
         is_fresh = self.is_fresh(key)
+        self._taken += is_fresh
         if (absence := self._known.get(key)) is not None:
             for other in list(self._by_moment[absence.moment]):
                 if _may_share(absence.asked.request, self._known[other].asked.request):
                     self.forget(other)
         return is_fresh
 
-    def old_from(self, key: str) -> list[Asked]:
-        """The request with this key, if its absence counts no more, and others like that whose turn comes after it."""
+    def renewal(self, key: str) -> list[Asked]:
+        """What to search for again now: the request with this key, if its absence counts no more, and the next like it.
+
+        As many as are likely to have their turn while it counts: to search for more would be to search for nothing.
+        """
         if key not in self._known or self.is_fresh(key):
             return []
+        count = min(max(2 * self._taken, MIN_RENEWED), MAX_RENEWED)
+        self._taken = 0
         following = dropwhile(lambda known: known != key, self._known)
         old = (absence.asked for other in following if self._is_old(absence := self._known[other]))
-        return list(islice(old, MAX_RENEWED))
+        return list(islice(old, count))
 
     def _is_old(self, absence: _Absence) -> bool:
         return not 0 <= self._clock.elapsed_s() - absence.searched_at_s <= MAX_AGE_S

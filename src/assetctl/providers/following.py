@@ -81,12 +81,17 @@ class JobFollower:
             IntegrityError: its file is not what it should be.
             ServiceError: the generator could not be asked; the job may go on.
         """
-        # What is heard of a job is of use until its file is here, not only until it has ended.
-        async with generator.watch():
-            if order.state is OrderState.ACCEPTED:
-                await self._watch.wait(generator, order, max_wait_s)
-            async with self._desk.exclusively(order.key):
-                arrival = await self._collect(generator, order)
+        try:
+            # What is heard of a job is of use until its file is here, not only until it has ended.
+            async with generator.watch():
+                if order.state is OrderState.ACCEPTED:
+                    await self._watch.wait(generator, order, max_wait_s)
+                async with self._desk.exclusively(order.key):
+                    arrival = await self._collect(generator, order)
+        except ServiceError as error:
+            # Whoever is told of it should know that there is a job to come back for.
+            error.job_id = error.job_id or order.job_id
+            raise
         self._events.publish(JobCollected(order.key, generator.name, order.job_id or ""))
         return arrival
 

@@ -14,7 +14,7 @@ from assetctl.errors import (
     NotAllowed,
     ServiceUnreachable,
 )
-from assetctl.events import OutcomeAwaited
+from assetctl.events import OutcomeAwaited, TurnAwaited
 from assetctl.generation.abilities import TakesTurns
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
@@ -23,6 +23,7 @@ from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Asked, Step
 from assetctl.providers.following import Arrival
 from assetctl.providers.intake import TIME_TO_LIVE, asset_of, path_of
+from assetctl.providers.usual_times import UsualTimes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,15 +102,17 @@ class GeneratedAssetProvider:
 
     async def availability(self, request: AssetRequest, key: str) -> Availability:
         """What an order would cost and take, or the job that makes it already."""
-        return await self._outlook(Asked(request, key), await self._journal.open_orders([key]))
+        orders = await self._journal.open_orders([key])
+        return await self._outlook(Asked(request, key), orders, UsualTimes(self._journal))
 
     async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
         """What each order would cost and take, or the job that makes it already; one look into the journal."""
         orders = await self._journal.open_orders([one.key for one in asked])
+        times = UsualTimes(self._journal)
         outlooks: list[Outlook] = []
         for one in asked:
             try:
-                outlooks.append(await self._outlook(one, orders))
+                outlooks.append(await self._outlook(one, orders, times))
             except (ServiceUnreachable, NotAllowed):
                 # The others would hear the same, each after as long a wait.
                 raise
@@ -117,7 +120,7 @@ class GeneratedAssetProvider:
                 outlooks.append(error)
         return outlooks
 
-    async def _outlook(self, asked: Asked, orders: Mapping[str, Order]) -> Availability:
+    async def _outlook(self, asked: Asked, orders: Mapping[str, Order], times: UsualTimes) -> Availability:
         request, key = asked
         generator = self._usable(request)
         if generator is None:
@@ -130,7 +133,9 @@ class GeneratedAssetProvider:
         wanted = GenerationOrder(key, request)
         if order is None:
             await generator.check(wanted)
-        estimate = await generator.estimate(wanted)
+        estimate = await times.completed(await generator.estimate(wanted), generator.name, request.asset_type)
+        # What was only intended was never sent: it is ordered anew.
+        is_new = order is None or order.state is OrderState.INTENDED
         return Availability(
             Would.GENERATE,
             source=Source.GENERATED,
@@ -138,8 +143,8 @@ class GeneratedAssetProvider:
             reasons=(f"`{generator.name}` makes it: {job}",),
             generator=generator.name,
             is_paid=generator.is_paid,
-            # What was only intended was never sent: it is ordered anew.
-            job_id=None if order is None or order.state is OrderState.INTENDED else order.job_id or order.order_id,
+            job_id=None if order is None or is_new else order.job_id or order.order_id,
+            orders_per_minute=generator.orders_per_minute if is_new and isinstance(generator, TakesTurns) else None,
         )
 
     async def has_asset(self, asset_id: str) -> Availability:  # noqa: ARG002 - a provider's face
@@ -168,7 +173,8 @@ class GeneratedAssetProvider:
     async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
         if isinstance(generator, TakesTurns) and await self._journal.open_order(key) is None:
-            async with generator.turn(key):
+            waiting = TurnAwaited(key, generator.name, generator.orders_per_minute)
+            async with generator.turn(key, lambda: self._events.publish(waiting)):
                 return await self._placed_now(generator, request, key)
         return await self._placed_now(generator, request, key)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl.errors import AssetctlError
-from assetctl.library.together import one_by_one
+from assetctl.library.together import get_all
 from assetctl.models import Availability, Source, Would
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assetctl.library.base import Library, LibraryAsset
+    from assetctl.library.base import Got, Library, LibraryAsset
     from assetctl.models import Asset, AssetRequest
     from assetctl.providers.base import Asked, Outlook, Step
     from assetctl.providers.premade import PreMadeAssetProvider
@@ -78,12 +78,16 @@ class NamedAssetProvider:
         return await self._pre_made.availability(request, key) if found is None else _there(found)
 
     async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
-        """What is named for each, looked up a few at a time, and what matches the others, all at once."""
+        """What is named for each, looked up together, and what matches the others, searched for together."""
         named = [index for index, one in enumerate(asked) if self._names.of(one.key) is not None]
         if not named:
             return await self._pre_made.outlooks(asked)
-        looked_up = await one_by_one(lambda one: self._named(*one), [asked[index] for index in named])
-        outlooks = {index: _outlook(found) for index, found in zip(named, looked_up, strict=True) if found is not None}
+        found = await get_all(self._library, [self._names.of(asked[index].key) or "" for index in named])
+        outlooks = {
+            index: outlook
+            for index, got in zip(named, found, strict=True)
+            if (outlook := _outlook(got, asked[index].request)) is not None
+        }
         rest = [index for index in range(len(asked)) if index not in outlooks]
         if rest:
             others = await self._pre_made.outlooks([asked[index] for index in rest])
@@ -97,11 +101,17 @@ class NamedAssetProvider:
     async def _named(self, request: AssetRequest, key: str) -> LibraryAsset | None:
         asset_id = self._names.of(key)
         found = None if asset_id is None else await self._library.get(asset_id)
-        return found if found is not None and found.asset_type is request.asset_type else None
+        return found if found is not None and _answers(found, request) else None
 
 
-def _outlook(found: LibraryAsset | AssetctlError) -> Outlook:
-    return found if isinstance(found, AssetctlError) else _there(found)
+def _answers(found: LibraryAsset, request: AssetRequest) -> bool:
+    return found.asset_type is request.asset_type
+
+
+def _outlook(got: Got, request: AssetRequest) -> Outlook | None:
+    if got is None or isinstance(got, AssetctlError):
+        return got
+    return _there(got) if _answers(got, request) else None
 
 
 def _there(found: LibraryAsset) -> Availability:

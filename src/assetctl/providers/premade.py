@@ -125,7 +125,7 @@ class PreMadeAssetProvider:
         if key not in self._absences:
             return False
         async with self._renewal:
-            if old := self._absences.old_from(key):
+            if old := self._absences.renewal(key):
                 await self._searched(old)
             return self._absences.take(key)
 

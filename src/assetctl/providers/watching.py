@@ -57,7 +57,7 @@ class JobWatch:
         if status is None:
             raise JobPending(
                 f"the job `{job_id}` at `{generator.name}` is not finished yet",
-                why="the longest wait is over" if max_wait_s else "nobody waits for it (`--detach`)",
+                why="the longest wait is over" if max_wait_s else "nobody waits for it",
                 hint="ask again with the same options: the job is adopted, nothing is ordered twice",
                 job_id=job_id,
             )

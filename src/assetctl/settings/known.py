@@ -177,6 +177,12 @@ _ALL: Final = (
         option="--concurrency",
     ),
     KnownSetting(
+        "prefetch.max_outage_s",
+        wanted="seconds from 0 to 604800, or a duration such as `10m`",
+        help="How long a backend may give no answer in the middle of a chapter before the run stops.",
+        default=300,
+    ),
+    KnownSetting(
         "budget.max_generations_per_run",
         wanted="a whole number from 0 to 1000000",
         help="How many generations one run may order.",

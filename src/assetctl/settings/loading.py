@@ -130,7 +130,7 @@ def _default(name: str, found: Mapping[str, FoundValue], sources: Sources) -> ob
             return "pixsim" if has_backend else "storyboard"
         case "cache.max_size" | "cache.min_free":
             return parse_size_bytes(default)
-        case "backend.timeout_s" | "generation.max_wait_s" | "cache.max_unused":
+        case "backend.timeout_s" | "generation.max_wait_s" | "cache.max_unused" | "prefetch.max_outage_s":
             return parse_duration_s(default)
         case _:
             return default
@@ -157,7 +157,7 @@ def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
         cache=CacheSettings(
             values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"], values["cache.shared"]
         ),
-        prefetch=PrefetchSettings(values["prefetch.concurrency"]),
+        prefetch=PrefetchSettings(values["prefetch.concurrency"], values["prefetch.max_outage_s"]),
         budget=BudgetSettings(values["budget.max_generations_per_run"]),
         origins=origins,
     )

@@ -139,6 +139,7 @@ class PrefetchTable(_Table):
     """`[prefetch]`."""
 
     concurrency: Annotated[int, Field(ge=1, le=256)] | None = None
+    max_outage_s: Annotated[Seconds, Field(le=604_800)] | None = None
 
 
 class BudgetTable(_Table):

@@ -66,9 +66,10 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class PrefetchSettings:
-    """How a chapter is worked through."""
+    """How a chapter is worked through, and how long a backend may be away meanwhile."""
 
     concurrency: int
+    max_outage_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,7 @@ async def test_file_that_changed_since_it_was_asked_with_is_not_sent(
 
 async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(shopper.generator.turn(ORDER.key))
+        await stack.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
         for _ in range(19):
             await stack.enter_async_context(shopper.client.turn())
         with anyio.fail_after(10):

@@ -14,7 +14,7 @@ from assetctl.keys import request_key
 from assetctl.library.base import Given, Standing
 from assetctl.library.pixsim import together
 from assetctl.library.pixsim.library import PixsimLibrary
-from assetctl.library.pixsim.search import PAGE_SIZE
+from assetctl.library.pixsim.search import MAX_PAGES, PAGE_SIZE
 from assetctl.library.pixsim.together import MAX_TAGS, MAX_TROUBLES
 from assetctl.models import AssetRequest, AssetType, Reuse
 from assetctl.network import Origin
@@ -220,12 +220,39 @@ async def test_an_end_that_is_never_reached_is_trouble_for_whom_it_concerns_and_
     assert [bool(one) for one in found if not isinstance(one, AssetctlError)] == [True] * 3 + [False] * 4
 
 
+async def test_many_without_an_end_keep_nobody_from_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assetctl.library.pixsim.search.PAGE_SIZE", 2)
+    crowd = [AssetRequest(scene_id="hub", choice_id=f"c{number:03}") for number in range(100)]
+    choices = [f"choice:c{number:03}" for number in range(60)]
+    endless = [clip(number, "scene:hub", "npc:x", *choices) for number in range(1, 2 * MAX_PAGES + 2)]
+    server = Server([*endless, *clips_for(crowd[60:], first=9_000)])
+    found = await library_at(server).search_all([*crowd, *moments(5)])
+    assert [isinstance(one, LibraryError) for one in found] == [True] * 60 + [False] * 45
+    assert all(one[0].matches for one in found[60:100] if not isinstance(one, AssetctlError))
+
+
 @pytest.mark.parametrize("trouble", [ServiceUnreachable("gone"), NotAllowed("who are you?")])
 async def test_trouble_of_the_server_is_everybodys_and_is_not_met_by_each(trouble: AssetctlError) -> None:
     server = Server()
     server.trouble = trouble
     assert await library_at(server).search_all(moments(1000)) == [trouble] * 1000
-    assert len(server.bodies) <= 4
+    assert len(server.bodies) == 1000 / MAX_TAGS
+
+
+async def test_trouble_that_passes_is_trouble_for_those_searched_for_then_alone() -> None:
+    server = Server()
+    ask = server.search_assets
+
+    async def flaky(body: Mapping[str, Any]) -> AssetPage:
+        if len(server.bodies) == 1:
+            server.bodies.append(body)
+            raise ServiceUnreachable("gone for a moment")
+        return await ask(body)
+
+    server.search_assets = flaky  # type: ignore[method-assign]
+    found = await library_at(server).search_all(moments(1000))
+    assert sum(isinstance(one, ServiceUnreachable) for one in found) == MAX_TAGS
+    assert sum(one == [] for one in found) == 1000 - MAX_TAGS
 
 
 async def test_one_asset_that_cannot_be_read_is_trouble_for_its_own_request_alone() -> None:
@@ -260,6 +287,19 @@ async def test_words_are_searched_for_one_by_one_and_their_keys_together() -> No
     assert [any(one.matches for one in candidates) for candidates in found] == [n == 7 for n in range(10)]
     assert sum("q" in body for body in server.bodies) == 10
     assert len(server.bodies) == 11
+
+
+async def test_many_ids_are_looked_at_together() -> None:
+    server = Server([*clips_for(moments(450)), clip(900, user_id=2)])
+    library = library_at(server)
+    found = await library.get_all([str(number) for number in range(1, 451)])
+    assert [getattr(one, "asset_id", None) for one in found] == [str(number) for number in range(1, 451)]
+    assert (server.looks, server.single_looks) == (3, 0)
+    known = await library.get_all(["7", "800", "900", "no number"])
+    assert (getattr(known[0], "asset_id", None), known[1], known[3]) == ("7", None, None)
+    assert isinstance(known[2], NotAllowed)
+    server.trouble = ServiceUnreachable("gone")
+    assert await library.get_all(["1", "2"]) == [server.trouble] * 2
 
 
 async def test_many_are_stood_behind_as_each_is_in_few_looks() -> None:

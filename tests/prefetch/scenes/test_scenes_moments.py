@@ -64,7 +64,7 @@ def test_an_author_may_say_what_an_asset_shows() -> None:
         "duration_s": 5,
         "seed": 7,
     }
-    row = rows(scene(5, "a>b Confess", b={"meta": {"assetctl": {**said, "type": None}}}))[0]
+    row = rows(scene(5, "a>b Confess", b={"said": {**said, "type": None}}))[0]
     assert row == {"scene": "5", "choice": "confess", **said, "id": "5-0"}
 
 
@@ -84,14 +84,14 @@ def test_an_author_may_say_what_an_asset_shows() -> None:
 )
 def test_whatever_else_an_author_says_is_refused_with_its_place(stored: object, told: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        rows(scene(5, "a>b Confess", b={"meta": {"assetctl": stored}}))
+        rows(scene(5, "a>b Confess", b={"said": stored}))
     assert caught.value.what.startswith("scene 5, node b: ")
     assert told in caught.value.what
 
 
 def test_a_slip_of_the_pen_is_told_with_what_was_meant() -> None:
     with pytest.raises(ManifestError) as caught:
-        rows(scene(5, "a>b Confess", b={"meta": {"assetctl": {"promt": "x"}}}))
+        rows(scene(5, "a>b Confess", b={"said": {"promt": "x"}}))
     assert caught.value.hint == "did you mean `prompt`?"
 
 

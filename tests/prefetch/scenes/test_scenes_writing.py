@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from graphs import Server, graphs, scene
 from hypothesis import given
+from hypothesis import strategies as st
 
 from assetctl.errors import ManifestError
 from assetctl.pixsim.records import GameScene, GameWorld
@@ -22,6 +23,7 @@ from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
 from assetctl.prefetch.scenes.gathering import Gathered, gather
 from assetctl.prefetch.scenes.reaching import reach
 from assetctl.prefetch.scenes.writing import json_lines, rows
+from assetctl.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +112,13 @@ def test_any_scene_is_written_as_toml_that_can_be_read(drawn: tuple[GameScene, M
     text = "\n".join(toml_lines(manifest_document(SCENE, found.title, made)))
     assert tomllib.loads(text)["chapter"]["id"] == "scene:1"
     assert len(read_back(text, Format.TOML)) == len(made)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip))
+def test_any_words_of_an_author_outlive_being_written_and_printed(prompt: str) -> None:
+    found = rows(gathered(scene(1, "a>b go", b={"said": {"prompt": prompt}})), SCENE)
+    printed = "\n".join(map(safe, toml_lines(manifest_document(SCENE, None, found))))
+    assert read_back(printed, Format.TOML)[0]["prompt"] == prompt
 
 
 @pytest.mark.parametrize("chapter", [SCENE, LIKELY, GameChapter(Kind.WORLD, 2**31)])

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem, keys
-from assetctl.cache.answers.turns import Turns
+from assetctl.batching import Turns
 from assetctl.cache.entries import FURTHEST_AHEAD, complete
 from assetctl.cache.files.blobs import Condition
 from assetctl.cache.index import strays

@@ -84,6 +84,7 @@ async def _examined(stack: Stack) -> list[Finding]:
         "generators": _generators,
         "backend": _backend,
         "login": _login,
+        "orders": _orders,
     }
     findings: list[Finding] = []
     for name, check in checks.items():
@@ -205,4 +206,21 @@ async def _login(stack: Stack) -> list[Finding]:
     return [
         Finding("login", Health.OK, f"{standing.user or 'a user'}, token in {standing.kept_in}{until}"),
         Finding("keyring", Health.OK, keyring or "none to rely on; tokens are kept in a file for you alone"),
+    ]
+
+
+async def _orders(stack: Stack) -> list[Finding]:
+    if stack.settings.backend.url is None:
+        return []
+    configured = stack.settings.backend.orders_per_minute
+    learned = await stack.backend.turns.learned()
+    if learned is None:
+        return [Finding("orders", Health.OK, f"{configured} a minute" if configured else "as many as there are")]
+    return [
+        Finding(
+            "orders",
+            Health.WARNING,
+            f"the backend took {learned} in a minute lately and refused one more; others may use the same login",
+            f"if it always takes fewer: backend.orders_per_minute = {learned}",
+        )
     ]

@@ -14,15 +14,17 @@ all orders instead of being made anew.
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from assetctl import filesystem
+from assetctl.batching import Turns
 from assetctl.documents import timestamp
+from assetctl.errors import AssetctlError
 from assetctl.eventloop import in_thread
 from assetctl.generation.allowances import Spent
 from assetctl.generation.journal import rows
 from assetctl.generation.journal.file import JournalFile
-from assetctl.generation.orders import cost_text
+from assetctl.generation.orders import UsualTime, cost_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,10 +40,15 @@ _BUSY_TIMEOUT_S: Final = 10.0
 _FEWEST_TIMES: Final = 3
 _KEYS_AT_ONCE: Final = 500
 T = TypeVar("T")
+_Work: TypeAlias = "Callable[[sqlite3.Connection], Any]"
+_Outcome: TypeAlias = "Callable[[], Any]"
 
 
 class Journal:
-    """The journal in one SQLite file; safe for many processes and tasks at once. Opened anew for each operation."""
+    """The journal in one SQLite file; safe for many processes and tasks at once. Opened anew for each operation.
+
+    What many tasks write at the same time is made durable together, and each goes on once it is.
+    """
 
     def __init__(
         self,
@@ -55,6 +62,7 @@ class Journal:
         """Use the file at `path`, made with its folder when the first order is written; only on a local disk."""
         self._file = JournalFile(path, busy_timeout_s=busy_timeout_s, find_kind=find_kind, step=step)
         self._clock = clock
+        self._writes = Turns[_Work, _Outcome](self._written)
 
     async def intend(
         self,
@@ -215,6 +223,18 @@ class Journal:
         times = await self._read(lambda it: rows.generation_times_ms(it, generator, asset_type.value), [])
         return statistics.median(times) / 1000 if len(times) >= _FEWEST_TIMES else None
 
+    async def usual_time(self, generator: str, asset_type: AssetType) -> UsualTime | None:
+        """What most of the latest jobs of this kind took; None when too few are known to speak of usual.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        times = await self._read(lambda it: rows.generation_times_ms(it, generator, asset_type.value), [])
+        if len(times) < _FEWEST_TIMES:
+            return None
+        tenths = statistics.quantiles(times, n=10, method="inclusive")
+        return UsualTime(tenths[0] / 1000, tenths[-1] / 1000, len(times))
+
     async def _select(self, clause: str, *values: str) -> list[Order]:
         return await self._read(lambda it: rows.orders_where(it, clause, values), [])
 
@@ -231,10 +251,33 @@ class Journal:
         def write() -> T:
             if make:
                 self._file.ensure()
-            with self._file.writing() as connection:
-                return work(connection)
+            return self._writes.take_part(work)()
 
         return await in_thread(write)
 
+    def _written(self, works: Sequence[_Work]) -> list[_Outcome]:
+        """What each of `works` comes to, durable; one that is refused leaves nothing behind and hinders no other."""
+        with self._file.writing() as connection:
+            return [_outcome(connection, work) for work in works]
+
     def _now(self) -> str:
         return timestamp(self._clock.now()) or ""
+
+
+def _outcome(connection: sqlite3.Connection, work: _Work) -> _Outcome:
+    connection.execute("SAVEPOINT one")
+    try:
+        result = work(connection)
+    except AssetctlError as error:
+        connection.execute("ROLLBACK TO one")
+        connection.execute("RELEASE one")
+        return _raiser(error)
+    connection.execute("RELEASE one")
+    return lambda: result
+
+
+def _raiser(error: AssetctlError) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail

@@ -20,6 +20,7 @@ from assetctl.generation.orders import (
     OPEN,
     OrderState,
     change_from_row,
+    cost_from_text,
     cost_text,
     order_from_row,
     this_process,
@@ -123,8 +124,18 @@ def reserve(connection: sqlite3.Connection, order_id: str, allowance: Allowance 
 
 def spent(connection: sqlite3.Connection, run_id: str) -> Spent:
     """What the run has ordered."""
-    ours = orders_where(connection, "WHERE run_id = ? AND state <> 'refused'", (run_id,))
-    return sum_up(order.reserved if order.cost is None else order.cost for order in ours)
+    # Added up before each order of a run: all that is read of an order is what it costs.
+    counts = connection.execute(
+        "SELECT coalesce(cost, reserved), count(*) FROM orders WHERE run_id = ? AND state <> 'refused' GROUP BY 1",
+        (run_id,),
+    ).fetchall()
+    try:
+        costs = [(cost_from_text(text), count) for text, count in counts]
+    except ValueError as error:
+        raise JournalError(
+            f"an order of the run `{run_id}` is damaged in the journal", why=str(error), hint=RESTORE
+        ) from error
+    return sum_up(cost for cost, count in costs for _ in range(count))
 
 
 def advance(

@@ -24,7 +24,7 @@ from assetctl.pixsim.tags import slugs_for
 from assetctl.pixsim.trouble import RECONCILE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -105,15 +105,22 @@ class PixsimGenerator:
         del order
         return Estimate(basis="the backend states neither prices nor times")
 
+    @property
+    def orders_per_minute(self) -> int | None:
+        """How many the server takes, as the settings say; None without a limit or a server."""
+        return None if self._context.pixsim is None else self._context.pixsim().orders_per_minute
+
     @asynccontextmanager
-    async def turn(self, key: str) -> AsyncGenerator[None]:
+    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
         """Within the block the server takes the order for `key`: there is a place in its window of orders.
+
+        `on_wait` is called when there is none at this moment, and again when the server refuses the order.
 
         Raises:
             ConfigError: there is no server.
             RateLimited: it takes none for longer than is waited.
         """
-        async with self._client().turn() as turn:
+        async with self._client().turn(on_wait) as turn:
             self._turns[key] = turn
             try:
                 yield

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.clock import Clock
-    from assetctl.library.base import Given, LibraryAsset, Searched, Stood
+    from assetctl.library.base import Given, Got, LibraryAsset, Searched, Stood
     from assetctl.library.folder.files import FoundFile
     from assetctl.library.folder.shelf import Shelf
     from assetctl.models import AssetRequest, MediaInfo
@@ -88,6 +88,10 @@ class FolderLibrary:
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:  # noqa: ARG002 - a library's face
         """None: a file can have any name."""
         return ()
+
+    async def get_all(self, asset_ids: Sequence[str]) -> list[Got]:
+        """What `get` gives or raises for each."""
+        return await in_thread(lambda: [self._got(asset_id) for asset_id in asset_ids])
 
     async def search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
         """What `search` gives or raises for each, without the refused; one look at the folder for all.
@@ -199,6 +203,12 @@ class FolderLibrary:
         relative = "/".join(located)
         asset = describe(relative, self._index.sidecar(relative))
         return None if asset is None else _as_found(replace(asset, asset_id=asset_id), found)
+
+    def _got(self, asset_id: str) -> Got:
+        try:
+            return self._get(asset_id)
+        except LibraryError as error:
+            return error
 
     def _stood(self, given: Given) -> Stood:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
@@ -24,11 +24,11 @@ from assetctl.library.pixsim.together import TROUBLE_OF_ALL, JointSearches
 from assetctl.library.together import few_at_a_time, one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from assetctl.clock import Clock
-    from assetctl.library.base import Candidate, Given, LibraryAsset, Searched, Stood
+    from assetctl.library.base import Candidate, Given, Got, LibraryAsset, Searched, Stood
     from assetctl.library.pixsim.files import FileFetcher
     from assetctl.library.pixsim.search import Search
     from assetctl.library.pixsim.together import Look
@@ -43,6 +43,9 @@ _LOOKED_AT_TOGETHER: Final = 200
 """How many assets the server gives at once."""
 _LARGEST_ID: Final = 2**31 - 1
 """The server counts in its database's 32-bit integers and fails on more."""
+
+_Question = TypeVar("_Question")
+_Answer = TypeVar("_Answer")
 
 
 class PixsimLibrary:
@@ -80,14 +83,11 @@ class PixsimLibrary:
             ServiceError, LibraryError: the server could not be asked, or it is of a type that we don't know.
         """
         stored = await self._stored(asset_id)
-        if stored is None:
-            return None
-        asset = described(stored, self._client.origin)
-        if asset is None:
-            raise LibraryError(
-                f"`{asset_id}` is of a type that this version doesn't know", why=f"it is a `{stored.media_type}`"
-            )
-        return asset
+        return None if stored is None else self._described(stored)
+
+    async def get_all(self, asset_ids: Sequence[str]) -> list[Got]:
+        """What `get` gives or raises for each, in one look at every two hundred."""
+        return await _in_pieces(self._got, asset_ids)
 
     async def search(self, request: AssetRequest) -> list[Candidate]:
         """The assets whose tags say what `request` says, judged by the common rule and by what is the server's own.
@@ -119,14 +119,7 @@ class PixsimLibrary:
 
     async def standings(self, given: Sequence[Given]) -> list[Stood]:
         """What `standing` gives or raises for each, in one look at every two hundred."""
-        answers: dict[int, Stood] = {}
-
-        async def look(start: int) -> None:
-            some = given[start : start + _LOOKED_AT_TOGETHER]
-            answers.update(enumerate(await self._standings(some), start))
-
-        await few_at_a_time(look, range(0, len(given), _LOOKED_AT_TOGETHER))
-        return [answers[index] for index in range(len(given))]
+        return await _in_pieces(self._standings, given)
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
@@ -162,23 +155,49 @@ class PixsimLibrary:
     async def _look(self, search: Search, found: Found) -> None:
         await found.read(self._client.search_assets, search.body)
 
-    async def _standings(self, given: Sequence[Given]) -> Sequence[Stood]:
-        known: dict[str, StoredAsset] = {}
+    async def _got(self, asset_ids: Sequence[str]) -> Sequence[Got]:
         try:
-            numbers = [number for one in given if (number := _number(one.asset_id)) is not None]
-            known = {str(stored.id): stored for stored in await self._client.assets(numbers)}
+            known = await self._seen(asset_ids)
+        except TROUBLE_OF_ALL as error:
+            return [error] * len(asset_ids)
+
+        async def get(asset_id: str) -> LibraryAsset | None:
+            # What is left out may be gone or another's, which is not the same.
+            return self._described(known[asset_id]) if asset_id in known else await self.get(asset_id)
+
+        return await one_by_one(get, asset_ids)
+
+    async def _standings(self, given: Sequence[Given]) -> Sequence[Stood]:
+        try:
+            known = await self._seen([one.asset_id for one in given])
         except TROUBLE_OF_ALL as error:
             return [error] * len(given)
-        except AssetctlError as error:
-            # One asset of somebody else may be enough to be told nothing of the rest.
-            _log.debug("assets are looked at one by one: %s", error)
 
         async def standing(one: Given) -> Standing:
             stored = known.get(one.asset_id)
-            # What is left out may be gone or another's, which is not the same.
             return await self.standing(*one) if stored is None else _standing(stored, one.fingerprint)
 
         return await one_by_one(standing, given)
+
+    async def _seen(self, asset_ids: Iterable[str]) -> dict[str, StoredAsset]:
+        """Those of the assets that one look at all of them shows."""
+        numbers = [number for asset_id in asset_ids if (number := _number(asset_id)) is not None]
+        try:
+            return {str(stored.id): stored for stored in await self._client.assets(numbers)}
+        except TROUBLE_OF_ALL:
+            raise
+        except AssetctlError as error:
+            # One asset of somebody else may be enough to be told nothing of the rest.
+            _log.debug("assets are looked at one by one: %s", error)
+            return {}
+
+    def _described(self, stored: StoredAsset) -> LibraryAsset:
+        asset = described(stored, self._client.origin)
+        if asset is None:
+            raise LibraryError(
+                f"`{stored.id}` is of a type that this version doesn't know", why=f"it is a `{stored.media_type}`"
+            )
+        return asset
 
     async def _stored(self, asset_id: str) -> StoredAsset | None:
         number = _number(asset_id)
@@ -202,6 +221,19 @@ class PixsimLibrary:
             # An administrator's search finds everybody's assets, so this cannot be left open.
             raise LibraryError(f"`{self._client.origin}` doesn't say who is logged in")
         return facts.user_id
+
+
+async def _in_pieces(
+    ask: Callable[[Sequence[_Question]], Awaitable[Sequence[_Answer]]], questions: Sequence[_Question]
+) -> list[_Answer]:
+    answers: dict[int, _Answer] = {}
+
+    async def look(start: int) -> None:
+        some = questions[start : start + _LOOKED_AT_TOGETHER]
+        answers.update(enumerate(await ask(some), start))
+
+    await few_at_a_time(look, range(0, len(questions), _LOOKED_AT_TOGETHER))
+    return [answers[index] for index in range(len(questions))]
 
 
 def _standing(stored: StoredAsset | None, fingerprint: str) -> Standing:

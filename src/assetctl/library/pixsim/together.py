@@ -14,7 +14,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceUnreachable
+from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceError, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.library.pixsim.search import Found, Search, any_of, searches
 from assetctl.library.together import few_at_a_time
@@ -43,7 +43,7 @@ Each of the groups that are asked at once is halved eight times on its way to on
 
 _GROUPS_AT_ONCE: Final = 4
 TROUBLE_OF_ALL: Final = (ServiceUnreachable, NotAllowed, RateLimited)
-"""What no other question would be answered differently."""
+"""What has nothing to do with what was asked for, so that asking for less of it is no remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,27 @@ class JointSearches:
         if len(group) == 1 or not tags:
             await few_at_a_time(self._alone, group)
         elif self._given_up is not None:
-            self._answers |= dict.fromkeys((member.index for member in group), self._given_up)
-        elif (found := await self._found(group, tags)) is None:
-            await self._parted(group)
+            self._fail(group, self._given_up)
         else:
-            shelf = _Shelf(found, tags, self._look)
-            await few_at_a_time(partial(self._answer, shelf.look), group)
+            await self._settle_jointly(group, tags)
 
-    async def _found(self, group: list[Member], tags: Sequence[str]) -> Found | None:
-        """All that has any of `tags`; None when that is more than can be read, or cannot be had."""
+    async def _settle_jointly(self, group: list[Member], tags: Sequence[str]) -> None:
         found = Found()
         # More pages than requests would be more than asking for each alone.
         max_pages = min(len(group), MAX_JOINT_PAGES)
         try:
             await found.read(self._ask, any_of(tags, group[0].asset_type), max_pages=max_pages)
+        except TROUBLE_OF_ALL as error:
+            self._fail(group, error)
+            return
         except AssetctlError as error:
             self._failed(error)
-            return None
-        self._troubles = 0
-        return found if found.is_all else None
+        else:
+            self._troubles = 0
+            if found.is_all:
+                await few_at_a_time(partial(self._answer, _Shelf(found, tags, self._look).look), group)
+                return
+        await self._parted(group)
 
     async def _parted(self, group: list[Member]) -> None:
         if len(_tags(group)) == 1:
@@ -117,7 +119,8 @@ class JointSearches:
             self._answers[member.index] = self._given_up
             return
         await self._answer(self._look, member)
-        if isinstance(answer := self._answers[member.index], AssetctlError):
+        # That too much is tagged like this is the request's own trouble.
+        if isinstance(answer := self._answers[member.index], ServiceError):
             self._failed(answer)
         else:
             self._troubles = 0
@@ -128,9 +131,12 @@ class JointSearches:
         except AssetctlError as error:
             self._answers[member.index] = error
 
+    def _fail(self, group: list[Member], error: AssetctlError) -> None:
+        self._answers |= dict.fromkeys((member.index for member in group), error)
+
     def _failed(self, error: AssetctlError) -> None:
         self._troubles += 1
-        if isinstance(error, TROUBLE_OF_ALL) or self._troubles >= MAX_TROUBLES:
+        if self._troubles >= MAX_TROUBLES:
             self._given_up = error
 
 

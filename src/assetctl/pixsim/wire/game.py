@@ -1,24 +1,24 @@
 """Scenes and worlds of a game, which the server writes in two ways: camel case and texts for ids, or snake and numbers.
 
-What an author stored freely (`meta`, the action of a hotspot) comes as it was stored, in either case.
+What an author stored freely (`meta`, the action of a hotspot) comes as it was stored, in either case and of any shape:
+what is not as expected there says nothing, and what is not used is not kept.
 """
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import AliasChoices, BeforeValidator, FailFast, Field, TypeAdapter
 
 from assetctl.pixsim.records import GameScene, GameWorld, SceneEdge, SceneEntry, SceneNode
-from assetctl.pixsim.wire.reading import Id, Number, Wire, read, referred_id, validated, without_none
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from assetctl.pixsim.wire.reading import Id, Number, Unreadable, Wire, read, referred_id, validated, without_none
 
 #: A scene is read whole, and so is a world: ten thousand nodes have some hundred thousand values, most of them null.
-MAX_GAME_VALUES: Final = 1_500_000
-_MANY: Final = (FailFast(), Field(max_length=200_000))
+MAX_GAME_VALUES: Final = 600_000
+#: An object costs the memory of many plain values.
+MAX_GAME_OBJECTS: Final = 100_000
+_MANY: Final = (FailFast(), Field(max_length=50_000))
 _ID_LIMIT: Final = 2**63
 _PLAY_SCENE: Final = "play_scene"
 
@@ -37,15 +37,36 @@ class _RegionWire(Wire):
     tooltip: _Text = None
 
 
+class _MetaWire(Wire):
+    """What is used of what an author stored with a node; it may be anything."""
+
+    assetctl: Any = None
+    action: Any = None
+    hotspots: Any = None
+    targetSceneId: Any = None  # noqa: N815 - the server's name
+    target_scene_id: Any = None
+
+    def plays(self) -> tuple[int, ...]:
+        """The scenes that the node leads to: as its target, or as a hotspot does."""
+        spots = cast("list[Any]", self.hotspots) if isinstance(self.hotspots, list) else []  # pyright: ignore[reportUnknownMemberType] - narrowed from Any
+        actions = [
+            self.action,
+            *(cast("dict[str, Any]", spot).get("action") for spot in spots if isinstance(spot, dict)),
+        ]
+        found = [_scene_id(self.targetSceneId), _scene_id(self.target_scene_id), *map(_played, actions)]
+        return tuple(dict.fromkeys(scene_id for scene_id in found if scene_id is not None))
+
+
 class _NodeWire(Wire):
     id: _Key
     label: _Text = None
     assetId: Id | None = None  # noqa: N815 - the server's name
     hotspot_regions: Annotated[tuple[_RegionWire, ...], *_MANY, BeforeValidator(without_none)] = ()
-    meta: dict[str, Any] | None = None
+    meta: _MetaWire | None = None
 
     def record(self) -> SceneNode:
-        return SceneNode(self.id, self.label, self.assetId, self.meta, _played(self.meta or {}))
+        meta = self.meta or _MetaWire()
+        return SceneNode(self.id, self.label, self.assetId, meta.assetctl, meta.plays())
 
 
 class _EdgeWire(Wire):
@@ -85,10 +106,7 @@ class _HotspotWire(Wire):
     scene_source_id: Id | None = None
 
     def played(self) -> int | None:
-        if self.action is None or self.action.get("type") != _PLAY_SCENE:
-            return None
-        found = _scene_in(self.action, "sceneId", "scene_id")
-        return self.scene_source_id if found is None else found
+        return _played(self.action, self.scene_source_id)
 
 
 class _LocationWire(Wire):
@@ -123,46 +141,48 @@ _ENTRIES: Final = TypeAdapter(Annotated[tuple[_EntryWire, ...], *_MANY])
 
 def scene_entries(data: bytes) -> tuple[SceneEntry, ...]:
     """The scenes of a list; all of these raise `Unreadable` when `data` tells of something else."""
-    found = validated(_ENTRIES.validate_json, data, max_values=MAX_GAME_VALUES)
+    found = validated(_ENTRIES.validate_json, _bounded(data), max_values=MAX_GAME_VALUES)
     return tuple(SceneEntry(entry.id, entry.world_id, entry.title) for entry in found)
 
 
 def scene(data: bytes) -> GameScene:
     """One scene as a graph."""
-    return read(_SceneWire, data, max_values=MAX_GAME_VALUES).record()
+    return read(_SceneWire, _bounded(data), max_values=MAX_GAME_VALUES).record()
 
 
 def world(data: bytes) -> GameWorld:
     """What a project export tells of its world."""
-    core = read(_ExportWire, data, max_values=MAX_GAME_VALUES).core
+    core = read(_ExportWire, _bounded(data), max_values=MAX_GAME_VALUES).core
     weights = {edge.source_id: edge.weight for scene in core.scenes for edge in scene.edges if edge.weight is not None}
     played = (spot.played() for spot in chain.from_iterable(place.hotspots for place in core.locations))
     return GameWorld(core.world.name, weights, tuple(scene_id for scene_id in played if scene_id is not None))
 
 
-def _played(meta: Mapping[str, Any]) -> tuple[int, ...]:
-    """The scenes that a node leads to by what its author stored with it: as a hotspot does, or as a target."""
-    played = (action for action in _actions(meta) if action.get("type") == _PLAY_SCENE)
-    found = [_scene_in(meta, "targetSceneId", "target_scene_id")]
-    found += [_scene_in(action, "sceneId", "scene_id") for action in played]
-    return tuple(dict.fromkeys(scene_id for scene_id in found if scene_id is not None))
+def _bounded(data: bytes) -> bytes:
+    """`data`, which has not too many objects.
+
+    Raises:
+        Unreadable: it has.
+    """
+    if data.count(b"{") > MAX_GAME_OBJECTS:
+        raise Unreadable(f"it has more than {MAX_GAME_OBJECTS} objects")
+    return data
 
 
-def _actions(meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    spots = meta.get("hotspots")
-    holders = [meta, *(cast("list[Any]", spots) if isinstance(spots, list) else [])]
-    for holder in holders:
-        action = cast("dict[str, Any]", holder).get("action") if isinstance(holder, dict) else None
-        if isinstance(action, dict):
-            yield cast("dict[str, Any]", action)
+def _played(action: object, otherwise: int | None = None) -> int | None:
+    """The scene that `action` plays, `otherwise` where it doesn't say which; None when it does something else."""
+    stored = cast("dict[str, Any]", action) if isinstance(action, dict) else {}
+    if stored.get("type") != _PLAY_SCENE:
+        return None
+    found = (_scene_id(stored.get("sceneId")), _scene_id(stored.get("scene_id")), otherwise)
+    return next((scene_id for scene_id in found if scene_id is not None), None)
 
 
-def _scene_in(stored: Mapping[str, Any], *names: str) -> int | None:
-    for name in names:
-        found = referred_id(stored.get(name))
-        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < _ID_LIMIT:
-            return found
-    return None
+def _scene_id(stored: object) -> int | None:
+    found = referred_id(stored)
+    if isinstance(found, bool) or not isinstance(found, int):
+        return None
+    return found if 0 <= found < _ID_LIMIT else None
 
 
 def _said(text: str | None) -> str | None:

@@ -51,5 +51,10 @@ def _fields(table: Mapping[str, Any]) -> list[str]:
 
 
 def _value(value: str | float) -> str:
-    # A text in JSON is one in TOML, but for the one control that JSON leaves as it is (TOML 1.0.0, "String").
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    """`character`, escaped where a terminal must not see it; not as JSON does it (TOML 1.0.0, "String")."""
+    return character if safe(character) == character else f"\\U{ord(character):08x}"

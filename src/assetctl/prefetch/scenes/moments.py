@@ -72,7 +72,7 @@ def _prompt(*texts: str | None) -> str | None:
 
 
 def _said(scene: GameScene, node: SceneNode) -> dict[str, Any]:
-    stored = (node.meta or {}).get(META)
+    stored = node.said
     if stored is None:
         return {}
     where = f"scene {scene.id}, node {node.id}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.cache.answers.turns import Turns
+from assetctl.batching import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

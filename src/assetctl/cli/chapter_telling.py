@@ -1,0 +1,101 @@
+"""Tells what happens in a run of a chapter: each result where it belongs, the same trouble of many only a few times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from assetctl.cli.chapter_progress import failure_reason
+from assetctl.cli.chapters import result_document
+from assetctl.prefetch.outages import AWAY
+from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.running import Listener, Stop
+from assetctl.units import human_duration
+
+if TYPE_CHECKING:
+    from assetctl.cli.chapter_progress import RunProgress
+    from assetctl.cli.output import Printer
+    from assetctl.cli.reporting import Reporting
+    from assetctl.errors import AssetctlError
+    from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.memory import Failures
+    from assetctl.prefetch.results import Result
+
+#: So many items are named with one reason; of the others it is said how many they are.
+_NAMED: Final = 3
+#: Reasons beyond these are not counted, but told each time: all of them differ.
+_MOST_REASONS: Final = 1_000
+
+
+class Teller(Listener):
+    """Tells results where they belong, and passes everything on to the progress."""
+
+    def __init__(self, progress: RunProgress, printer: Printer, failures: Failures, report: Reporting) -> None:
+        """Tell `printer` and the `report`, and write what failed down in `failures`."""
+        self._progress = progress
+        self._printer = printer
+        self._failures = failures
+        self._report = report
+        self._counts: dict[str, int] = {}
+
+    def passed(self, item: Item) -> None:
+        """`item` is here already."""
+        self._report.passed(item)
+
+    def began(self, item: Item) -> None:
+        """`item` is worked on now."""
+        self._progress.began(item)
+        self._report.began(item)
+
+    def ended(self, result: Result) -> None:
+        """An item has its result."""
+        self._progress.ended(result)
+        self._report.ended(result)
+        if result.has_failed:
+            self._failures.add(result.item.key)
+        if self._printer.as_json:
+            self._printer.document(result_document(result))
+        elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
+            self._printer.line(result.asset.asset_id)
+        elif _is_worth_a_line(result):
+            self._tell(result)
+
+    def away(self, error: AssetctlError, limit_s: float) -> None:
+        """A service gives no answer and is waited for."""
+        why = "" if error.why is None else f": {error.why}"
+        self._progress.say(f"{error.what}{why}; it is tried again for up to {human_duration(limit_s)}")
+
+    def back(self) -> None:
+        """It answers again."""
+        self._progress.say("it answers again")
+
+    def stopping(self, why: Stop) -> None:
+        """Nothing new is begun any more."""
+        match why:
+            case Stop.SIGNAL:
+                self._progress.say("stopping: nothing new is begun; jobs go on. Once more to leave at once")
+            case Stop.DEADLINE:
+                self._progress.say("the deadline has passed: nothing new is begun; jobs go on")
+            case Stop.TROUBLE:
+                self._progress.say("stopping: nothing new is begun; jobs go on")
+            case _ as unknown:
+                assert_never(unknown)
+
+    def close(self) -> None:
+        """What was left out before is told as a number."""
+        for reason, count in self._counts.items():
+            if count > _NAMED:
+                self._printer.note(f"and {count - _NAMED:,} more: {reason}")
+
+    def _tell(self, result: Result) -> None:
+        reason = failure_reason(result)
+        if reason in self._counts or len(self._counts) < _MOST_REASONS:
+            self._counts[reason] = self._counts.get(reason, 0) + 1
+        if self._counts.get(reason, 0) <= _NAMED:
+            self._progress.fail(result, reason)
+
+
+def _is_worth_a_line(result: Result) -> bool:
+    """Whether something went wrong with it that isn't told at the end for all of them."""
+    if isinstance(result.error, AWAY) or result.outcome is Outcome.REFUSED:
+        return False
+    return result.error is not None or result.has_failed

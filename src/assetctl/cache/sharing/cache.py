@@ -18,7 +18,7 @@ from assetctl.eventloop import in_thread
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetctl.cache.sharing.folder import SharedFolder
@@ -66,7 +66,7 @@ class SharingCache(AssetCache):
             taken = await super().store(partial, _draft_of(entry))
         return await super().verified(taken)
 
-    async def store(self, partial_path: Path, draft: EntryDraft) -> CacheEntry:
+    async def store(self, partial_path: Path, draft: EntryDraft | Callable[[], EntryDraft]) -> CacheEntry:
         """As `AssetCache.store`; the group has it too, as far as the shared folder can be written."""
         entry = await super().store(partial_path, draft)
         if not entry.stand_in and entry.reuse is not Reuse.ALWAYS:

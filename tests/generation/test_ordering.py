@@ -210,6 +210,24 @@ async def test_limit_counts_orders_and_stops_before_the_journal(build: Callable[
     assert (shop.submissions, len(await house.journal.orders(open_only=False))) == (2, 2)
 
 
+@pytest.mark.parametrize("before", [None, OrderState.INTENDED])
+async def test_closed_desk_sends_nothing_new_and_adopts_what_is_under_way(
+    house: House, shop: Shop, before: OrderState | None
+):
+    asked, key = house.asked()
+    if before is not None:
+        await house.journal.intend(key, "shop", asked)
+    house.desk.close_at(house.clock.elapsed_s() + 1)
+    house.clock.advance(seconds=1)  # type: ignore[attr-defined]
+    with pytest.raises(SpendRefused, match="deadline"):
+        await house.desk.place(shop, key, asked)
+    assert (shop.submissions, await house.journal.sent([key])) == (0, set())
+    order, _ = await house.journal.intend(key, "shop", asked)
+    await house.journal.advance(order, OrderState.ACCEPTED, job_id="7")
+    assert (await house.desk.place(shop, key, asked)).job_id == "7"
+    assert await house.journal.sent([key, "other"]) == {key}
+
+
 async def test_limit_does_not_keep_from_adopting(build: Callable[..., House], shop: Shop):
     order = await place(build(), shop)
     assert await place(build(max_orders=0), shop) == order

@@ -80,5 +80,6 @@ def run_of(
     house: House, source: ManifestSource, selection: Selection = EVERYTHING, **options: object
 ) -> tuple[ChapterRun, Heard]:
     heard = Heard()
-    settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard, **options}
+    settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard}
+    settings |= {"sent": house.journal.sent, **options}
     return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,12 +12,13 @@ from chapters import chapter, run_of
 from assetctl.errors import (
     AccountExhausted,
     JobFailed,
+    JournalError,
     ManifestError,
     NotAllowed,
     ServiceUnreachable,
     StorageFull,
 )
-from assetctl.events import Event, JobProgressed, JobSubmitted
+from assetctl.events import Event, JobProgressed, JobSubmitted, TurnAwaited
 from assetctl.generation.allowances import Allowance
 from assetctl.models import AssetRequest
 from assetctl.prefetch import running
@@ -29,7 +31,7 @@ from fakes import FarLibrary, House, film
 from shop import Shop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, JobStatus
@@ -282,6 +284,90 @@ async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, 
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges, heard.stops) == (5, 1, [Stop.DEADLINE])
+
+
+class Queue(Shop):
+    """Gives so many turns at once; the others wait for a door that stays shut until a test opens it."""
+
+    orders_per_minute = 20
+    turns = 1
+
+    @asynccontextmanager
+    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
+        del key
+        self.turns -= 1
+        if self.turns < 0:
+            on_wait()
+            await self.door.wait()
+        yield
+
+
+@pytest.fixture
+def queue(shop: Shop) -> Queue:
+    shop.__class__ = Queue
+    shop.door = anyio.Event()  # type: ignore[attr-defined]
+    return shop  # type: ignore[return-value]
+
+
+async def test_what_waits_for_its_turn_when_a_run_is_cancelled_was_not_begun(
+    house: House, queue: Queue, tmp_path: Path
+):
+    queue.looks = 10**9
+    waiting, at_work = anyio.Event(), anyio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TurnAwaited):
+            waiting.set()
+        elif isinstance(event, JobProgressed):
+            at_work.set()
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run.run)
+            await waiting.wait()
+            await at_work.wait()
+            tasks.cancel_scope.cancel()
+    assert sorted(heard.outcomes.values()) == sorted([Outcome.PENDING, Outcome.LEFT])
+    assert (queue.charges, len(await house.journal.orders(open_only=False))) == (1, 1)
+
+
+async def test_where_nobody_can_tell_what_was_ordered_jobs_may_go_on(house: House, queue: Queue, tmp_path: Path):
+    queue.turns = 0
+    waiting = anyio.Event()
+    house.bus.subscribe(lambda event: waiting.set() if isinstance(event, TurnAwaited) else None)
+
+    async def broken(_: object) -> set[str]:
+        raise JournalError("the disk is gone")
+
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source, sent=broken)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run.run)
+            await waiting.wait()
+            tasks.cancel_scope.cancel()
+    assert heard.outcomes == {"a": Outcome.PENDING}
+
+
+async def test_nothing_that_waited_for_its_turn_is_ordered_after_the_deadline(
+    house: House, queue: Queue, tmp_path: Path
+):
+    queue.turns = 0
+    deadline_s = house.clock.elapsed_s() + 60.0
+    house.desk.close_at(deadline_s)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TurnAwaited):
+            house.clock.advance(seconds=61)  # type: ignore[attr-defined]
+            queue.door.set()
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1, deadline_s))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.LEFT, "b": Outcome.LEFT}
+    assert (queue.submissions, heard.stops, summary.refused) == (0, [Stop.DEADLINE], None)
 
 
 async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tmp_path: Path):

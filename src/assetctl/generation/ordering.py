@@ -18,6 +18,7 @@ from assetctl.errors import (
     NeverOrdered,
     OutcomeUnknown,
     ServiceError,
+    SpendRefused,
 )
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
@@ -61,10 +62,15 @@ class OrderDesk:
         self._clock = clock
         self._events = events
         self._allowance = allowance
+        self._until_s: float | None = None
 
     def limit_to(self, allowance: Allowance | None) -> None:
         """From now on new orders are placed within `allowance`; earlier ones count if they were of the same run."""
         self._allowance = allowance
+
+    def close_at(self, moment_s: float) -> None:
+        """No order is placed from this moment of the clock on, not even one that waited for its turn until then."""
+        self._until_s = moment_s
 
     def exclusively(self, key: str) -> AbstractAsyncContextManager[None]:
         """Within the block no other process or task of this machine places or collects the order for `key`.
@@ -87,7 +93,7 @@ class OrderDesk:
         The caller holds `exclusively(key)`.
 
         Raises:
-            SpendRefused: the limit of new orders is reached; nothing was sent.
+            SpendRefused: the limit of new orders is reached, or it is too late for them; nothing was sent.
             InvalidRequest: the generator's service would not take it; nothing was written down.
             OutcomeUnknown: an order was sent and cannot be settled yet.
             JobError, ServiceError: the generator refused or could not be asked; nothing was ordered.
@@ -152,7 +158,16 @@ class OrderDesk:
         self._events.publish(JobAdopted(order.key, generator.name, job_id))
         return await self._journal.advance(await self._journal.own(order), OrderState.ACCEPTED, job_id=job_id)
 
+    def _require_time(self) -> None:
+        if self._until_s is not None and self._clock.elapsed_s() >= self._until_s:
+            raise SpendRefused(
+                "the deadline has passed",
+                why="nothing is ordered after it",
+                hint="run the same command again, with a later one",
+            )
+
     async def _send_new(self, generator: Generator, wanted: GenerationOrder) -> Order:
+        self._require_time()
         # What can be refused without an order is refused before there is one.
         await generator.check(wanted)
         estimate = await generator.estimate(wanted)
@@ -163,6 +178,7 @@ class OrderDesk:
 
     async def _send_again(self, generator: Generator, order: Order) -> Order:
         """`order`, which surely never arrived, sent now."""
+        self._require_time()
         wanted = GenerationOrder(order.key, order.request)
         try:
             await generator.check(wanted)

@@ -8,6 +8,7 @@ the journal hold: running again does what is left.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -18,18 +19,15 @@ from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
     JournalError,
-    NotAllowed,
     SpendRefused,
-    StorageFull,
-    StorageUnusable,
 )
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.outages import AWAY, Outages
-from assetctl.prefetch.results import Outcome, Result, Summary, delivered, undelivered
+from assetctl.prefetch.outages import Outages
+from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Sequence
     from pathlib import Path
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
@@ -43,8 +41,9 @@ if TYPE_CHECKING:
 
 #: How long what is under way may take to end after a signal; the contract gives two seconds for all of it.
 GRACE_S: Final = 1.0
+#: How long a look at what was ordered may take then.
+_LOOK_S: Final = 0.5
 _LANE_LENGTH: Final = 4_000
-_STOPPING: Final = (StorageFull, StorageUnusable, JournalError, NotAllowed)
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
 
 
@@ -106,8 +105,9 @@ class ChapterRun:
         see: Callable[[Item], None] | None = None,
         deliver: Callable[[Item, Asset], Awaitable[Path]] | None = None,
         stop_orders: Callable[[], None] | None = None,
+        sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
     ) -> None:
-        """Work on the items of `source` that `selection` wants.
+        """Work on the items of `source` that `selection` wants; `sent` says which of some keys have been ordered.
 
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
         it is delivered. `stop_orders` is called when no new order may be placed any more.
@@ -120,6 +120,8 @@ class ChapterRun:
         self._see = see
         self._deliver = deliver
         self._stop_orders = stop_orders
+        self._sent = sent
+        self._cut_off: list[Item] = []
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
         self._no_orders: AssetctlError | None = None
@@ -135,17 +137,20 @@ class ChapterRun:
             ManifestError: the manifest was changed since it was planned.
             CacheError: the cache cannot be used.
         """
-        async with anyio.create_task_group() as tasks:
-            jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
-            try:
-                async with jobs, downloads:
-                    await self._feed(jobs, downloads)
-                await self._done.wait()
-            except anyio.get_cancelled_exc_class():
-                self._stop(Stop.SIGNAL)
-                with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+        try:
+            async with anyio.create_task_group() as tasks:
+                jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
+                try:
+                    async with jobs, downloads:
+                        await self._feed(jobs, downloads)
                     await self._done.wait()
-                raise
+                except anyio.get_cancelled_exc_class():
+                    self._stop(Stop.SIGNAL)
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+                        await self._done.wait()
+                    raise
+        finally:
+            await self._end_cut_off()
         return self.summary
 
     def _lane(self, tasks: anyio.abc.TaskGroup, workers: int) -> ObjectSendStream[Planned]:
@@ -190,10 +195,19 @@ class ChapterRun:
         try:
             result = await self._result(planned.item)
         except anyio.get_cancelled_exc_class():
-            # Its job, if there is one, goes on and is adopted by the next run.
-            self._end(Result(planned.item, Outcome.PENDING if planned.deed in _ORDERED else Outcome.LEFT))
+            self._cut_off.append(planned.item)
             raise
         self._end(result)
+
+    async def _end_cut_off(self) -> None:
+        """Whoever was cut off has a result: a job that was ordered goes on and is adopted by the next run."""
+        keys = [item.key for item in self._cut_off]
+        sent: Collection[str] = keys
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_LOOK_S), suppress(JournalError):
+            # Where that can't be told, there may be a job for each.
+            sent = await self._sent(keys) if keys else ()
+        for item in self._cut_off:
+            self._end(Result(item, Outcome.PENDING if item.key in sent else Outcome.LEFT))
 
     async def _result(self, item: Item) -> Result:
         try:
@@ -207,12 +221,11 @@ class ChapterRun:
         return delivered(item, asset, output)
 
     def _failure(self, item: Item, error: AssetctlError) -> Result:
-        if isinstance(error, SpendRefused) and self._is_stopping:
+        if isinstance(error, SpendRefused) and self._is_over():
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
             self._refuse_orders(error)
-        is_of_one = isinstance(error, NotAllowed) and error.is_of_one
-        if isinstance(error, _STOPPING + AWAY) and not is_of_one and self.summary.stopped is None:
+        if stops_all(error) and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
         return undelivered(item, error)

@@ -24,7 +24,7 @@ from assetctl.eventloop import in_thread
 from assetctl.generation.allowances import Spent
 from assetctl.generation.journal import rows
 from assetctl.generation.journal.file import JournalFile
-from assetctl.generation.orders import UsualTime, cost_text
+from assetctl.generation.orders import OrderState, UsualTime, cost_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.generation.allowances import Allowance
-    from assetctl.generation.orders import Change, Order, OrderState
+    from assetctl.generation.orders import Change, Order
     from assetctl.models import AssetRequest, AssetType, Cost
 
 _BUSY_TIMEOUT_S: Final = 10.0
@@ -164,6 +164,15 @@ class Journal:
             orders = await self._select(f"WHERE key IN ({marks}) AND {rows.IS_UNSETTLED}", *some)
             found |= {order.key: order for order in orders}
         return found
+
+    async def sent(self, keys: Sequence[str]) -> set[str]:
+        """Those of `keys` with an order that was sent and is open still, whatever became of it.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        found = await self.open_orders(keys)
+        return {key for key, order in found.items() if order.state is not OrderState.INTENDED}
 
     async def last_closed(self, key: str) -> Order | None:
         """The newest order for `key` whose file was delivered, None when there is none.

@@ -10,9 +10,10 @@ import pytest
 
 from assetctl.cli.chapter_bar import BarProgress
 from assetctl.cli.chapter_progress import LineProgress, Quiet
-from assetctl.cli.chapter_showing import showing_run
+from assetctl.cli.chapter_showing import Showing, showing_run
 from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
+from assetctl.cli.pipelines import Pipeline
 from assetctl.cli.state import ProgressMode
 from assetctl.errors import JobFailed
 from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
@@ -146,7 +147,7 @@ def test_elsewhere_than_on_a_terminal_a_line_comes_each_ten_seconds():
 def test_without_progress_what_goes_wrong_is_told_all_the_same(mode: ProgressMode):
     err = io.StringIO()
     printer = Printer(stderr=err, quiet=mode is ProgressMode.AUTO)
-    with showing_run(1, mode, printer, AssetEventBus(), FakeClock()) as progress:
+    with showing_run(1, Showing(mode, "chapter", Pipeline()), printer, AssetEventBus(), FakeClock()) as progress:
         assert isinstance(progress, Quiet)
         progress.began(item())
         progress.say("trouble")
@@ -158,7 +159,8 @@ def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pyte
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("LINES", "5")
     clock, err, bus = FakeClock(), io.StringIO(), AssetEventBus()
-    with showing_run(9, ProgressMode.BAR, Printer(stderr=err), bus, clock) as progress:
+    showing = Showing(ProgressMode.BAR, "chapter", Pipeline())
+    with showing_run(9, showing, Printer(stderr=err), bus, clock) as progress:
         assert isinstance(progress, BarProgress)
         items = [item(number, f"scene-{number}") for number in range(1, 5)]
         for one in items:

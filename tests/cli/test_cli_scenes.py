@@ -243,7 +243,7 @@ def test_what_is_odd_about_scenes_is_told_beside_the_plan(server: LookAlike, use
     )
     ran = tool("prefetch", "--from-scene", "5", "--plan", "--json")
     assert (ran.code, ran.document["items"]) == (0, 1)
-    assert "scene 5: 1 nodes that no way leads to from the start are left out, in scene 5" in ran.err
+    assert "scene 5: left out, 1 node that no way leads to: scene 5\n" in ran.err
 
 
 def test_texts_of_scenes_steer_no_terminal(server: LookAlike, user: Account, tool: Tool) -> None:

@@ -64,7 +64,7 @@ SCENES = {
     + b'{"id":"1","meta":{"assetctl":['
     + b'"abcdefg",' * 590_000
     + b"0]}}]}",
-    "more objects than are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b"{}," * 5_000_000 + b"0]}}]}",
+    "more objects than are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b'{"a":1},' * 290_000 + b"0]}}]}",
     "a large name of a scene": SCENE + b'{"id":"1","meta":{"targetSceneId":"' + b"7" * 15_000_000 + b'"}}]}',
 }
 

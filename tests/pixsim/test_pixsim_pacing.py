@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from assetctl.pixsim.exchange import Answer
 from assetctl.pixsim.pacing import Lane, Pace, PaceLimits, retry_after_s, told_wait_s
 from assetctl.pixsim.window import LONGEST_HOLD_S, WINDOW_S
-from fakes import NOW
+from fakes import NOW, FakeClock
 
 
 def answered(status: int, message: str = "", **headers: str) -> Answer:
@@ -133,3 +133,25 @@ def test_any_answer_closes_the_breaker(pace, clock):
     assert [pace.is_broken(), pace.is_broken()] == [False, False]
     pace.failed()
     assert not pace.is_broken()
+
+
+# Evenness
+
+
+@given(waits_ms=st.lists(st.integers(0, 30), min_size=60, max_size=200))
+def test_calls_of_many_jobs_never_crowd(waits_ms: list[int]):
+    clock = FakeClock()
+    pace = Pace(clock=clock, random=Random(1), limits=PaceLimits(calls_per_tenth=20))
+    left_s: list[float] = []
+    for wait_ms in waits_ms:
+        clock.advance(milliseconds=wait_ms)
+        while (pause_s := pace.leaving()) > 0:
+            assert pause_s <= 0.1 + 1e-6
+            clock.advance(seconds=pause_s)
+        left_s.append(clock.elapsed_s())
+    assert all(later - earlier >= 0.1 - 1e-5 for earlier, later in zip(left_s, left_s[20:], strict=False))
+
+
+def test_few_calls_leave_at_once(pace):
+    assert [pace.leaving() for _ in range(30)] == [0.0] * 30
+    assert pace.leaving() > 0

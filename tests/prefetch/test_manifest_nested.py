@@ -158,7 +158,8 @@ def test_json_mistakes_have_lines_too(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("", "the manifest has no scenes"),
+        ("", "the manifest is empty"),
+        ("[chapter]", "the manifest has no scenes"),
         ("scenes = 3", "`scenes` must be a list"),
         ("scenes = [3]", "this in `scenes` must be a table"),
         ("scenes = [{id = 'a', choices = 3}]", "`choices` must be a list"),
@@ -180,7 +181,7 @@ def test_what_is_no_manifest_is_told_as_one_mistake(tmp_path: Path, text: str | 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("", "it is not JSON"),
+        (" \n", "the manifest is empty"),
         ("[1, 2]", "it is not a manifest"),
         ('{"scenes": NaN}', "it is not JSON"),
         ("[" * 200_000, "it is not JSON"),

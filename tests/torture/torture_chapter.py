@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class Chapter:
         """What a whole run came to."""
         return self.finish(self.start(*words, **variables))
 
+    def log_in_again(self) -> None:
+        """Later runs have another token."""
+        self.account = replace(self.account, token=self.server.token(self.account))
+
     def charges(self) -> list[str]:
         """What was charged for, once for each time."""
         return [charge["prompt"] for charge in self.server.charges() if charge["user_id"] == self.account.id]
@@ -86,7 +90,7 @@ class Chapter:
             "unpaid": list(range(len(self.charges()), self.items)),
             "copies_missing": list(range(len(copies), self.items)),
             "copies_of_nothing": sorted(copies - made),
-            "orders_left_open": [order for order in self.tool.orders() if order["state"] != "closed"],
+            "orders_left_open": [order for order in self.tool.orders() if order["state"] not in ("closed", "refused")],
             "strays": [path for path in self._strays() if path.is_file()],
             "secrets_seen": self.server.sightings(),
         }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PLAN_SCHEMA: Final = "assetctl.chapter_plan/1"
 PREFETCH_SCHEMA: Final = "assetctl.prefetch/1"
 _SCENES_SHOWN: Final = 200
+_TROUBLES_SHOWN: Final = 10
 
 _TAKES: Final = {
     Deed.HERE: "here",
@@ -113,7 +114,7 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
     """The plan stands on stdout: a line, and a table by scene."""
     printer.line(plan_sentence(plan, at_once))
     if plan.check is not None and plan.check.duplicates:
-        printer.note(f"{plan.check.duplicates:,} more are said twice and done once")
+        printer.note(f"{counted(plan.check.duplicates, 'more is', 'more are')} said twice and done once")
     deeds = [deed for deed, count in plan.total.counts.items() if count]
     scenes = list(plan.scenes.items())
     rows = [_scene_row(scene or "-", tally, deeds, at_once) for scene, tally in scenes[:_SCENES_SHOWN]]
@@ -123,6 +124,10 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
         printer.table(columns, rows, right=columns[1 : 2 + len(deeds)])
     if len(scenes) > _SCENES_SHOWN or plan.others.items:
         printer.note(f"and {len(scenes) - _SCENES_SHOWN:,} scenes more or still more (`--json` has them)")
+    for item, error in plan.troubles[:_TROUBLES_SHOWN]:
+        printer.note(f"{item_name(item)}: {error.what}" + ("" if error.why is None else f": {error.why}"))
+    if (more := plan.total.counts[Deed.TROUBLE] - _TROUBLES_SHOWN) > 0:
+        printer.note(f"and {more:,} more in trouble")
 
 
 def _scene_row(scene: str, tally: Tally, deeds: list[Deed], at_once: int) -> list[str]:
@@ -149,6 +154,15 @@ def plan_document(plan: ChapterPlan, at_once: int) -> dict[str, Any]:
         "sources": plan.total.all_sources(),
         "scenes": [
             {"scene_id": scene or None, **tally_document(tally, at_once)} for scene, tally in plan.scenes.items()
+        ],
+        "troubles": [
+            {
+                "scene_id": item.request.scene_id,
+                "choice_id": item.request.choice_id,
+                "key": item.key,
+                "error": error_document(error),
+            }
+            for item, error in plan.troubles
         ],
         "other_scenes": tally_document(plan.others, at_once) if plan.others.items else None,
     }

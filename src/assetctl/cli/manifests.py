@@ -98,7 +98,9 @@ async def without_waiting_for(read: Callable[[], T]) -> T:
 
 
 def print_problems(found: ManifestCheck, printer: Printer) -> None:
-    """Every problem stands on stderr, the first of very many."""
+    """Every problem stands on stderr, the first of very many; a single one is told by the error that follows."""
+    if len(found.problems) == 1:
+        return
     for problem in found.problems[:_PROBLEMS_SHOWN]:
         printer.note(f"{placed(found.name, problem)}: {problem.what}")
     if len(found.problems) > _PROBLEMS_SHOWN:

@@ -37,6 +37,7 @@ from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.prefetch.consent import Budget, Permission, permission
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.leftovers import close_stored
+from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
 from assetctl.prefetch.outages import AWAY
@@ -90,7 +91,11 @@ def parse_deadline_s(text: str, now: datetime) -> float:
     """
     seconds = _until(text, now)
     if seconds is None:
-        seconds = parse_duration_s(text, name="deadline")
+        try:
+            seconds = parse_duration_s(text, name="deadline")
+        except InvalidRequest as error:
+            error.hint = "write it like `90s`, `30m` or `2h`, or as a moment: `2030-01-31T18:00:00Z`"
+            raise
     if seconds <= 0:
         raise InvalidRequest(f"the deadline `{text:.40}` has passed", hint="--deadline 2h")
     return seconds
@@ -193,6 +198,9 @@ class Prefetch:
         wishes = self._wishes
         if wishes.plan_only:
             self._tell_plan(plan, stack)
+        if plan.obstacle is not None:
+            raise _before_all(plan.obstacle)
+        if wishes.plan_only:
             return 0
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
         await self._agree(allowed)
@@ -234,8 +242,11 @@ class Prefetch:
                     listener(planned)
 
             plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
-            if check is not None and (plan.check is None or not plan.check.problems):
-                check.require_unchanged()
+            if plan.check is None or not plan.check.problems:
+                if plan.obstacle is not None and (check is not None or self._wishes.plan_out is not None):
+                    raise _before_all(plan.obstacle)
+                if check is not None:
+                    check.require_unchanged()
             return plan
 
     def _selection(self, stack: Stack) -> Selection:
@@ -267,7 +278,9 @@ class Prefetch:
             return
         hint = "look with `--plan`, then say `--yes`, or limit it: --max-generations N"
         if self._state.no_input or not is_terminal(sys.stdin):
-            raise SpendRefused(f"{allowed.question}; nothing was ordered", why="nobody is there to ask", hint=hint)
+            is_taken = self._wishes.chapter.manifest == STDIN
+            why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
+            raise SpendRefused(f"{allowed.question}; nothing was ordered", why=why, hint=hint)
         question = f"{allowed.question}. Go on?"
         if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
@@ -351,6 +364,14 @@ def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
     error.hint = f"{error.hint}; then {_GO_ON}" if is_a_step else _GO_ON
+    return error
+
+
+def _before_all(error: AssetctlError) -> AssetctlError:
+    """`error`, which all of the chapter is up against, known before anything was ordered."""
+    error.what = f"{error.what}; nothing was ordered"
+    if isinstance(error, AWAY):
+        error.hint = f"{error.hint or 'try again later'}; `--offline` does what needs no network"
     return error
 
 

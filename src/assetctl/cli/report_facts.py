@@ -82,7 +82,7 @@ class Chronicle:
         self, summary: Summary, end: int | BaseException, *, has_left: bool, seconds: float
     ) -> AssetctlError | None:
         if isinstance(end, BaseException):
-            return _told(end)
+            return told_end(end)
         if summary.stopped is not None or summary.refused is not None:
             return summary.stopped or summary.refused
         if has_left and self._deadline_s is not None and seconds >= self._deadline_s:
@@ -95,7 +95,8 @@ def _exit_code(error: BaseException) -> int:
     return told.exit_code if isinstance(told, AssetctlError) else _INTERRUPTED
 
 
-def _told(error: BaseException) -> AssetctlError:
+def told_end(error: BaseException) -> AssetctlError:
+    """What a reader is told of `error`, which ended a run."""
     told = alone(error)
     if isinstance(told, AssetctlError):
         return told

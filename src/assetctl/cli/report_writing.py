@@ -19,12 +19,16 @@ from assetctl.prefetch.report.kinds import ReportKind
 from assetctl.prefetch.report.target import Target, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from assetctl.models import Asset
     from assetctl.prefetch.report.facts import Facts
     from assetctl.prefetch.report.gathering import Gathering
     from assetctl.wiring import Stack
+
+    #: What the cache has for some keys.
+    Holdings = Callable[[Sequence[str]], Awaitable[Mapping[str, Asset]]]
 
 _KEYS_AT_ONCE: Final = 2_000
 #: How many of what was here before are looked up although somebody is in a hurry.
@@ -146,8 +150,8 @@ def _add_summary(path: Path, facts: Facts, gathering: Gathering) -> None:
         file.write(text.encode(errors="backslashreplace"))
 
 
-async def look_up(gathering: Gathering, stack: Stack, hurry: Hurry) -> None:
-    """What was here before is told with what the cache knows of it; in a hurry only of the first of very many.
+async def look_up(gathering: Gathering, holdings: Holdings, hurry: Hurry) -> None:
+    """What was here before is told with what `holdings` say of it; in a hurry only of the first of very many.
 
     Raises:
         CacheError: the cache cannot be used.
@@ -158,11 +162,11 @@ async def look_up(gathering: Gathering, stack: Stack, hurry: Hurry) -> None:
             break
         waiting[key] = position
         if len(waiting) >= _KEYS_AT_ONCE:
-            await _tell(gathering, stack, waiting)
-    await _tell(gathering, stack, waiting)
+            await _tell(gathering, holdings, waiting)
+    await _tell(gathering, holdings, waiting)
 
 
-async def _tell(gathering: Gathering, stack: Stack, waiting: dict[str, int]) -> None:
-    for key, asset in (await stack.holdings(list(waiting))).items() if waiting else ():
+async def _tell(gathering: Gathering, holdings: Holdings, waiting: dict[str, int]) -> None:
+    for key, asset in (await holdings(list(waiting))).items() if waiting else ():
         gathering.tell(waiting[key], asset)
     waiting.clear()

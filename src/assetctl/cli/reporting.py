@@ -97,7 +97,7 @@ class Reporting:
             return
         async with hurried(from_the_start=is_in_a_hurry) as hurry:
             try:
-                await look_up(gathering, self._stack, hurry)
+                await look_up(gathering, self._stack.holdings, hurry)
             except CacheError as error:
                 self._printer.warning(f"the report says less of what was here before: {error.what}")
             for target in self._targets:

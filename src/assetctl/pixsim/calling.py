@@ -230,6 +230,8 @@ class Caller:
 
     async def _sent(self, call: Call, secret: Secret | None) -> Answer:
         async with self._limiter:
+            while (pause_s := self._pace.leaving()) > 0:
+                await self._clock.sleep(pause_s)
             try:
                 answer = await self._exchange.send(call, secret)
             except NoAnswer:

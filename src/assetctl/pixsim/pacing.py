@@ -8,6 +8,7 @@ business of `turns.py`.
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from assetctl.pixsim.exchange import Answer
 
 _SECONDS_IN_TEXT: Final = re.compile(r"\bin (\d{1,6}) seconds?\b")
+_TENTH_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 _UNSTATED_PAUSE_S: Final = 2.0
@@ -43,7 +45,8 @@ class PaceLimits:
     """How patient and how modest we are.
 
     `retry_share` of all first tries may be tried again, and `spare_retries` whatever came before. After
-    `failures_to_break` failures in a row the host is left alone for `broken_for_s`.
+    `failures_to_break` failures in a row the host is left alone for `broken_for_s`. No more than `calls_per_tenth`
+    calls leave within a tenth of a second, whatever they are for: many jobs that begin at once are no reason for more.
     """
 
     max_tries: int = 4
@@ -51,6 +54,7 @@ class PaceLimits:
     spare_retries: float = 5.0
     failures_to_break: int = 5
     broken_for_s: float = 10.0
+    calls_per_tenth: int = 30
 
 
 class Pace:
@@ -65,6 +69,15 @@ class Pace:
         self._retries_left = self.limits.spare_retries
         self._failures = 0
         self._broken_until_s: float | None = None
+        self._left_s: deque[float] = deque(maxlen=self.limits.calls_per_tenth)
+
+    def leaving(self) -> float:
+        """How long a call that is about to leave has to wait from now, in seconds; 0 when it may, and then it has."""
+        now_s = self._clock.elapsed_s()
+        pause_s = self._left_s[0] + _TENTH_S - now_s if len(self._left_s) == self._left_s.maxlen else 0.0
+        if pause_s <= 0:
+            self._left_s.append(now_s)
+        return max(0.0, pause_s)
 
     def pause_before(self, lane: Lane) -> float:
         """How long a call on `lane` has to wait from now, in seconds; 0 when it may go."""

@@ -232,7 +232,8 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise ManifestError(f"the plan `{path}` cannot be read", why=error.strerror) from error
+        hint = "`assetctl prefetch MANIFEST --plan-out FILE` makes one"
+        raise ManifestError(f"the plan `{path}` cannot be read", why=error.strerror, hint=hint) from error
 
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from assetctl.prefetch.results import stops_all
 from assetctl.prefetch.tallies import Tally
 from assetctl.prefetch.walking import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from assetctl.errors import AssetctlError
     from assetctl.prefetch.deeds import Selection
+    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.walking import Planned
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
 
 #: So many scenes are told apart; what comes after them is one sum, so that no manifest fills the memory with scenes.
 MAX_SCENES: Final = 10_000
+_TROUBLES_KEPT: Final = 100
 
 
 @dataclass(slots=True)
 class ChapterPlan:
     """What the chosen items take. `scenes` maps scene ids in their order; `others` sums what lies beyond `MAX_SCENES`.
 
-    `check` says what was found of the manifest; with a mistake in it the sums are not complete.
+    `check` says what was found of the manifest; with a mistake in it the sums are not complete. `troubles` are the
+    first of the items that are in trouble, `obstacle` is one that all of the chapter is up against.
     """
 
     total: Tally = field(default_factory=Tally)
@@ -33,6 +38,8 @@ class ChapterPlan:
     others: Tally = field(default_factory=Tally)
     chosen: int = 0
     check: ManifestCheck | None = None
+    troubles: list[tuple[Item, AssetctlError]] = field(default_factory=list[tuple["Item", "AssetctlError"]])
+    obstacle: AssetctlError | None = None
 
     def add(self, planned: Planned, *, is_wanted: bool) -> None:
         """One more item; those that are not wanted count only where they are here."""
@@ -40,6 +47,14 @@ class ChapterPlan:
         self.chosen += is_wanted
         for tally in (self.total, self._tally(planned.item.request.scene_id or "")):
             tally.add(planned.deed, availability)
+        if planned.decision is not None and planned.decision.error is not None:
+            self._add_trouble(planned.item, planned.decision.error)
+
+    def _add_trouble(self, item: Item, error: AssetctlError) -> None:
+        if len(self.troubles) < _TROUBLES_KEPT:
+            self.troubles.append((item, error))
+        if self.obstacle is None and stops_all(error):
+            self.obstacle = error
 
     def _tally(self, scene: str) -> Tally:
         known = self.scenes.get(scene)

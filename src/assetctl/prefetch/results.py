@@ -12,12 +12,17 @@ from assetctl.errors import (
     AssetctlError,
     AssetUnavailable,
     JobPending,
+    JournalError,
+    NotAllowed,
     OutcomeUnknown,
     PrefetchIncomplete,
     ServiceError,
     SpendRefused,
+    StorageFull,
+    StorageUnusable,
 )
 from assetctl.models import AttemptOutcome, Source
+from assetctl.prefetch.outages import AWAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +95,13 @@ def undelivered(item: Item, error: AssetctlError) -> Result:
         case _:
             outcome = Outcome.FAILED
     return Result(item, outcome, error=error)
+
+
+def stops_all(error: AssetctlError) -> bool:
+    """Whether no other item would fare better: a full disk, a lost login, a service that is away."""
+    if isinstance(error, NotAllowed):
+        return not error.is_of_one
+    return isinstance(error, (StorageFull, StorageUnusable, JournalError, *AWAY))
 
 
 @dataclass(slots=True)

@@ -19,14 +19,11 @@ from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
     JournalError,
-    NotAllowed,
     SpendRefused,
-    StorageFull,
-    StorageUnusable,
 )
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.outages import AWAY, Outages
-from assetctl.prefetch.results import Outcome, Result, Summary, delivered, undelivered
+from assetctl.prefetch.outages import Outages
+from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
 
 if TYPE_CHECKING:
@@ -47,7 +44,6 @@ GRACE_S: Final = 1.0
 #: How long a look at what was ordered may take then.
 _LOOK_S: Final = 0.5
 _LANE_LENGTH: Final = 4_000
-_STOPPING: Final = (StorageFull, StorageUnusable, JournalError, NotAllowed)
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
 
 
@@ -229,8 +225,7 @@ class ChapterRun:
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
             self._refuse_orders(error)
-        is_of_one = isinstance(error, NotAllowed) and error.is_of_one
-        if isinstance(error, _STOPPING + AWAY) and not is_of_one and self.summary.stopped is None:
+        if stops_all(error) and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
         return undelivered(item, error)

@@ -79,10 +79,11 @@ class NamedAssetProvider:
 
     async def outlooks(self, asked: Sequence[Asked]) -> list[Outlook]:
         """What is named for each, looked up together, and what matches the others, searched for together."""
-        named = [index for index, one in enumerate(asked) if self._names.of(one.key) is not None]
+        names = [self._names.of(one.key) for one in asked]
+        named = {index: asset_id for index, asset_id in enumerate(names) if asset_id is not None}
         if not named:
             return await self._pre_made.outlooks(asked)
-        found = await get_all(self._library, [self._names.of(asked[index].key) or "" for index in named])
+        found = await get_all(self._library, list(named.values()))
         outlooks = {
             index: outlook
             for index, got in zip(named, found, strict=True)

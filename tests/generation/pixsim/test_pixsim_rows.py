@@ -177,7 +177,7 @@ async def test_page_is_no_longer_than_what_is_waited_for(crowd: Crowd, server: S
     async with crowd.clock.moving() as tasks:
         for number in range(1000, 1030):
             tasks.start_soon(crowd.wait, number)
-    assert max(server.limits) == 60
+    assert max(server.limits) <= 50
 
 
 # --- the truth ------------------------------------------------------------------------------------------------------
@@ -300,3 +300,11 @@ async def test_list_that_cannot_be_used_is_left_alone_and_rows_are_read(crowd: C
     assert crowd.troubles == {}
     assert len(server.lists) == 1
     assert all(crowd.ended_s(number) < 46.0 for number in range(5))
+
+
+async def test_list_that_shows_none_of_the_jobs_is_left_alone(crowd: Crowd, server: Server):
+    """Such as that of somebody whose older jobs were all more urgent."""
+    server.add(*(Row(number, completes(30.0), is_listed=False) for number in range(5)))
+    await crowd.wait_for_all()
+    assert crowd.troubles == {}
+    assert len(server.lists) == 1

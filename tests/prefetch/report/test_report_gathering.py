@@ -8,16 +8,16 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from report_samples import an_evening, asset, item, made, planned
 
 from assetctl.errors import CacheError
 from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.report import scratch
+from assetctl.prefetch.report import scene_order, scratch
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.scratch import Scratch
 from assetctl.prefetch.report.states import State
 from assetctl.prefetch.results import Outcome, Result
+from report_samples import an_evening, asset, item, made, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,16 +50,30 @@ def test_results_are_put_to_what_was_planned(gathering: Gathering) -> None:
     }
 
 
-def test_scenes_are_neighbours_and_one_that_comes_back_is_another(gathering: Gathering) -> None:
-    for number, scene in enumerate(["a", "a", "b", "a"]):
-        gathering.plan(planned(item(number, scene, str(number))))
+def test_what_belongs_to_a_scene_is_told_together(gathering: Gathering) -> None:
+    items = [item(number, scene, str(number)) for number, scene in enumerate(["a", "a", "b", "a", None, "b"])]
+    for one in items:
+        gathering.plan(planned(one))
+    gathering.ended(made(items[3]), 2.0)
+    gathering.ended(made(items[5]), 4.0)
     scenes = list(gathering.scenes())
     assert [(scene.scene_id, scene.start, scene.end, scene.items) for scene in scenes] == [
-        ("a", 0, 2, 2),
-        ("b", 2, 3, 1),
-        ("a", 3, 4, 1),
+        ("a", 0, 3, 3),
+        ("b", 3, 5, 2),
+        ("", 5, 6, 1),
     ]
-    assert scenes[0].counts == {State.TO_GENERATE: 2}
+    assert scenes[0].counts == {State.TO_GENERATE: 2, State.GENERATED: 1}
+    assert [entry.asked["item"] for entry in gathering.entries()] == [0, 1, 3, 2, 5, 4]
+    assert [entry.asked["item"] for entry in gathering.entries(3, 5)] == [2, 5]
+    assert [entry.position for entry in gathering.entries()] == list(range(6))
+    assert [gathering.seconds(scene.start, scene.end) for scene in scenes] == [2.0, 4.0, 0.0]
+
+
+def test_so_many_scenes_are_known_again_and_no_more(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_order, "MAX_KNOWN", 2)
+    for number, scene in enumerate(["a", "b", "c", "a", "c"]):
+        gathering.plan(planned(item(number, scene)))
+    assert [(scene.scene_id, scene.items) for scene in gathering.scenes()] == [("a", 2), ("b", 1), ("c", 1), ("c", 1)]
 
 
 def test_a_plan_that_is_not_carried_out_tells_what_each_takes(gathering: Gathering) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from report_samples import HOSTILE, an_evening, facts_of
-
 from assetctl.prefetch.report.as_json import json_report
+from report_samples import HOSTILE, an_evening, facts_of
 
 if TYPE_CHECKING:
     from assetctl.prefetch.report.gathering import Gathering

@@ -6,10 +6,9 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from report_samples import HOSTILE, an_evening, facts_of, item, planned
-
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.as_junit import junit_report
+from report_samples import HOSTILE, an_evening, facts_of, item, planned
 
 if TYPE_CHECKING:
     from assetctl.prefetch.report.facts import Facts

@@ -6,22 +6,25 @@ import base64
 import hashlib
 import io
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from report_samples import HOSTILE, an_evening, asset, card, facts_of, item, made, planned
 
 from assetctl.errors import AssetctlError, IntegrityError
+from assetctl.explanation import Decision
 from assetctl.media.stills import Still
-from assetctl.models import AssetType, Source
+from assetctl.models import AssetType, Availability, Cost, Estimate, Source, Would
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.as_page import page_report
 from assetctl.prefetch.report.gallery import Gallery
 from assetctl.prefetch.report.states import WORDS, State
 from assetctl.prefetch.results import Outcome, Result
+from assetctl.prefetch.walking import Planned
 from fakes import FakeClock
+from report_samples import HOSTILE, an_evening, asset, card, facts_of, item, made, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,18 +216,30 @@ def test_a_plan_is_called_one(gathering: Gathering) -> None:
     assert "Spent" not in texts
 
 
+def test_a_plan_says_what_each_asset_would_cost_at_most(gathering: Gathering) -> None:
+    one = item(1, "a", character_id="mei", location_id="park")
+    price = Cost(Decimal("0.40"), "USD")
+    offered = Availability(Would.GENERATE, estimate=Estimate(price, price), generator="shop", is_paid=True)
+    gathering.plan(Planned(one, Deed.MAKE, Decision("generator", offered)))
+    texts = page(facts_of(gathering), gathering).texts
+    assert "up to 0.40 USD" in texts
+    assert [texts[texts.index(term) + 1] for term in ("Place", "With", "Source")] == ["park", "mei", "shop"]
+
+
 def test_what_has_no_room_is_told(gathering: Gathering) -> None:
     for number in range(12):
         one = item(number, "a", str(number))
         gathering.plan(planned(one))
         gathering.ended(made(one), 1.0)
+    for number in range(12, 20):
+        gathering.plan(planned(item(number, f"scene-{number}")))
     gathering.lost = 3
     size_bytes = len(base64.b64encode(PICTURE.picture))
     gallery = Gallery(draw, FakeClock(), max_bytes=4 * size_bytes + 1)
     made_page = Page("".join(page_report(facts_of(gathering, lost=3), gathering, gallery, max_cards=10)))
     assert (len(made_page.all("article")), len(made_page.all("img"))) == (10, 4)
     told = " ".join(made_page.texts[-4:])
-    assert "2 assets are not shown" in told
+    assert "10 assets are not shown" in told
     assert "6 pictures were left out to stay within" in told
     assert "The details of 3 assets could not be kept" in told
 

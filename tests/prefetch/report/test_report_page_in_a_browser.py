@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import browser as browsers
 import pytest
-from report_samples import HOSTILE, an_evening, facts_of, item, made, planned
 from test_report_page import draw
 
 from assetctl.models import AssetType
@@ -17,6 +16,7 @@ from assetctl.prefetch.report.gallery import Gallery
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.results import Outcome
 from fakes import FakeClock
+from report_samples import HOSTILE, an_evening, facts_of, item, made, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -105,9 +105,9 @@ async def test_what_is_odd_is_told_once_for_each_kind_and_passed_over() -> None:
     server.troubles[2] = InvalidRequest("refused", why="Scene has no entry node")
     found = await of_scene(server)
     assert found.notes == (
-        "1 ways that lead to no node are left out, in scene 1",
-        "2 nodes that no way leads to from the start are left out, in scene 1",
-        "without a start, and passed over: scene 2, 6",
+        "left out, 1 way that leads to no node: scene 1",
+        "left out, 2 nodes that no way leads to: scene 1",
+        "passed over, without a start: scene 2, 6",
         "led to, and not there: scene 404",
     )
 
@@ -115,8 +115,20 @@ async def test_what_is_odd_is_told_once_for_each_kind_and_passed_over() -> None:
 async def test_of_many_scenes_some_are_named() -> None:
     server = Server(*(scene(number, "a>b go", "x>y lost") for number in range(1, 9)), world=GameWorld(None, {}))
     assert (await of_world(server)).notes == (
-        "16 nodes that no way leads to from the start are left out, in scene 1, 2, 3, 4, 5 and 3 more",
+        "left out, 16 nodes that no way leads to: scene 1, 2, 3, 4, 5 and 3 more",
     )
+
+
+async def test_a_world_that_cannot_be_read_is_told_with_the_way_around_it() -> None:
+    server = Server(world=WORLD)
+    server.troubles["world"] = ServiceError("it is no use", why="it is longer than 16 MB", request_id="r1")
+    with pytest.raises(ServiceError) as caught:
+        await of_world(server)
+    assert (caught.value.what, caught.value.why) == ("world 3 can't be read", "it is no use: it is longer than 16 MB")
+    assert (caught.value.hint, caught.value.request_id) == ("its scenes can be read one by one: --from-scene ID", "r1")
+    server.troubles["world"] = NotAllowed("no login")
+    with pytest.raises(NotAllowed):
+        await of_world(server)
 
 
 @pytest.mark.parametrize("scene_id", [2, 6])

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: The longest page the server gives, and the shortest that is worth asking for.
 _LONGEST_PAGE: Final = 200
 _SHORTEST_PAGE: Final = 20
-#: The list begins with the newest rows, and so do we: what is waited for stands among so many rows for each job.
-_ROWS_PER_JOB: Final = 2
+#: So many rows may be newer than the newest job that is waited for.
+_MARGIN: Final = 20
 #: After this share of a pause a look is as good as at its end: pauses differ by as much among themselves.
 _NEARLY: Final = 0.5
 
@@ -100,10 +100,12 @@ class RowBoard:
     async def _listed(self, numbers: Collection[int]) -> dict[int, Generation]:
         """Those of the rows that the list shows for fewer requests than it takes to read each by itself."""
         found: dict[int, Generation] = {}
-        rows = _ROWS_PER_JOB * (len(self._resting) + len(numbers))
+        # Numbers go up, and other people have some of them: no more rows of ours than this stand before the last one.
+        rows = self._newest(numbers) - min(numbers) + _MARGIN
         limit = max(_SHORTEST_PAGE, min(_LONGEST_PAGE, rows))
         for page_number in range(-(-rows // limit)):
             missing = sum(number not in found for number in numbers)
+            # Each further page must spare one read more than the one before it.
             if missing < page_number + 2:
                 break
             page = await self._client().generations(limit=limit, offset=page_number * limit)
@@ -112,6 +114,10 @@ class RowBoard:
                 break
         self._call_those_of(found)
         return found
+
+    def _newest(self, numbers: Collection[int]) -> int:
+        waited_for = (int(rest.job_id) for rest in self._resting if rest.job_id.isdecimal())
+        return max(*numbers, *waited_for)
 
     def _call_those_of(self, found: Mapping[int, Generation]) -> None:
         """Who waits for a job that is not as it was looks again."""

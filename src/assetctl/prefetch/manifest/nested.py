@@ -54,6 +54,9 @@ class NestedManifest:
 def read_nested(file: BinaryIO, format_: Format) -> NestedManifest:
     """What `file` says, which is read from where it stands; a file that cannot be read has one fatal problem."""
     content = file.read(MAX_NESTED_BYTES + 1)
+    if not content.strip():
+        # Whoever asked for the rows says that there are none.
+        return NestedManifest(format_, "", None)
     if len(content) > MAX_NESTED_BYTES:
         why = f"a {format_.upper()} manifest may have {MAX_NESTED_BYTES:,} bytes"
         return _unread(format_, Problem(None, None, "it is too large", why, _SMALLER, is_fatal=True))

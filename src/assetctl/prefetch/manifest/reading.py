@@ -102,7 +102,7 @@ class ManifestCheck:
         if not self.problems:
             return None
         first, more = self.problems[0], len(self.problems) - 1
-        others = f" ({more:,} more: `assetctl manifest check` lists them)" if more else ""
+        others = f" ({more:,} more: `assetctl manifest check {self.name}` lists them)" if more else ""
         return ManifestError(f"{placed(self.name, first)}: {first.what}{others}", why=first.why, hint=first.hint)
 
 

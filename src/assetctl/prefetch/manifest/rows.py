@@ -16,6 +16,7 @@ from assetctl.prefetch.manifest.fields import (
 )
 from assetctl.prefetch.manifest.findings import Problem, Row, problem_of
 from assetctl.prefetch.manifest.lines import MAX_LINE_BYTES, bounded_lines
+from assetctl.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,10 +110,16 @@ def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
     lines = _CsvLines(file)
     header = lines.header()
     if header is None:
-        yield lines.problem or Problem(1, None, "there is no header", hint="the first line names the columns")
+        if lines.problem is not None:
+            yield lines.problem
         return
     reader = csv.reader(lines, delimiter=header.delimiter, strict=True)
-    columns, problems = _columns(next(reader), header.line)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        yield _no_csv(header.line, "the header is not CSV", error)
+        return
+    columns, problems = _columns(cells, header.line)
     yield from problems
     if problems:
         return
@@ -123,8 +130,7 @@ def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
         except StopIteration:
             break
         except csv.Error as error:
-            place = lines.begun
-            yield Problem(place, None, "the row is not CSV", str(error), 'a `"` within quotes is doubled: `""`')
+            yield _no_csv(lines.begun, "the row is not CSV", error)
             # Where a quote was never closed, nobody knows where the next row begins.
             reader = csv.reader(lines, delimiter=header.delimiter, strict=True)
             continue
@@ -134,6 +140,12 @@ def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
             continue
         if any(cells):
             yield from _csv_row(lines.begun, columns, cells)
+
+
+def _no_csv(line: int, what: str, error: csv.Error) -> Problem:
+    if "new-line character" in str(error):
+        return Problem(line, None, what, "a line ends with a carriage return alone", "save the file with LF or CRLF")
+    return Problem(line, None, what, str(error), 'a `"` within quotes is doubled: `""`')
 
 
 class _Header:
@@ -208,7 +220,7 @@ def _columns(cells: list[str], line: int) -> tuple[list[str], list[Problem]]:
 
 def _csv_row(line: int, columns: list[str], cells: list[str]) -> Iterator[Row | Problem]:
     if len(cells) != len(columns):
-        yield Problem(line, None, f"the row has {len(cells)} cells, the header {len(columns)}")
+        yield Problem(line, None, f"the row has {counted(len(cells), 'cell', 'cells')}, the header {len(columns)}")
         return
     fields: dict[str, Any] = {}
     parameters: dict[str, Any] = {}

@@ -119,6 +119,8 @@ def open_source(name: str, scratch: Path, format_: Format | None = None) -> Mani
         ManifestError: there is no such file, or it cannot be read.
         CacheError: what comes from a pipe cannot be kept.
     """
+    if name != STDIN and Path(name).is_dir():
+        raise _is_folder(name)
     known = format_of(name, format_)
     shown = "stdin" if name == STDIN else name
     file = _opened(name)
@@ -162,9 +164,13 @@ def _opened(name: str) -> BinaryIO:
         hint = "`assetctl manifest init` writes one to start from"
         raise ManifestError(f"there is no manifest `{name}`", hint=hint) from error
     except IsADirectoryError as error:
-        raise ManifestError(f"`{name}` is a folder", hint="name the manifest in it") from error
+        raise _is_folder(name) from error
     except (OSError, ValueError) as error:
         raise ManifestError(f"`{name}` cannot be read", why=getattr(error, "strerror", None) or str(error)) from error
+
+
+def _is_folder(name: str) -> ManifestError:
+    return ManifestError(f"`{name}` is a folder", hint="name the manifest in it")
 
 
 def _stdin() -> BinaryIO:

@@ -20,6 +20,7 @@ from assetctl.errors import (
 from assetctl.library.together import few_at_a_time
 from assetctl.prefetch.scenes.chapter import Kind, Order
 from assetctl.prefetch.scenes.reaching import Reached, reach
+from assetctl.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 #: A chapter has so many scenes at most; each is a request, and kept in memory.
 MAX_SCENES: Final = 10_000
 _NAMED: Final = 5
+_ONE_BY_ONE: Final = "its scenes can be read one by one: --from-scene ID"
 _ALIKE: Final = "choices count alike"
 _OF_ALL: Final = (ServiceUnreachable, NotAllowed, RateLimited)
 
@@ -113,12 +115,18 @@ async def _weights(
 
 
 async def _of_world(server: GameServer, chapter: GameChapter, reading: _Reading) -> Gathered:
-    world = await server.game_world(chapter.id)
+    try:
+        world = await server.game_world(chapter.id)
+    except _OF_ALL:
+        raise
+    except ServiceError as error:
+        why = error.what if error.why is None else f"{error.what}: {error.why}"
+        raise ServiceError(
+            f"{chapter.name} can't be read", why=why, hint=_ONE_BY_ONE, request_id=error.request_id
+        ) from error
     if world is None:
-        hint = "its scenes can be read one by one: --from-scene ID"
-        raise ManifestError(
-            f"you have no world {chapter.id} at the backend", why="only own ones can be read", hint=hint
-        )
+        what = f"you have no {chapter.name} at the backend"
+        raise ManifestError(what, why="only own ones can be read", hint=_ONE_BY_ONE)
     own = sorted(entry.id for entry in await server.game_scenes(chapter.id))
     await reading.read_all(own, follow=False)
     entries = [scene_id for scene_id in dict.fromkeys(world.entries) if scene_id in reading.scenes]
@@ -185,24 +193,18 @@ class _Reading:
         return Gathered(title, ordered, tuple(begun), weights, (*notes, *self._notes(ordered)))
 
     def _notes(self, reached: Iterable[Reached]) -> list[str]:
-        cut_off = [one for one in reached if one.unreached and one.ways]
-        broken = [one for one in reached if one.broken]
-        lost = sum(one.unreached for one in cut_off)
-        found = [
-            (sum(one.broken for one in broken), "ways that lead to no node are left out, in scene {}", broken),
-            (lost, "nodes that no way leads to from the start are left out, in scene {}", cut_off),
-        ]
-        notes = [
-            f"{count:,} {words.format(_named([one.scene.id for one in those]))}"
-            for count, words, those in found
-            if count
-        ]
+        begun = [one for one in reached if one.ways]
+        broken, lost = sum(one.broken for one in begun), sum(one.unreached for one in begun)
         startless = [*self.startless, *(one.scene.id for one in reached if not one.ways)]
-        if startless:
-            notes.append(f"without a start, and passed over: scene {_named(sorted(startless))}")
-        if self._missing:
-            notes.append(f"led to, and not there: scene {_named(sorted(self._missing))}")
-        return notes
+        ways = counted(broken, "way that leads to no node", "ways that lead to no node")
+        nodes = counted(lost, "node that no way leads to", "nodes that no way leads to")
+        found = [
+            (f"left out, {ways}", [one.scene.id for one in begun if one.broken]),
+            (f"left out, {nodes}", [one.scene.id for one in begun if one.unreached]),
+            ("passed over, without a start", sorted(startless)),
+            ("led to, and not there", sorted(self._missing)),
+        ]
+        return [f"{what}: scene {_named(scene_ids)}" for what, scene_ids in found if scene_ids]
 
 
 def _named(scene_ids: list[int]) -> str:

@@ -1,0 +1,131 @@
+"""Writing reports: hurried by the first who wants to leave, left at once with the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from cli_harness import wait_until
+
+from assetctl.cli import report_writing
+from assetctl.cli.output import BrokenOutput
+from assetctl.cli.report_facts import told_end
+from assetctl.cli.report_writing import Hurry, hurried, look_up
+from assetctl.errors import StorageFull
+from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.report.gathering import Gathering
+from assetctl.prefetch.report.kinds import ReportKind
+from assetctl.prefetch.report.target import Target
+from report_samples import asset, facts_of, item, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from assetctl.models import Asset
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def gathering(tmp_path: Path) -> Iterator[Gathering]:
+    made = Gathering(tmp_path / "scratch")
+    for number in range(7):
+        made.plan(planned(item(number, "a", str(number)), Deed.HERE))
+    yield made
+    made.close()
+
+
+class Shelf:
+    """Has everything, and remembers how much it was asked for at a time."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def holdings(self, keys: Sequence[str]) -> Mapping[str, Asset]:
+        self.asked.append(len(keys))
+        return {key: asset(item(int(key, 16), "a")) for key in keys}
+
+
+async def test_what_was_here_is_looked_up_some_at_a_time(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_writing, "_KEYS_AT_ONCE", 3)
+    shelf = Shelf()
+    await look_up(gathering, shelf.holdings, Hurry())
+    assert shelf.asked == [3, 3, 1]
+    assert all(entry.asset for entry in gathering.entries())
+
+
+async def test_in_a_hurry_only_the_first_are_looked_up(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_writing, "_KEYS_IN_A_HURRY", 2)
+    shelf, hurry = Shelf(), Hurry()
+    hurry.begin()
+    await look_up(gathering, shelf.holdings, hurry)
+    assert shelf.asked == [2]
+
+
+async def test_who_is_cancelled_meanwhile_is_in_a_hurry_and_is_cancelled_at_the_end() -> None:
+    stopped: list[str] = []
+    with anyio.CancelScope() as scope:
+        async with hurried(from_the_start=False) as hurry:
+            with hurry.stopping(lambda: stopped.append("pictures")):
+                assert not hurry
+                scope.cancel()
+                with anyio.fail_after(10):
+                    while not hurry:
+                        await anyio.lowlevel.checkpoint()
+            assert stopped == ["pictures"]
+        await anyio.lowlevel.checkpoint()
+        raise AssertionError("it went on")
+    assert scope.cancelled_caught
+
+
+async def test_a_hurry_from_the_start_stops_what_is_begun_in_it_at_once() -> None:
+    stopped: list[str] = []
+    async with hurried(from_the_start=True) as hurry:
+        with hurry.stopping(lambda: stopped.append("pictures")):
+            assert stopped == ["pictures"]
+
+
+async def test_a_report_nobody_waits_for_any_more_is_given_up(
+    gathering: Gathering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reports").mkdir()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> Iterator[str]:
+        begun.set()
+        yield "a"
+        go_on.wait(20)
+        yield "b"
+        yield "c"
+
+    monkeypatch.setattr(report_writing, "json_report", slow)
+    target = Target(tmp_path / "reports" / "report.json", ReportKind.JSON)
+    writing = asyncio.create_task(report_writing.write(target, facts_of(gathering), gathering, None, Hurry()))  # type: ignore[arg-type]
+    while not begun.is_set():
+        await anyio.lowlevel.checkpoint()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    go_on.set()
+    wait_until(lambda: not list((tmp_path / "reports").iterdir()), within_s=10)
+
+
+def test_whatever_ended_a_run_is_told_in_words() -> None:
+    full = StorageFull("no room")
+    assert told_end(BaseExceptionGroup("", [BaseExceptionGroup("", [full])])) is full
+    assert told_end(BrokenOutput()).what == "nobody read its output any more"
+    assert told_end(KeyboardInterrupt()).what == "it was interrupted"
+    assert told_end(asyncio.CancelledError()).exit_code == 130
+    assert told_end(ZeroDivisionError()).what == "it ended unexpectedly"
+
+
+def test_money_is_told_by_currency_and_what_is_unknown_beside_it(gathering: Gathering) -> None:
+    spent = {"USD": Decimal("1.20"), "EUR": Decimal(3)}
+    assert facts_of(gathering, spent=spent, unpriced=2).spent_text() == "3 EUR and 1.20 USD and an unknown amount for 2"
+    assert facts_of(gathering, spent={}).spent_text() == "nothing"

@@ -181,7 +181,8 @@ class Prefetch:
 
         async def write(end: int | BaseException) -> None:
             summary = None if self._run is None else self._run.summary
-            is_in_a_hurry = isinstance(end, BaseException)
+            # What is no Exception is somebody who wants to leave.
+            is_in_a_hurry = not isinstance(end, int | Exception)
             await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
 
         try:

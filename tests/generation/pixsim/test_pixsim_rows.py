@@ -302,9 +302,19 @@ async def test_list_that_cannot_be_used_is_left_alone_and_rows_are_read(crowd: C
     assert all(crowd.ended_s(number) < 46.0 for number in range(5))
 
 
-async def test_list_that_shows_none_of_the_jobs_is_left_alone(crowd: Crowd, server: Server):
-    """Such as that of somebody whose older jobs were all more urgent."""
-    server.add(*(Row(number, completes(30.0), is_listed=False) for number in range(5)))
+async def test_jobs_far_down_the_list_are_found_in_it(crowd: Crowd, server: Server):
+    """Hundreds were ordered after those that are looked at, and nobody waits for these yet."""
+    server.add(*(Row(number, completes(20.0)) for number in range(300)), *(Row(number) for number in range(300, 700)))
+    crowd.generator._rows.made(699)
+    async with crowd.clock.moving() as tasks:
+        for number in range(300):
+            tasks.start_soon(crowd.wait, number)
+    assert len(server.reads) <= 10
+    assert len(server.lists) <= 20 * 4
+
+
+async def test_list_that_shows_nothing_at_all_says_nothing(crowd: Crowd, server: Server):
+    server.add(*(Row(number, completes(20.0), is_listed=False) for number in range(5)))
     await crowd.wait_for_all()
     assert crowd.troubles == {}
-    assert len(server.lists) == 1
+    assert all(crowd.ended_s(number) < 40.0 for number in range(5))

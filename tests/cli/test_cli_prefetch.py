@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -367,6 +368,27 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(tool: Tool) -> None:
     assert "Traceback" not in (tool.work / "err").read_text()
 
 
+def screen(text: str) -> list[str]:
+    """The lines that a terminal shows after `text`: what was erased is gone, what is empty is left out."""
+    lines, row, column = [""], 0, 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x1b]", text):
+        match piece:
+            case "\n":
+                row, lines = row + 1, [*lines, ""] if row + 1 == len(lines) else lines
+            case "\r":
+                column = 0
+            case "\x1b[1A":
+                row -= 1
+            case "\x1b[2K":
+                lines[row] = ""
+            case _ if len(piece) == 1:
+                lines[row] = lines[row][:column].ljust(column) + piece + lines[row][column + 1 :]
+                column += 1
+            case _:
+                pass
+    return [line for line in lines if line]
+
+
 @POSIX
 class TestOnATerminal:
     """A pseudo-terminal: bars, and questions."""
@@ -388,6 +410,18 @@ class TestOnATerminal:
         child.expect_exact("\r\n")
         child.wait()
         assert child.exitstatus == 0
+
+    def test_what_is_said_beside_the_bar_stays_on_the_screen(self, tool: Tool) -> None:
+        scenes = [f"s{number}" for number in range(9)]
+        rows = [{"scene": scene, "type": "audio", "generator": "failing", "seed": int(scene[1])} for scene in scenes]
+        (tool.work / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        child = self.spawn(tool, "prefetch", "chapter.jsonl", "--concurrency", "1")
+        shown = screen(child.read().decode())
+        child.wait()
+        assert shown[0].startswith("9 assets: 9 to generate")
+        assert [line.partition(":")[0] for line in shown if line.startswith("s")] == ["s0", "s1", "s2"]
+        assert [line for line in shown if line.startswith("and 6 more: the generator `failing` could not")]
+        assert shown[-1].startswith("9 assets: 9 with a placeholder only")
 
     @pytest.mark.parametrize(("answer", "code", "orders"), [("y", 0, 2), ("n", 6, 0)])
     def test_more_than_allowed_is_asked_for(self, tool: Tool, answer: str, code: int, orders: int) -> None:

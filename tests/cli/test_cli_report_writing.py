@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 import pytest
+import typer
 from cli_harness import wait_until
 
 from assetctl.cli import report_writing
@@ -122,6 +123,7 @@ def test_whatever_ended_a_run_is_told_in_words() -> None:
     assert told_end(BrokenOutput()).what == "nobody read its output any more"
     assert told_end(KeyboardInterrupt()).what == "it was interrupted"
     assert told_end(asyncio.CancelledError()).exit_code == 130
+    assert told_end(typer.Abort()).what == "it was interrupted"
     assert told_end(ZeroDivisionError()).what == "it ended unexpectedly"
 
 

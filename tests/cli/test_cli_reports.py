@@ -159,12 +159,15 @@ def test_missing_folders_are_made_and_the_file_is_as_others_of_this_user(tool: T
 
 def test_what_was_refused_before_spending_is_reported_too(tool: Tool) -> None:
     tool.settings("[budget]\nmax_generations_per_run = 1\n")
-    ran = tool("prefetch", write(tool, *scenes("a", "b")), "--report", "report.json")
+    assert tool("prefetch", write(tool, *scenes("here"))).code == 0
+    manifest = write(tool, *scenes("here", "a", "b"))
+    ran = tool("prefetch", manifest, "--report", "report.json", "--report", "report.html")
     document = report(tool)
     assert (ran.code, document["exit_code"], document["ended_by"]["code"]) == (6, 6, "spend_refused")
+    assert (tool.work / "report.html").read_text(encoding="utf-8").count('class="wave"') == 1
     assert document["is_partial"]
     assert document["partial"].startswith("Nothing was done: this would order 2 generations")
-    assert states(document) == {"a": "generate", "b": "generate"}
+    assert states(document) == {"here": "here", "a": "generate", "b": "generate"}
 
 
 def test_a_reached_budget_says_what_is_left(tool: Tool) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WHOLE: Final = 1000
 _OTHER_ROWS: Final = 3
 _MOST_ROWS: Final = 12
+_SHORTEST_NAME: Final = 8
 
 
 class BarProgress(RunProgress):
@@ -70,9 +71,8 @@ class BarProgress(RunProgress):
 
     def say(self, text: str) -> None:
         """`text` stands above the bar."""
-        self._bar.stop()
-        self._printer.note(text)
-        self._bar.start()
+        if not self._printer.quiet:
+            self._bar.say(text)
 
     def close(self) -> None:
         """The bar is gone."""
@@ -89,7 +89,7 @@ class BarProgress(RunProgress):
             return
         match event:
             case JobProgressed():
-                self._show(line, item, job_label(event, room=self._room), event.fraction)
+                self._show(line, item, job_label(event, room=self._room // 2), event.fraction)
             case TurnAwaited():
                 self._show(line, item, turn_label(event), None)
             case JobEnded() | AssetGenerated():
@@ -104,7 +104,9 @@ class BarProgress(RunProgress):
         task = next(task for task in self._bar.tasks if task.id == line)
         # By hand: to `update`, a total of None means the one before.
         task.total, task.completed = (None, 0) if fraction is None else (_WHOLE, fraction * _WHOLE)
-        self._bar.update(line, description=self._cut(f"  {item_name(item)}: {what}"))
+        # The name gives way: what becomes of the item is news.
+        name = safe(item_name(item), max_length=max(_SHORTEST_NAME, self._room - len(what) - 4))
+        self._bar.update(line, description=self._cut(f"  {name}: {what}"))
 
     def _cut(self, text: str) -> str:
         return safe(text, max_length=self._room)

@@ -6,6 +6,8 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
+
 from assetctl.cli.chapters import plan_document, takes_sentence
 from assetctl.cli.output import BrokenOutput
 from assetctl.cli.running import alone
@@ -102,6 +104,6 @@ def told_end(error: BaseException) -> AssetctlError:
         return told
     if isinstance(told, BrokenOutput):
         return AssetctlError("nobody read its output any more")
-    if isinstance(told, Exception):
+    if isinstance(told, Exception) and not isinstance(told, typer.Abort):
         return AssetctlError("it ended unexpectedly")
     return Interrupted("it was interrupted", signal_number=signal.SIGINT)

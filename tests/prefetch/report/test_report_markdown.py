@@ -26,7 +26,7 @@ def test_sums_come_first_then_what_needs_attention_then_each_scene(gathering: Ga
     assert text.index("| state | assets |") < attention < text.index("<details>")
     assert lines[lines.index("### Needs attention") + 4].startswith(r"| romance\_5 | wait | failed | ")
     assert [line for line in lines if line.startswith("<details>")] == [
-        "<details><summary>opening: 1 here before</summary>",
+        "<details><summary>opening: 1 already here</summary>",
         "<details><summary>romance_5: 1 failed, 1 placeholder, 1 generated, 1 from library</summary>",
         "<details><summary>ending: 1 not begun</summary>",
     ]

@@ -41,7 +41,7 @@ WORDS: Final = {
     State.TO_FETCH: "to fetch",
     State.GENERATED: "generated",
     State.LIBRARY: "from library",
-    State.HERE: "here before",
+    State.HERE: "already here",
 }
 #: What is there for good.
 DELIVERED: Final = frozenset({State.HERE, State.LIBRARY, State.GENERATED})

@@ -188,13 +188,11 @@ class CachedAssetProvider:
         findings: dict[str, _Finding] = {}
         for name, library in self._libraries.items():
             ours = [entry for entry in entries if entry.library == name]
-            for entry, standing in zip(ours, await _standings(library, ours), strict=True):
-                if isinstance(standing, AssetctlError):
-                    findings[entry.key] = _unconfirmed(entry, standing.what)
-                    continue
-                if standing is Standing.SAME and library.recheck_after_s > 0:
-                    await self._cache.confirm_source(entry.key, self._clock.now(), entry.fingerprint)
-                findings[entry.key] = _found(entry, standing)
+            standings = await _standings(library, ours)
+            same = [entry for entry, stood in zip(ours, standings, strict=True) if stood is Standing.SAME]
+            if same and library.recheck_after_s > 0:
+                await self._cache.confirm_sources(same, self._clock.now())
+            findings |= {entry.key: _found(entry, stood) for entry, stood in zip(ours, standings, strict=True)}
         return findings
 
 
@@ -217,8 +215,10 @@ async def _standings(library: Library, entries: Sequence[CacheEntry]) -> Sequenc
         return [error] * len(entries)
 
 
-def _found(entry: CacheEntry, standing: Standing) -> _Finding:
-    match standing:
+def _found(entry: CacheEntry, stood: Stood) -> _Finding:
+    if isinstance(stood, AssetctlError):
+        return _unconfirmed(entry, stood.what)
+    match stood:
         case Standing.SAME:
             return _Finding(entry, "cached, and unchanged in its library")
         case Standing.CHANGED:

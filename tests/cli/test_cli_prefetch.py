@@ -64,6 +64,24 @@ def test_the_plan_is_a_line_and_a_table_and_spends_nothing(tool: Tool) -> None:
     assert len(tool.orders()) == 1
 
 
+def test_a_plan_says_what_some_are_in_trouble_with_and_the_others_are_made(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", type="video", generator=None)
+    (tool.work / "assets").write_text("no folder")
+    with (tool.work / manifest).open("a") as file:
+        row = {"scene": "c", "type": "audio", "generator": "instant", "strategy": "generate-always"}
+        file.write(json.dumps(row) + "\n")
+    plan = tool("prefetch", manifest, "--plan")
+    assert (plan.code, plan.out.splitlines()[0].partition(";")[0]) == (0, "3 assets: 1 to generate, 2 in trouble")
+    assert [line.partition(":")[0] for line in plan.err.splitlines()] == ["a", "b"]
+    troubles = tool("prefetch", manifest, "--plan", "--json").document["troubles"]
+    assert [(one["scene_id"], one["error"]["code"]) for one in troubles] == [
+        ("a", "library_failed"),
+        ("b", "library_failed"),
+    ]
+    ran = tool("prefetch", manifest)
+    assert (ran.code, ran.out.partition(";")[0]) == (5, "3 assets: 1 generated, 2 failed")
+
+
 def test_with_json_there_is_a_line_for_each_and_a_last_one_with_the_sums(tool: Tool) -> None:
     write(tool, "a", generator="instant")
     with (tool.work / "chapter.jsonl").open("a") as file:

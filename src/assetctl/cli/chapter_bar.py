@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from assetctl.cli.output import Printer
     from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
 
@@ -33,8 +32,8 @@ _SHORTEST_NAME: Final = 8
 class BarProgress(RunProgress):
     """Draws on the stderr of a printer until it is closed."""
 
-    def __init__(self, total: int, clock: Clock, printer: Printer, events: AssetEventBus) -> None:
-        """Draw from now on, and listen to `events` of the items that are worked on."""
+    def __init__(self, total: int, clock: Clock, printer: Printer) -> None:
+        """Draw from now on."""
         super().__init__(total, clock)
         console = console_on(printer.stderr)
         columns: list[ProgressColumn] = [
@@ -51,7 +50,6 @@ class BarProgress(RunProgress):
         self._rows = max(0, min(_MOST_ROWS, shutil.get_terminal_size().lines - _OTHER_ROWS))
         self._lines: dict[str, TaskID] = {}
         self._overall = self._bar.add_task(self._cut(self.sentence()), total=total or None)
-        self._unsubscribe = events.subscribe(self._hear)
         self._bar.start()
 
     def began(self, item: Item) -> None:
@@ -76,13 +74,13 @@ class BarProgress(RunProgress):
 
     def close(self) -> None:
         """The bar is gone."""
-        self._unsubscribe()
         self._bar.stop()
 
     def _update(self) -> None:
         self._bar.update(self._overall, completed=self.done, description=self._cut(self.sentence()))
 
-    def _hear(self, event: Event) -> None:
+    def heard(self, event: Event) -> None:
+        """The line of the item that `event` is about says so."""
         line = self._lines.get(event.key or "")
         item = self.active.get(event.key or "")
         if line is None or item is None:

@@ -132,7 +132,7 @@ async def _read_as_nobody(root: str, name: str) -> None:
         assert entry is not None
         path = await cache.verified(entry)
         assert path is not None
-        assert await cache.confirm_source(entry.key, NOW, "another") is False
+        assert await cache.confirm_sources([entry], NOW) is False
         sys.stdout.write(path.read_text(encoding="ascii")[: len(name)] + "\n")
         try:
             await put(cache, draft("more"), b"x")

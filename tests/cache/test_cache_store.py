@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -220,18 +221,21 @@ async def test_use_is_noted_once_a_day(cache: AssetCache, clock: StillClock):
     assert found.last_used_at == clock.moment
 
 
-async def test_confirmed_source_is_noted(cache: AssetCache, root: Path, clock: StillClock):
+async def test_confirmed_sources_are_noted(cache: AssetCache):
     stored = await put(cache, draft("confess"), b"film")
+    other = await put(cache, draft("wait"), b"another")
     later = NOW + timedelta(hours=3)
-    assert await cache.confirm_source(stored.key, later, "new")
-    found = await cache.lookup(stored.key)
-    assert found is not None
-    assert (found.checked_at, found.fingerprint) == (later, "new")
-    assert await cache.confirm_source(key_of("nobody"), later, "new") is False
-    await cache.aclose()
-    (root / "v1" / "index.sqlite3").unlink()
-    async with AssetCache(root, clock=clock) as rebuilt:
-        assert await rebuilt.lookup(stored.key) == found
+    assert await cache.confirm_sources([stored, replace(stored, key=key_of("nobody"))], later)
+    assert await cache.lookup(stored.key) == replace(stored, checked_at=later)
+    assert await cache.lookup(other.key) == other
+    assert await cache.lookup(key_of("nobody")) is None
+
+
+async def test_a_source_is_not_confirmed_of_what_took_its_place(cache: AssetCache):
+    stored = await put(cache, draft("confess"), b"film")
+    newer = await put(cache, draft("confess"), b"another")
+    assert await cache.confirm_sources([stored], NOW + timedelta(hours=3))
+    assert await cache.lookup(stored.key) == newer
 
 
 async def test_newest_entry_of_an_asset_is_found(cache: AssetCache, clock: StillClock):

@@ -143,6 +143,18 @@ def test_elsewhere_than_on_a_terminal_a_line_comes_each_ten_seconds():
     assert progress.sentence() == "3 of 10, 1 under way, 3 failed, about 42s left"
 
 
+def test_while_nothing_ends_a_line_comes_each_ten_seconds_all_the_same():
+    clock, err, bus = FakeClock(), io.StringIO(), AssetEventBus()
+    with showing_run(
+        9, Showing(ProgressMode.LINES, "chapter", Pipeline()), Printer(stderr=err), bus, clock
+    ) as progress:
+        progress.began(item())
+        for _ in range(25):
+            clock.advance(seconds=1)
+            bus.publish(JobProgressed("k1", "shop", "j", "running", None, None))
+    assert err.getvalue().splitlines() == ["0 of 9, 1 under way"] * 2
+
+
 @pytest.mark.parametrize("mode", [ProgressMode.NONE, ProgressMode.JSON, ProgressMode.AUTO])
 def test_without_progress_what_goes_wrong_is_told_all_the_same(mode: ProgressMode):
     err = io.StringIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -61,6 +62,24 @@ def test_the_plan_is_a_line_and_a_table_and_spends_nothing(tool: Tool) -> None:
     assert document["cost_high"] == [{"amount": "0.80", "currency": "USD"}]
     assert [scene["scene_id"] for scene in document["scenes"]] == ["a", "b", "c"]
     assert len(tool.orders()) == 1
+
+
+def test_a_plan_says_what_some_are_in_trouble_with_and_the_others_are_made(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", type="video", generator=None)
+    (tool.work / "assets").write_text("no folder")
+    with (tool.work / manifest).open("a") as file:
+        row = {"scene": "c", "type": "audio", "generator": "instant", "strategy": "generate-always"}
+        file.write(json.dumps(row) + "\n")
+    plan = tool("prefetch", manifest, "--plan")
+    assert (plan.code, plan.out.splitlines()[0].partition(";")[0]) == (0, "3 assets: 1 to generate, 2 in trouble")
+    assert [line.partition(":")[0] for line in plan.err.splitlines()] == ["a", "b"]
+    troubles = tool("prefetch", manifest, "--plan", "--json").document["troubles"]
+    assert [(one["scene_id"], one["error"]["code"]) for one in troubles] == [
+        ("a", "library_failed"),
+        ("b", "library_failed"),
+    ]
+    ran = tool("prefetch", manifest)
+    assert (ran.code, ran.out.partition(";")[0]) == (5, "3 assets: 1 generated, 2 failed")
 
 
 def test_with_json_there_is_a_line_for_each_and_a_last_one_with_the_sums(tool: Tool) -> None:
@@ -367,6 +386,27 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(tool: Tool) -> None:
     assert "Traceback" not in (tool.work / "err").read_text()
 
 
+def screen(text: str) -> list[str]:
+    """The lines that a terminal shows after `text`: what was erased is gone, what is empty is left out."""
+    lines, row, column = [""], 0, 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x1b]", text):
+        match piece:
+            case "\n":
+                row, lines = row + 1, [*lines, ""] if row + 1 == len(lines) else lines
+            case "\r":
+                column = 0
+            case "\x1b[1A":
+                row -= 1
+            case "\x1b[2K":
+                lines[row] = ""
+            case _ if len(piece) == 1:
+                lines[row] = lines[row][:column].ljust(column) + piece + lines[row][column + 1 :]
+                column += 1
+            case _:
+                pass
+    return [line for line in lines if line]
+
+
 @POSIX
 class TestOnATerminal:
     """A pseudo-terminal: bars, and questions."""
@@ -388,6 +428,18 @@ class TestOnATerminal:
         child.expect_exact("\r\n")
         child.wait()
         assert child.exitstatus == 0
+
+    def test_what_is_said_beside_the_bar_stays_on_the_screen(self, tool: Tool) -> None:
+        scenes = [f"s{number}" for number in range(9)]
+        rows = [{"scene": scene, "type": "audio", "generator": "failing", "seed": int(scene[1])} for scene in scenes]
+        (tool.work / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        child = self.spawn(tool, "prefetch", "chapter.jsonl", "--concurrency", "1")
+        shown = screen(child.read().decode())
+        child.wait()
+        assert shown[0].startswith("9 assets: 9 to generate")
+        assert [line.partition(":")[0] for line in shown if line.startswith("s")] == ["s0", "s1", "s2"]
+        assert [line for line in shown if line.startswith("and 6 more: the generator `failing` could not")]
+        assert shown[-1].startswith("9 assets: 9 with a placeholder only")
 
     @pytest.mark.parametrize(("answer", "code", "orders"), [("y", 0, 2), ("n", 6, 0)])
     def test_more_than_allowed_is_asked_for(self, tool: Tool, answer: str, code: int, orders: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_harness import is_clean
+from cli_harness import is_clean, wait_until
 
 from service import faults
 from service.harness import LookAlike
@@ -272,7 +275,9 @@ def test_folders_have_no_assets_of_the_backend(server: LookAlike, tool: Tool, da
     del server, date
     tool.settings('[library]\nkind = "folder"\npath = "assets"\n')
     (tool.work / "assets").mkdir()
-    assert "asset =" not in tool("manifest", "export", "--from-scene", "5").out
+    ran = tool("manifest", "export", "--from-scene", "5")
+    assert "asset =" not in ran.out
+    assert "the library is a folder, so the clips that scenes name are not looked for" in ran.err
 
 
 # Refused
@@ -385,3 +390,18 @@ def test_a_world_that_is_too_large_is_told_and_its_scenes_are_read_without_weigh
     assert (ran.code, "longer than 16 MB" in ran.err) == (1, True)
     ran = tool("prefetch", "--from-scene", "5", "--plan")
     assert (ran.code, "choices count alike" in ran.err) == (0, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
+@pytest.mark.usefixtures("date")
+def test_reading_scenes_can_be_interrupted(server: LookAlike, tool: Tool) -> None:
+    server.fault("GET /api/v1/game/scenes/5", faults.slow(20.0))
+    listed = len(server.requests("GET /api/v1/game/scenes/"))
+    process = tool.spawn("prefetch", "--from-world", "3", "--plan")
+    wait_until(lambda: len(server.requests("GET /api/v1/game/scenes/")) > listed)
+    started_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    ran = tool.finish(process)
+    assert (ran.code, ran.out) == (130, "")
+    assert "Traceback" not in ran.err
+    assert time.monotonic() - started_s < 5.0

@@ -17,7 +17,7 @@ from assetctl.errors import (
 )
 from assetctl.pixsim.session import HandedIn
 from assetctl.pixsim.turns import Turn, Turns
-from assetctl.pixsim.window import WINDOW_S, Rules
+from assetctl.pixsim.window import ARRIVES_WITHIN_S, WINDOW_S, Rules
 from assetctl.secret import Secret
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +188,28 @@ async def test_turn_that_was_not_used_is_free_for_the_next_one(server, connect, 
     for _ in range(20):
         await client.create_generation({})
     assert clock.slept == []
+
+
+async def test_turn_that_was_held_for_long_is_changed_for_another(server, connect, clock):
+    server.script = [CREATED]
+    turns = Turns(clock=clock, rules=Rules(most=2))
+    client = await connect(server.url, turns=turns)
+    async with client.turn() as turn:
+        clock.advance(seconds=30)
+        await client.create_generation({}, turn=turn)
+    # The first place is still taken by an order that might have left, the second one by the one that did.
+    assert clock.slept == []
+    assert await turns.take() == pytest.approx(WINDOW_S - 30 + ARRIVES_WITHIN_S, abs=0.2)
+
+
+async def test_refused_order_says_again_that_it_waits_and_others_learn_of_it(server, connect, clock):
+    server.script = [complaint(429, LIMIT, "http_429"), CREATED]
+    turns, told = Turns(clock=clock), []
+    client = await connect(server.url, turns=turns)
+    async with client.turn(lambda: told.append("waits")) as turn:
+        assert told == []
+        await client.create_generation({}, turn=turn)
+    assert (told, await turns.learned()) == (["waits"], 1)
 
 
 async def test_order_that_was_never_sent_gives_its_turn_back(connect, clock):

@@ -57,8 +57,8 @@ def test_processes_of_one_user_are_never_refused_and_waste_nothing(server, tmp_p
     assert {request["status"] for request in requests} == {201}
     moments = sorted(request["at"] for request in requests)
     assert len(moments) == 60
-    # Five times a window, each a bit later than the one before; half a second is for a machine that has other work.
-    assert 5 * WINDOW_S <= moments[-1] - moments[0] <= 5 * (WINDOW_S + 0.6)
+    # Five times a window, each a tenth of a second later than the one before; the rest is for a busy machine.
+    assert 5 * WINDOW_S <= moments[-1] - moments[0] <= 5 * (WINDOW_S + 1.4)
 
 
 def test_processes_that_know_nothing_of_each_other_learn_and_end(server, tmp_path):

@@ -187,6 +187,18 @@ async def test_processes_share_the_places_of_a_window(clock, path):
     assert await mine.learned() == 1
 
 
+async def test_wall_clock_is_never_asked(clock, path):
+    class Elapsed(type(clock)):
+        def now(self):
+            raise AssertionError("it may have been set meanwhile")
+
+    turns = Turns(clock=Elapsed(), rules=Rules(most=1), shared=shared(path))
+    turn = await turns.take()
+    assert isinstance(turn, Turn)
+    await turns.answered(turn)
+    assert await turns.take() == pytest.approx(60, abs=0.2)
+
+
 async def test_file_and_folder_are_the_owners_alone(clock, path):
     await Turns(clock=clock, shared=shared(path)).take()
     assert path.stat().st_mode & 0o777 == 0o600

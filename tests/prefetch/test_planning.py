@@ -83,6 +83,9 @@ async def test_a_library_in_trouble_is_trouble_and_never_a_new_order(
     assert taken(plan) == {Deed.TROUBLE: 1, Deed.MAKE: 1}
     assert items[0].decision is not None
     assert items[0].decision.error is library.trouble
+    # What one item is in trouble with is no obstacle to the others.
+    assert [(item.request.scene_id, error) for item, error in plan.troubles] == [("a", library.trouble)]
+    assert plan.obstacle is None
 
 
 async def test_a_generator_that_is_away_is_asked_once_for_all(house: House, shop: Shop, tmp_path: Path):
@@ -99,6 +102,7 @@ async def test_a_generator_that_is_away_is_asked_once_for_all(house: House, shop
         plan, _ = await planned(house, source)
     assert taken(plan) == {Deed.TROUBLE: 3}
     assert asked == 1
+    assert isinstance(plan.obstacle, ServiceUnreachable)
 
 
 async def test_only_chosen_scenes_and_states_are_planned(house: House, tmp_path: Path):

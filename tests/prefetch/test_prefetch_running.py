@@ -370,6 +370,18 @@ async def test_nothing_that_waited_for_its_turn_is_ordered_after_the_deadline(
     assert (queue.submissions, heard.stops, summary.refused) == (0, [Stop.DEADLINE], None)
 
 
+async def test_a_run_does_not_outlast_its_deadline_for_a_turn_that_never_comes(
+    house: House, queue: Queue, tmp_path: Path
+):
+    queue.turns = 0
+    house.bus.subscribe(lambda event: house.clock.advance(seconds=1) if isinstance(event, TurnAwaited) else None)  # type: ignore[attr-defined]
+    with chapter(tmp_path, "a", "b") as source, anyio.fail_after(30):
+        run, heard = run_of(house, source, pace=Pace(1, 1, house.clock.elapsed_s() + 0.1))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.LEFT, "b": Outcome.LEFT}
+    assert (queue.submissions, heard.stops, summary.exit_code) == (0, [Stop.DEADLINE], 5)
+
+
 async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tmp_path: Path):
     shop.looks = 10**6
     with chapter(tmp_path, {"scene": "a", "max_wait_s": 0}, {"scene": "b", "max_wait_s": 1}) as source:

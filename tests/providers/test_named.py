@@ -123,3 +123,26 @@ async def test_another_choice_of_the_author_takes_the_place_of_the_cached_one(
     decided = [(one.provider, one.availability.asset_id) for one in (before, after) if one and one.availability]
     assert decided == [("library:folder", "take_4"), ("cache", "take_4")]
     assert await house.journal.orders(open_only=False) == []
+
+
+@pytest.mark.parametrize("why", ["gone", "a picture", "no answer"])
+async def test_another_choice_that_is_no_answer_leaves_what_is_cached(
+    house: House, library: FakeLibrary, why: str
+) -> None:
+    request = house.service.effective(REQUEST)
+    library.add("confess", film("matches"))
+    assert (await house.service.request_asset(request)).asset_id == "confess"
+    if why == "gone":
+        house.names.name(request_key(request), "gone")
+    elif why == "a picture":
+        chosen(house, library, "picture", replace(request, asset_type=AssetType.IMAGE))
+        house.names.name(request_key(request), "picture")
+    else:
+        chosen(house, library, "take_3", request)
+        library.trouble = LibraryError("down")
+    (decision,) = await house.service.decisions([Asked(request, request_key(request))])
+    assert decision is not None
+    assert (decision.provider, decision.availability and decision.availability.asset_id) == ("cache", "confess")
+    again = await house.service.request_asset(request)
+    assert (again.asset_id, again.source) == ("confess", Source.CACHED)
+    assert (await house.service.is_asset_available(request)).would is Would.NOTHING

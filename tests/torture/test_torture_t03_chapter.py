@@ -11,7 +11,9 @@ import pytest
 from cli_harness import Tool, wait_until
 from torture_chapter import Chapter
 from torture_report import Report, scaled
+from torture_scripts import CREATE
 
+from service import faults
 from service.harness import LookAlike
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ _MOST_REQUESTS = 25
 
 @pytest.fixture
 def server() -> Iterator[LookAlike]:
-    with LookAlike(create_limit=None) as server:
+    # As the real one: whoever orders again at once buys again, and before the answer there is time to die.
+    with LookAlike(create_limit=None, dedup="racy", settle_s=3.0) as server:
         server.script(duration_s=0.1)
+        server.fault(CREATE, faults.slow(0.15, when="after"), times=None)
         yield server
 
 

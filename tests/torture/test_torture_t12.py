@@ -36,6 +36,7 @@ EXIT_CODES: Final = {
     "rate_limited": 1,
     "not_allowed": 3,
     "job_failed": 1,
+    "account_exhausted": 1,
     "outcome_unknown": 10,
     "job_pending": 4,
     "address_refused": 1,

@@ -146,7 +146,7 @@ def test_chapter_of_a_backend_that_is_not_there_is_refused_before_anything_is_be
     server.kill()
     plan = chapter.run("--plan")
     assert (plan.code, plan.out.splitlines()[0]) == (9, "8 assets: 8 in trouble")
-    assert "scene_0 / choice_0: `http://127.0.0.1:" in plan.err
+    assert plan.err.count("can't be reached") == 1
     ran = chapter.run("--json")
     error = json.loads(ran.err.splitlines()[-1])
     assert (ran.code, ran.out, error["code"], error["exit_code"]) == (9, "", "service_unreachable", 9)

@@ -25,6 +25,7 @@ _FAILED: Final = ("service_failed",)
 _UNKNOWN: Final = ("outcome_unknown",)
 _NOT_ALLOWED: Final = ("not_allowed",)
 _REFUSED: Final = ("job_failed",)
+_EXHAUSTED: Final = ("account_exhausted",)
 #: A fault that the server's own words and codes can't be told from a lasting one.
 _BOOM: Final = {"message": "boom", "code": "internal_error"}
 
@@ -121,10 +122,10 @@ def _create() -> dict[str, Trouble]:
         "order 403": refused(faults.answers(403, "no", code="forbidden"), _NOT_ALLOWED),
         "order 422": refused(faults.answers(422, "prompt too long", code="validation_error"), words="too long"),
         "order 400 for money": refused(
-            faults.answers(400, "No account with sufficient credits", code="http_400"), words="add credits"
+            faults.answers(400, "No account with sufficient credits", code="http_400"), _EXHAUSTED, words="add credits"
         ),
         "order refused by a 500": refused(
-            faults.answers(500, "Daily job limit exceeded (5)", code="internal_error"), words="midnight"
+            faults.answers(500, "Daily job limit exceeded (5)", code="internal_error"), _EXHAUSTED, words="midnight"
         ),
         "order led away": refused(faults.moved("https://example.com/"), _FAILED),
     }

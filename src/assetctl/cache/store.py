@@ -176,15 +176,16 @@ class AssetCache:
                 with eventloop.shield():
                     await self._in_thread(lambda: filesystem.remove(path))
 
-    async def store(self, partial_path: Path, draft: EntryDraft) -> CacheEntry:
+    async def store(self, partial_path: Path, draft: EntryDraft | Callable[[], EntryDraft]) -> CacheEntry:
         """The entry that answers `draft.key` from now on, in place of any earlier one, on the disk for good.
 
         `partial_path` is a file written within `partial`; it becomes the blob. Bytes that are there already are kept
-        once.
+        once. A `draft` that is yet to be made is made in the same worker thread, and the file with it if it will.
         """
 
         def work() -> CacheEntry:
-            entry = self._storing.store(partial_path, draft, self._clock.now())
+            known = draft() if callable(draft) else draft
+            entry = self._storing.store(partial_path, known, self._clock.now())
             self._leases.keep_new(entry.blob)
             if self._limits is not None:
                 self._shrinking_turns.take_part(entry)
@@ -192,9 +193,12 @@ class AssetCache:
 
         return await self._in_thread(work, writing=True)
 
-    async def confirm_source(self, key: str, checked_at: datetime, fingerprint: str | None) -> bool:
-        """Whether it is noted that the source of `key` stood behind it at `checked_at`; not so in a read-only cache."""
-        return await self._in_thread(lambda: reading.confirm(key, checked_at, fingerprint, self._blobs, self._index))
+    async def confirm_sources(self, entries: Sequence[CacheEntry], checked_at: datetime) -> bool:
+        """Whether it is noted that the sources of `entries` stood behind them at `checked_at`.
+
+        Not so in a read-only cache. What others took the place of meanwhile stays as it is.
+        """
+        return await self._in_thread(lambda: reading.confirm(entries, checked_at, self._index))
 
     async def entries(
         self, filter_: EntryFilter = _EVERYTHING, sort: str = _NEWEST_FIRST, limit: int | None = None

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from assetctl.cli.output import Printer
     from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
 
 _WHOLE: Final = 1000
 _OTHER_ROWS: Final = 3
 _MOST_ROWS: Final = 12
+_SHORTEST_NAME: Final = 8
 
 
 class BarProgress(RunProgress):
     """Draws on the stderr of a printer until it is closed."""
 
-    def __init__(self, total: int, clock: Clock, printer: Printer, events: AssetEventBus) -> None:
-        """Draw from now on, and listen to `events` of the items that are worked on."""
+    def __init__(self, total: int, clock: Clock, printer: Printer) -> None:
+        """Draw from now on."""
         super().__init__(total, clock)
         console = console_on(printer.stderr)
         columns: list[ProgressColumn] = [
@@ -50,7 +50,6 @@ class BarProgress(RunProgress):
         self._rows = max(0, min(_MOST_ROWS, shutil.get_terminal_size().lines - _OTHER_ROWS))
         self._lines: dict[str, TaskID] = {}
         self._overall = self._bar.add_task(self._cut(self.sentence()), total=total or None)
-        self._unsubscribe = events.subscribe(self._hear)
         self._bar.start()
 
     def began(self, item: Item) -> None:
@@ -70,26 +69,25 @@ class BarProgress(RunProgress):
 
     def say(self, text: str) -> None:
         """`text` stands above the bar."""
-        self._bar.stop()
-        self._printer.note(text)
-        self._bar.start()
+        if not self._printer.quiet:
+            self._bar.say(text)
 
     def close(self) -> None:
         """The bar is gone."""
-        self._unsubscribe()
         self._bar.stop()
 
     def _update(self) -> None:
         self._bar.update(self._overall, completed=self.done, description=self._cut(self.sentence()))
 
-    def _hear(self, event: Event) -> None:
+    def heard(self, event: Event) -> None:
+        """The line of the item that `event` is about says so."""
         line = self._lines.get(event.key or "")
         item = self.active.get(event.key or "")
         if line is None or item is None:
             return
         match event:
             case JobProgressed():
-                self._show(line, item, job_label(event, room=self._room), event.fraction)
+                self._show(line, item, job_label(event, room=self._room // 2), event.fraction)
             case TurnAwaited():
                 self._show(line, item, turn_label(event), None)
             case JobEnded() | AssetGenerated():
@@ -104,7 +102,9 @@ class BarProgress(RunProgress):
         task = next(task for task in self._bar.tasks if task.id == line)
         # By hand: to `update`, a total of None means the one before.
         task.total, task.completed = (None, 0) if fraction is None else (_WHOLE, fraction * _WHOLE)
-        self._bar.update(line, description=self._cut(f"  {item_name(item)}: {what}"))
+        # The name gives way: what becomes of the item is news.
+        name = safe(item_name(item), max_length=max(_SHORTEST_NAME, self._room - len(what) - 4))
+        self._bar.update(line, description=self._cut(f"  {name}: {what}"))
 
     def _cut(self, text: str) -> str:
         return safe(text, max_length=self._room)

@@ -75,7 +75,7 @@ def game_options(
             autocompletion=words_of(Order),
             metavar="chapter|likely",
             rich_help_panel=_GAME,
-            help="As the scenes branch (chapter), or first what players most likely meet, by the weights of choices.",
+            help="As the scenes branch (chapter, the default), or first what players most likely meet (likely).",
         ),
     ] = None,
 ) -> GameChapter | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
+    from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
 
@@ -43,6 +44,9 @@ class RunProgress(Listener):
         self.active.pop(result.item.key, None)
         self.done += 1
         self.failed += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+
+    def heard(self, event: Event) -> None:
+        """`event` happened to something that the run works on."""
 
     @property
     def left_s(self) -> float | None:
@@ -91,6 +95,11 @@ class LineProgress(RunProgress):
     def ended(self, result: Result) -> None:
         """One less is left."""
         super().ended(result)
+        self._say_rarely()
+
+    def heard(self, event: Event) -> None:
+        """Jobs that are looked at are a sign of life, also while none of them ends."""
+        del event
         self._say_rarely()
 
     def say(self, text: str) -> None:

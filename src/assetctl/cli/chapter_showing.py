@@ -34,14 +34,16 @@ def showing_run(
     total: int, showing: Showing, printer: Printer, events: AssetEventBus, clock: Clock
 ) -> Generator[RunProgress]:
     """Within the block, the progress of a run of `total` items is shown; afterwards the screen is clean."""
-    progress = _progress(total, showing, printer, events, clock)
+    progress = _progress(total, showing, printer, clock)
+    unsubscribe = events.subscribe(progress.heard)
     try:
         yield progress
     finally:
+        unsubscribe()
         progress.close()
 
 
-def _progress(total: int, showing: Showing, printer: Printer, events: AssetEventBus, clock: Clock) -> RunProgress:
+def _progress(total: int, showing: Showing, printer: Printer, clock: Clock) -> RunProgress:
     mode = showing.mode
     if mode is ProgressMode.AUTO:
         mode = ProgressMode.BAR if is_terminal(printer.stderr) else ProgressMode.LINES
@@ -51,7 +53,7 @@ def _progress(total: int, showing: Showing, printer: Printer, events: AssetEvent
         case ProgressMode.BAR:
             from assetctl.cli.chapter_bar import BarProgress  # noqa: PLC0415 - Rich is loaded for a bar alone
 
-            return BarProgress(total, clock, printer, events)
+            return BarProgress(total, clock, printer)
         case ProgressMode.LINES:
             # Marks for a CI system are no talk for a program that reads JSON.
             if showing.pipeline.system is None or printer.as_json or printer.quiet:

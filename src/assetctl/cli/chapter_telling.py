@@ -84,7 +84,7 @@ class Teller(Listener):
         """What was left out before is told as a number."""
         for reason, count in self._counts.items():
             if count > _NAMED:
-                self._printer.note(f"and {count - _NAMED:,} more: {reason}")
+                self._progress.say(f"and {count - _NAMED:,} more: {reason}")
 
     def _tell(self, result: Result) -> None:
         reason = failure_reason(result)

@@ -124,6 +124,11 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
         printer.table(columns, rows, right=columns[1 : 2 + len(deeds)])
     if len(scenes) > _SCENES_SHOWN or plan.others.items:
         printer.note(f"and {len(scenes) - _SCENES_SHOWN:,} scenes more or still more (`--json` has them)")
+    if plan.obstacle is None:
+        _print_troubles(plan, printer)
+
+
+def _print_troubles(plan: ChapterPlan, printer: Printer) -> None:
     for item, error in plan.troubles[:_TROUBLES_SHOWN]:
         printer.note(f"{item_name(item)}: {error.what}" + ("" if error.why is None else f": {error.why}"))
     if (more := plan.total.counts[Deed.TROUBLE] - _TROUBLES_SHOWN) > 0:

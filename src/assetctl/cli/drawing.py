@@ -12,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from assetctl.cli.terminal import is_terminal, wants_colour
+from assetctl.text import safe
 
 if TYPE_CHECKING:
     from rich.progress import Task
@@ -73,6 +74,13 @@ class ShortLine(Progress):
     def get_renderable(self) -> RenderableType:
         """The line, with room left."""
         return _Short(super().get_renderable())
+
+    def say(self, text: str) -> None:
+        """`text` stands above the line.
+
+        Stopped and started again, a line would take itself for the one before and erase what was said meanwhile.
+        """
+        self.console.print(Text(safe(text)), soft_wrap=True)
 
 
 class _Short:

@@ -49,4 +49,6 @@ async def read_rows(stack: Stack, chapter: GameChapter, printer: Printer) -> tup
         printer.note(f"{chapter.name}: {note}")
     # The backend's ids mean something in the backend's library alone.
     with_assets = stack.settings.library.kind == "pixsim"
+    if not with_assets:
+        printer.note(f"{chapter.name}: the library is a folder, so the clips that scenes name are not looked for")
     return gathered.title, await in_thread(lambda: rows(gathered, chapter, with_assets=with_assets))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -326,9 +326,8 @@ class Prefetch:
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
                 sent=stack.journal.sent,
             )
-            with self._summary_told(run, progress, stack, started_s, printer):
+            with self._summary_told(run, progress, stack, started_s, printer), closing(teller):
                 await run.run()
-        teller.close()
         if run.summary.stopped is None:
             for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
                 printer.warning(warning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assetctl import eventloop, wiring
@@ -63,6 +64,8 @@ def _run(
 
     async def worked() -> T:
         if not may_be_quick:
+            # What is loaded by now stays: a chapter must not have it looked through for garbage again and again.
+            gc.freeze()
             await eventloop.started()
         async with wiring.open_stack(
             settings,

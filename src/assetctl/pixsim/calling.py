@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,9 +18,8 @@ from assetctl import eventloop
 from assetctl.errors import ServiceUnreachable
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Call, Exchange, Lost, NoAnswer, UnusableAnswer
-from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
-from assetctl.pixsim.turns import Turn
-from assetctl.pixsim.window import ARRIVES_WITHIN_S
+from assetctl.pixsim.gate import OrderGate
+from assetctl.pixsim.pacing import Lane, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -27,15 +27,13 @@ if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.errors import AssetctlError, NotAllowed
     from assetctl.network import Origin
-    from assetctl.pixsim.turns import Turns
+    from assetctl.pixsim.turns import Turn, Turns
     from assetctl.secret import Secret
 
 #: Longest pause that is waited for: a whole window of orders, and a little. Waiting behind others has no limit here.
 PATIENCE_S: Final = 90.0
 #: Calls under way at once; the connection pool must hold more.
 MAX_CONCURRENT: Final = 16
-#: An order that leaves later after it got its turn might not arrive within `ARRIVES_WITHIN_S`: it takes another one.
-_TURN_LASTS_S: Final = ARRIVES_WITHIN_S / 2
 _GATEWAY_TROUBLE: Final = frozenset({502, 503, 504})
 _MAY_PASS: Final = frozenset({408, 425, 500}) | _GATEWAY_TROUBLE
 
@@ -85,7 +83,7 @@ class Caller:
         self._exchange = exchange
         self._tokens = tokens
         self._pace = pace
-        self._turns = turns
+        self._gate = OrderGate(turns, pace, origin=origin, clock=clock, patience_s=patience_s)
         self._clock = clock
         self._patience_s = patience_s
         self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
@@ -135,24 +133,18 @@ class Caller:
     @property
     def orders_per_minute(self) -> int | None:
         """How many orders leave in a minute at most; None is without a limit."""
-        return self._turns.per_minute
+        return self._gate.per_minute
 
     @asynccontextmanager
     async def turn(self, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[Turn]:
-        """Within the block one order may leave at once, if it leaves soon; a turn that is not used is given back.
-
-        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order.
+        """As `OrderGate.reserved`.
 
         Raises:
-            RateLimited: the server takes none for longer than we wait.
+            RateLimited: the server takes no orders for longer than we wait.
         """
         await eventloop.started()
-        turn = await self._taken_turn(self._turns.number(), on_wait=on_wait)
-        turn.on_wait = on_wait
-        try:
+        async with self._gate.reserved(on_wait) as turn:
             yield turn
-        finally:
-            await self._turns.give_back(turn)
 
     async def _renewed(self, call: Call, lane: Lane, rejected: Secret | None, answer: Answer) -> tuple[Secret, Answer]:
         """The answer to the same call with another token.
@@ -174,7 +166,7 @@ class Caller:
     async def _tried(self, call: Call, lane: Lane, secret: Secret | None, turn: Turn | None = None) -> Answer:
         self._pace.began()
         deadline_s = self._clock.elapsed_s() + self._patience_s
-        number = self._turns.number() if lane is Lane.ORDER else 0
+        number = self._gate.number() if lane is Lane.ORDER else 0
         tries = 0
         while True:
             if lane is Lane.ORDER:
@@ -183,7 +175,10 @@ class Caller:
                 await self._lane_free(call, lane, deadline_s)
             tries += 1
             try:
-                answer = await (self._sent(call, secret) if turn is None else self._ordered(call, secret, turn))
+                if turn is None:
+                    answer = await self._sent(call, secret)
+                else:
+                    answer = await self._gate.leave(turn, partial(self._sent, call, secret))
             except NoAnswer as lost:
                 pause_s = self._pause_after(lost, call, tries)
                 if pause_s is None:
@@ -196,37 +191,20 @@ class Caller:
                     return answer
             await self._clock.sleep(pause_s)
 
-    async def _order_turn(self, call: Call, number: int, turn: Turn | None) -> Turn:
-        """`turn`, or a new one when it is used up, for an order that may leave now.
+    async def _order_turn(self, call: Call, number: int, before: Turn | None) -> Turn:
+        """A turn for an order that may leave now.
 
         Raises:
             RateLimited: the server takes none for longer than we wait.
             ServiceUnreachable: it was down a moment ago.
         """
-        if turn is not None and self._clock.elapsed_s() > turn.left_s + _TURN_LASTS_S:
-            await self._turns.give_back(turn)
-        if turn is None or not turn.is_open:
-            on_wait = None if turn is None else turn.on_wait
-            turn = await self._taken_turn(number, request_id=call.request_id, on_wait=on_wait)
-            turn.on_wait = on_wait
+        turn = await self._gate.turn(number, before, call.request_id)
         try:
             self._refuse_if_broken(call)
         except ServiceUnreachable:
-            await self._turns.give_back(turn)
+            await self._gate.give_back(turn)
             raise
         return turn
-
-    async def _taken_turn(
-        self, number: int, *, request_id: str | None = None, on_wait: Callable[[], None] | None = None
-    ) -> Turn:
-        async with self._turns.front(number, on_wait):
-            while True:
-                found = self._pace.pause_before(Lane.ORDER) or await self._turns.take()
-                if isinstance(found, Turn):
-                    return found
-                if found > self._patience_s:
-                    raise trouble.limited(self.origin, wait_s=found, request_id=request_id)
-                await self._turns.pause(found)
 
     async def _lane_free(self, call: Call, lane: Lane, deadline_s: float) -> None:
         """The host may be asked now.
@@ -249,22 +227,6 @@ class Caller:
                 hint="try again in half a minute",
                 request_id=call.request_id,
             )
-
-    async def _ordered(self, call: Call, secret: Secret | None, turn: Turn) -> Answer:
-        """As `_sent`; the turn is used, unless the server certainly never saw the order."""
-        try:
-            answer = await self._sent(call, secret)
-        except NoAnswer as lost:
-            await (self._turns.answered(turn) if lost.was_sent else self._turns.give_back(turn))
-            raise
-        except UnusableAnswer:
-            await self._turns.answered(turn)
-            raise
-        if answer.status == 429:  # noqa: PLR2004 - too many requests
-            await self._turns.refused(turn, told_wait_s(answer))
-        else:
-            await self._turns.answered(turn)
-        return answer
 
     async def _sent(self, call: Call, secret: Secret | None) -> Answer:
         async with self._limiter:

@@ -89,6 +89,8 @@ class WindowFile:
 
 def _read(descriptor: int) -> Window:
     try:
+        # Windows marks by moving to a byte far behind.
+        os.lseek(descriptor, 0, os.SEEK_SET)
         document: Any = json.loads(os.read(descriptor, _MAX_BYTES))
         is_ours = document["schema"] == _SCHEMA and document["boot"] == filesystem.current_writer().boot
         return Window.of(document) if is_ours else Window()

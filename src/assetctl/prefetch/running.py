@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.service import AssetService
 
-#: How long what is under way may take to end after a signal; the contract gives two seconds for all of it.
+#: How long what is under way may take to end after a signal, or after the deadline; the contract gives two seconds for
+#: all of it.
 GRACE_S: Final = 1.0
 #: How long a look at what was ordered may take then.
 _LOOK_S: Final = 0.5
@@ -192,12 +193,22 @@ class ChapterRun:
             self._end(_not_ordered(planned.item, self._no_orders))
             return
         self._listener.began(planned.item)
+        result: Result | None = None
         try:
-            result = await self._result(planned.item)
+            with anyio.move_on_after(self._time_left_s()):
+                result = await self._result(planned.item)
         except anyio.get_cancelled_exc_class():
             self._cut_off.append(planned.item)
             raise
-        self._end(result)
+        if result is None:
+            self._cut_off.append(planned.item)
+        else:
+            self._end(result)
+
+    def _time_left_s(self) -> float | None:
+        """When an item is cut off: a little after the deadline, as what waits for its job leaves by itself."""
+        deadline_s = self._pace.deadline_s
+        return None if deadline_s is None else max(0.0, deadline_s - self._clock.elapsed_s()) + GRACE_S
 
     async def _end_cut_off(self) -> None:
         """Whoever was cut off has a result: a job that was ordered goes on and is adopted by the next run."""

@@ -7,11 +7,11 @@ generator made is another step, asked after the library: the real clip wins the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from assetctl.errors import AssetctlError, LibraryError, ServiceError
 from assetctl.library import together
-from assetctl.library.base import Given, Standing
+from assetctl.library.base import Given, LibraryAsset, Standing
 from assetctl.models import Availability, Reuse, Source, Strategy, Would
 from assetctl.providers.base import Step
 from assetctl.providers.intake import asset_of, path_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assetctl.cache.index.index import Glimpse
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
-    from assetctl.library.base import Library, Stood
+    from assetctl.library.base import Got, Library, Stood
     from assetctl.models import Asset, AssetRequest
     from assetctl.providers.base import Asked, Outlook
 
@@ -42,6 +42,14 @@ class _Finding:
     warnings: tuple[str, ...] = ()
 
 
+class _Renamed(NamedTuple):
+    """An entry that answers `request`, for which the asset `other` is named by now."""
+
+    entry: CacheEntry
+    request: AssetRequest
+    other: str
+
+
 class CachedAssetProvider:
     """Serves what the cache holds: real answers at the first step, or stand-ins at theirs."""
 
@@ -56,7 +64,8 @@ class CachedAssetProvider:
     ) -> None:
         """Serve from `cache`, asking the one of `libraries` (by name) that an entry came from whether it stands.
 
-        `named` gives the id of the library's asset that is named for the request with a key: no other is served.
+        `named` gives the id of the library's asset that is named for the request with a key: while that is there, no
+        other of the library is served.
         """
         self._cache = cache
         self._libraries = libraries
@@ -111,7 +120,10 @@ class CachedAssetProvider:
         ours = {key: found for key, found in glimpses.items() if bool(found.stand_in) is self._stand_ins}
         pre_made = [key for key, found in ours.items() if found.source == Source.PRE_MADE]
         entries = await self._cache.lookup_all(pre_made) if pre_made else {}
-        known = [self._known(entries[key], request) if key in entries else None for request, key in asked]
+        replaced = await self._replaced([(entries[one.key], one.request) for one in asked if one.key in entries])
+        known = [
+            self._known(entries[key], request, replaced.get(key)) if key in entries else None for request, key in asked
+        ]
         unknown = {key for finding, (_, key) in zip(known, asked, strict=True) if finding is None} & entries.keys()
         stood = await self._stood([entries[key] for key in unknown])
         outlooks: list[Outlook] = []
@@ -127,12 +139,18 @@ class CachedAssetProvider:
     async def _standing(self, entry: CacheEntry | None, request: AssetRequest | None) -> _Finding:
         if entry is None:
             return _Finding(None, _ABSENT)
-        return self._known(entry, request) or (await self._stood([entry]))[entry.key]
+        replaced = {} if request is None else await self._replaced([(entry, request)])
+        return self._known(entry, request, replaced.get(entry.key)) or (await self._stood([entry]))[entry.key]
 
-    def _known(self, entry: CacheEntry, request: AssetRequest | None) -> _Finding | None:
-        """What can be said of `entry` without asking the library that it came from; None when that is to be asked."""
+    def _known(self, entry: CacheEntry, request: AssetRequest | None, other: str | None) -> _Finding | None:
+        """What can be said of `entry` without asking the library that it came from; None when that is to be asked.
+
+        `other` is the asset that takes its place.
+        """
         if (refusal := self._refusal(entry, request)) is not None:
             return _Finding(None, refusal)
+        if other is not None:
+            return _Finding(None, f"holds `{entry.asset_id}`, and by now `{other}` is named for it")
         if entry.library is None:
             return _Finding(entry, "cached")
         library = self._libraries.get(entry.library)
@@ -147,28 +165,43 @@ class CachedAssetProvider:
         """Why `entry` is no answer whatever its library says; None when it may be one."""
         if entry.stand_in is not self._stand_ins:
             return "holds a stand-in, which is asked for after the library" if entry.stand_in else "none"
-        if request is None:
-            return None
-        if (refusal := _unwanted(entry, request)) is not None:
-            return refusal
+        return None if request is None else _unwanted(entry, request)
+
+    async def _replaced(self, known: Sequence[tuple[CacheEntry, AssetRequest]]) -> dict[str, str]:
+        """The assets that are named by now in place of those in `known`, by key, as far as they are there to answer."""
+        renamed = [_Renamed(*one, other) for one in known if (other := self._other(one[0])) is not None]
+        replaced: dict[str, str] = {}
+        for name, library in self._libraries.items() if renamed else ():
+            ours = [one for one in renamed if one.entry.library == name]
+            for one, got in zip(ours, await _looked_up(library, ours), strict=True):
+                if isinstance(got, LibraryAsset) and got.asset_type is one.request.asset_type:
+                    replaced[one.entry.key] = one.other
+        return replaced
+
+    def _other(self, entry: CacheEntry) -> str | None:
+        """The asset that is named in place of that of `entry`, None when there is no other."""
         named = None if self._named is None or entry.library is None else self._named(entry.key)
-        if named is not None and named != entry.asset_id:
-            return f"holds `{entry.asset_id}`, and by now `{named}` is named for it"
-        return None
+        return None if named == entry.asset_id else named
 
     async def _stood(self, entries: Sequence[CacheEntry]) -> dict[str, _Finding]:
         """For each of `entries`, by its key, whether the library that it came from stands behind it."""
         findings: dict[str, _Finding] = {}
         for name, library in self._libraries.items():
             ours = [entry for entry in entries if entry.library == name]
-            for entry, standing in zip(ours, await _standings(library, ours), strict=True):
-                if isinstance(standing, AssetctlError):
-                    findings[entry.key] = _unconfirmed(entry, standing.what)
-                    continue
-                if standing is Standing.SAME and library.recheck_after_s > 0:
-                    await self._cache.confirm_source(entry.key, self._clock.now(), entry.fingerprint)
-                findings[entry.key] = _found(entry, standing)
+            standings = await _standings(library, ours)
+            same = [entry for entry, stood in zip(ours, standings, strict=True) if stood is Standing.SAME]
+            if same and library.recheck_after_s > 0:
+                await self._cache.confirm_sources(same, self._clock.now())
+            findings |= {entry.key: _found(entry, stood) for entry, stood in zip(ours, standings, strict=True)}
         return findings
+
+
+async def _looked_up(library: Library, renamed: Sequence[_Renamed]) -> Sequence[Got]:
+    try:
+        return await together.get_all(library, [one.other for one in renamed]) if renamed else ()
+    except (LibraryError, ServiceError) as error:
+        # No answer is no other one: what is here stays the answer.
+        return [error] * len(renamed)
 
 
 async def _standings(library: Library, entries: Sequence[CacheEntry]) -> Sequence[Stood]:
@@ -182,8 +215,10 @@ async def _standings(library: Library, entries: Sequence[CacheEntry]) -> Sequenc
         return [error] * len(entries)
 
 
-def _found(entry: CacheEntry, standing: Standing) -> _Finding:
-    match standing:
+def _found(entry: CacheEntry, stood: Stood) -> _Finding:
+    if isinstance(stood, AssetctlError):
+        return _unconfirmed(entry, stood.what)
+    match stood:
         case Standing.SAME:
             return _Finding(entry, "cached, and unchanged in its library")
         case Standing.CHANGED:

@@ -99,32 +99,23 @@ class Intake:
         """
         suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
-            media, digest = await in_thread(
-                lambda: self._copy_and_look(file, partial, facts, handover=handover, hashed=hashed)
-            )
-            if sha256 is not None and digest != sha256:
-                raise IntegrityError(
-                    f"the file of `{facts.asset_id}` is not the one that was promised",
-                    why=f"its SHA-256 is {digest[:12]}…, promised was {sha256[:12]}…",
-                    hint="ask again; if it is the same then, look at the asset where it comes from",
-                )
-            if before_store is not None:
-                await before_store(media, digest)
-            return await self._cache.store(partial, self._draft(facts, suffix, media))
 
-    def _copy_and_look(
-        self, file: Path, partial: Path, facts: Facts, *, handover: Handover, hashed: str | None
-    ) -> tuple[MediaInfo, str]:
-        match handover:
-            case Handover.COPY:
-                filesystem.copy(file, partial)
-            case Handover.SHARE:
-                filesystem.link_or_copy(file, partial)
-            case Handover.GIVE:
-                filesystem.move(file, partial)
-            case _ as unknown:
-                assert_never(unknown)
-        return self._probe(partial, facts.asset_type), hashed or filesystem.sha256_of(partial)
+            def looked() -> tuple[MediaInfo, str]:
+                _hand_over(file, partial, handover)
+                media = self._probe(partial, facts.asset_type)
+                # Nobody asks for it where nothing was promised: storing hashes the bytes once more.
+                is_asked_for = sha256 is not None or before_store is not None
+                digest = hashed or (filesystem.sha256_of(partial) if is_asked_for else "")
+                if sha256 is not None:
+                    _check_promise(digest, sha256, facts)
+                return media, digest
+
+            if before_store is None:
+                # In one thread: for a small file, waking another takes as long as the work.
+                return await self._cache.store(partial, lambda: self._draft(facts, suffix, looked()[0]))
+            media, digest = await in_thread(looked)
+            await before_store(media, digest)
+            return await self._cache.store(partial, self._draft(facts, suffix, media))
 
     def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:
         time_to_live = TIME_TO_LIVE[facts.request.reuse]
@@ -146,6 +137,27 @@ class Intake:
             cost=facts.cost,
             generation_time_ms=facts.generation_time_ms,
             url=facts.url,
+        )
+
+
+def _hand_over(file: Path, partial: Path, handover: Handover) -> None:
+    match handover:
+        case Handover.COPY:
+            filesystem.copy(file, partial)
+        case Handover.SHARE:
+            filesystem.link_or_copy(file, partial)
+        case Handover.GIVE:
+            filesystem.move(file, partial)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _check_promise(digest: str, promised: str, facts: Facts) -> None:
+    if digest != promised:
+        raise IntegrityError(
+            f"the file of `{facts.asset_id}` is not the one that was promised",
+            why=f"its SHA-256 is {digest[:12]}…, promised was {promised[:12]}…",
+            hint="ask again; if it is the same then, look at the asset where it comes from",
         )
 
 

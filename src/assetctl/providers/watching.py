@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import AssetctlError, JobCancelled, JobError, JobFailed, JobPending
 from assetctl.events import JobEnded, JobProgressed
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.orders import Order
+    from assetctl.models import AssetType
+
+#: How long it is believed what jobs typically take.
+_TYPICAL_LIFE_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class JobWatch:
         self._clock = clock
         self._random = random
         self._events = events
+        self._typical: dict[tuple[str, AssetType], tuple[float, float | None]] = {}
 
     async def wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
         """The job of `order` made its file.
@@ -77,7 +82,7 @@ class JobWatch:
         job_id = order.job_id or ""
         # Labels and the first pause only: the machine's clock may have been set meanwhile.
         gone_s = math.inf if order.sent_at is None else max(0.0, (self._clock.now() - order.sent_at).total_seconds())
-        typical_s = await self._journal.typical_time_s(order.generator, order.request.asset_type)
+        typical_s = await self._typical_s(order)
         async with generator.watch() as hints:
             status = await wait_for_job(
                 lambda: self._look(generator, order, job_id),
@@ -92,6 +97,15 @@ class JobWatch:
         if status is not None and status.is_final:
             self._events.publish(JobEnded(order.key, generator.name, job_id, status.state))
         return status
+
+    async def _typical_s(self, order: Order) -> float | None:
+        """What such jobs took before; for many at once it is looked up now and then."""
+        kind = order.generator, order.request.asset_type
+        now_s = self._clock.elapsed_s()
+        known = self._typical.get(kind)
+        if known is None or now_s - known[0] > _TYPICAL_LIFE_S:
+            known = self._typical[kind] = now_s, await self._journal.typical_time_s(*kind)
+        return known[1]
 
     async def gone(self, generator: Generator, order: Order, error: JobError) -> None:
         """A job that its generator doesn't know any more must not hold its key for ever.

@@ -237,5 +237,5 @@ async def test_damaged_bytes_are_not_served_from_a_disk_without_room(tmp_path: P
         path.chmod(0o600)
         path.write_bytes(b"fi")
         assert await cache.verified(one) is None
-        assert await cache.confirm_source(one.key, NOW, "x") is False
+        assert await cache.confirm_sources([one], NOW) is False
         assert replace(one) == one

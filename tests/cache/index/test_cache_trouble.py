@@ -221,7 +221,8 @@ async def test_failed_rewrite_of_a_sidecar_leaves_the_old_one(tmp_path: Path):
     async with AssetCache(tmp_path / "cache", clock=StillClock()) as cache:
         stored = await put(cache, draft("x"), b"film")
     async with AssetCache(tmp_path / "cache", clock=StillClock(), step=failing) as cache:
-        assert not await cache.confirm_source(stored.key, NOW, "new")
+        with pytest.raises(StorageFull):
+            await cache.set_pinned([stored.key], pinned=True)
         assert await cache.lookup(stored.key) == stored
     assert not list((tmp_path / "cache" / "v1" / "partial").iterdir())
     assert list(Blobs(tmp_path / "cache", tmp_path / "cache" / "v1", step=no_step).entries()) == [stored]

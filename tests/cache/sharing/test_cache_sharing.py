@@ -28,6 +28,7 @@ from assetctl.models import Reuse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from assetctl.cache.entries import CacheEntry
     from assetctl.filesystem import Step
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX groups")]
@@ -371,8 +372,7 @@ async def test_adding_what_is_there_is_nothing(tmp_path, team):
 
 async def test_a_key_that_is_none_finds_nothing(tmp_path, team):
     shared = SharedFolder(team)
-    for key in ("", "..", "../../etc", "g" * 64):
-        assert shared.entry(key, NOW) is None
+    assert shared.entries(["", "..", "../../etc", "g" * 64], NOW, on_trouble=pytest.fail) == {}
     assert tmp_path.exists()
 
 
@@ -549,6 +549,23 @@ def _main(user: str, groups: str, place: str, what: str, *names: str) -> None:
 
 if __name__ == "__main__":
     _main(*sys.argv[1:])
+
+
+async def test_a_note_that_cannot_be_read_hides_no_other_and_is_told_once(tmp_path: Path, team: Path, caplog):
+    class Torn(SharedFolder):
+        def _read(self, name: str) -> CacheEntry | None:
+            if name.startswith((key_of("torn"), key_of("broken"))):
+                raise CacheError("it cannot be read", why="the disk says so")
+            return super()._read(name)
+
+    names = ["torn", "sound", "broken", "whole"]
+    async with opened(tmp_path / "ann", team) as ann:
+        for name in names:
+            await put(ann, draft(name), bytes_of(name))
+    async with SharingCache(tmp_path / "bob", shared=Torn(team), clock=StillClock()) as bob:
+        found = await bob.glimpses([key_of(name) for name in names])
+    assert found.keys() == {key_of("sound"), key_of("whole")}
+    assert told(caplog) == ["the shared folder is not used: it cannot be read: the disk says so"]
 
 
 async def test_many_keys_are_found_in_the_shared_folder_too(tmp_path: Path, team: Path):

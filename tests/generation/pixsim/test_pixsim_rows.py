@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from crowd import CrowdClock, Row, Server, completes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from assetctl.errors import AssetctlError, JobError, NotAllowed, ServiceError, ServiceUnreachable
 from assetctl.generation.base import JobState
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
     from assetctl.generation.base import Hints, JobStatus
 
 pytestmark = pytest.mark.anyio
+
+
+#: How the server calls what we tell.
+STATES = {
+    JobState.QUEUED: {"pending", "failed"},
+    JobState.RUNNING: {"processing", "completed"},
+    JobState.SUCCEEDED: {"completed"},
+    JobState.FAILED: {"failed"},
+    JobState.CANCELLED: {"cancelled"},
+    JobState.PAUSED: {"paused"},
+}
 
 
 @dataclass
@@ -72,7 +85,7 @@ class Crowd:
         try:
             async with self.generator.watch() as hints:
                 await wait_for_job(
-                    lambda: self.generator.status(job_id),
+                    lambda: self.look(number),
                     clock=self.clock,
                     random=Random(number),
                     max_wait_s=max_wait_s,
@@ -82,6 +95,16 @@ class Crowd:
                 )
         except AssetctlError as error:
             self.troubles[number] = error
+
+    async def look(self, number: int) -> JobStatus:
+        """The status of the job, which it had while it was asked for and not before."""
+        asked_s = (self.clock.now() - NOW).total_seconds()
+        status = await self.generator.status(str(number))
+        told_s = (self.clock.now() - NOW).total_seconds()
+        row = self.server.rows[number]
+        moments_s = [asked_s, told_s, *(step_s for step_s, _ in row.steps if asked_s < step_s < told_s)]
+        assert STATES[status.state] & {row.at(moment_s).status for moment_s in moments_s}, (number, asked_s, status)
+        return status
 
     async def wait_for_all(self) -> None:
         async with self.clock.moving() as tasks:
@@ -271,6 +294,66 @@ async def test_cancelled_leader_takes_nobody_along(crowd: Crowd, server: Server)
     assert all(crowd.ended_s(number) < 10.0 for number in range(2, 6))
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a job, and of who waits for it."""
+
+    comes_s: float
+    ends_s: float
+    is_listed: bool
+    hints_s: tuple[float, ...]
+    leaves_s: float | None
+
+
+MOMENTS_S = st.floats(0.0, 60.0).map(lambda moment_s: round(moment_s, 2))
+FATES = st.builds(
+    Fate,
+    comes_s=st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0, 20.0]),
+    ends_s=MOMENTS_S,
+    is_listed=st.sampled_from([True, True, True, False]),
+    hints_s=st.lists(MOMENTS_S, max_size=5).map(lambda moments_s: tuple(sorted(moments_s))),
+    leaves_s=st.none() | MOMENTS_S,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fates=st.lists(FATES, min_size=2, max_size=10),
+    takes_s=st.sampled_from([0.01, 0.4, 3.0]),
+    heard=st.sampled_from(["nothing", "what happens"]),
+)
+def test_whoever_stays_learns_the_truth_in_time_whatever_others_do(
+    tmp_path: Path, fates: list[Fate], takes_s: float, heard: str
+):
+    async def live() -> None:
+        clock = CrowdClock()
+        server = Server(clock, takes_s=takes_s)
+        news = {str(number): list(fate.hints_s) for number, fate in enumerate(fates)}
+        line = Socket(clock, news, is_live=False) if heard == "what happens" else None
+        crowd = Crowd(generator(tmp_path, clock, server, line), clock, server)
+        server.add(
+            *(Row(number, completes(fate.ends_s), is_listed=fate.is_listed) for number, fate in enumerate(fates))
+        )
+
+        async def be(number: int, fate: Fate) -> None:
+            await clock.sleep(fate.comes_s)
+            if fate.leaves_s is None:
+                await crowd.wait(number)
+            else:
+                await wait_for_a_while(crowd, number, fate.leaves_s)
+
+        async with clock.moving() as tasks:
+            for number, fate in enumerate(fates):
+                tasks.start_soon(be, number, fate)
+        assert crowd.troubles == {}
+        for number, fate in enumerate(fates):
+            if fate.leaves_s is None:
+                # The longest pause, and two rounds that were just missed.
+                assert crowd.ended_s(number) <= max(fate.comes_s, fate.ends_s) + 16.5 + 3 * (takes_s + GAP_S)
+
+    anyio.run(live)
+
+
 async def wait_for_a_while(crowd: Crowd, number: int, patience_s: float) -> None:
     async with anyio.create_task_group() as tasks:
 
@@ -302,9 +385,19 @@ async def test_list_that_cannot_be_used_is_left_alone_and_rows_are_read(crowd: C
     assert all(crowd.ended_s(number) < 46.0 for number in range(5))
 
 
-async def test_list_that_shows_none_of_the_jobs_is_left_alone(crowd: Crowd, server: Server):
-    """Such as that of somebody whose older jobs were all more urgent."""
-    server.add(*(Row(number, completes(30.0), is_listed=False) for number in range(5)))
+async def test_jobs_far_down_the_list_are_found_in_it(crowd: Crowd, server: Server):
+    """Hundreds were ordered after those that are looked at, and nobody waits for these yet."""
+    server.add(*(Row(number, completes(20.0)) for number in range(300)), *(Row(number) for number in range(300, 700)))
+    crowd.generator._rows.made(699)
+    async with crowd.clock.moving() as tasks:
+        for number in range(300):
+            tasks.start_soon(crowd.wait, number)
+    assert len(server.reads) <= 10
+    assert len(server.lists) <= 20 * 4
+
+
+async def test_list_that_shows_nothing_at_all_says_nothing(crowd: Crowd, server: Server):
+    server.add(*(Row(number, completes(20.0), is_listed=False) for number in range(5)))
     await crowd.wait_for_all()
     assert crowd.troubles == {}
-    assert len(server.lists) == 1
+    assert all(crowd.ended_s(number) < 40.0 for number in range(5))

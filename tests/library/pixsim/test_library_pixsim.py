@@ -420,6 +420,20 @@ async def test_a_confirmed_asset_is_fetched_without_another_look(shelf: Shelf, t
         assert routes.count(f"GET /api/v1/assets/{own}") == looks
 
 
+async def test_what_many_searches_found_is_fetched_with_a_look_at_all_of_it(shelf: Shelf, tmp_path: Path) -> None:
+    asked = [AssetRequest(scene_id="s", choice_id=f"c{number}") for number in range(5)]
+    for request in asked:
+        shelf.put("scene:s", f"choice:{request.choice_id}", content=(request.choice_id or "").encode())
+    before = len(shelf.server.requests())
+    for request, found in zip(asked, await shelf.library.search_all(asked), strict=True):
+        assert isinstance(found, list)
+        async with shelf.library.open(found[0].asset, tmp_path / "target") as path:
+            assert path.read_bytes() == (request.choice_id or "").encode()
+    routes = [record["route"] for record in shelf.server.requests()[before:]]
+    assert routes.count("POST /api/v1/assets/bulk/get") == 1
+    assert not [route for route in routes if route.startswith("GET /api/v1/assets/")]
+
+
 async def test_looking_never_downloads(shelf: Shelf) -> None:
     own = shelf.put()
     await shelf.library.search(REQUEST)

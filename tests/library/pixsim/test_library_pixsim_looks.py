@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from assetctl.errors import AssetctlError, NotAllowed, RateLimited, ServiceError, ServiceUnreachable
-from assetctl.library.pixsim.looks import RECENT_S, Looks
+from assetctl.library.pixsim.looks import AHEAD, RECENT_S, Looks
 from assetctl.pixsim.records import StoredAsset
 from fakes import FakeClock
 
@@ -178,9 +178,53 @@ async def test_a_look_serves_the_fetch_right_after_it_once(looks: Looks, client:
 
 async def test_only_the_latest_looks_are_remembered(looks: Looks, client: Client):
     client.gate.set()
-    for number in range(100):
+    for number in range(1, 1_000):
         looks.remember(StoredAsset(number, "image"))
-    await looks.lately(99)
+    await looks.lately(999)
     assert client.calls == []
-    await looks.lately(0)
-    assert client.calls == [0]
+    await looks.lately(1)
+    assert client.calls == [1]
+
+
+async def test_a_fetch_takes_along_those_that_are_expected_next(looks: Looks, client: Client):
+    client.gate.set()
+    expected = [*range(1_000, 1_000 + AHEAD), GONE, *range(2_000, 2_000 + AHEAD)]
+    looks.expect(expected)
+    for number in expected:
+        stored = await looks.lately(number)
+        assert (None if stored is None else stored.id) == (None if number == GONE else number)
+    assert client.calls == [sorted(expected[: AHEAD + 1]), sorted(expected[AHEAD:]), GONE]
+
+
+async def test_whoever_only_looks_takes_nobody_along(looks: Looks, client: Client):
+    client.gate.set()
+    looks.expect([1, 2, 3])
+    await looks.at(1)
+    assert client.calls == [1]
+
+
+async def test_what_was_passed_over_is_expected_no_more(looks: Looks, client: Client):
+    client.gate.set()
+    looks.expect([1, 2, 3, 4])
+    await looks.lately(3)
+    await looks.lately(1)
+    assert client.calls == [[3, 4], 1]
+
+
+async def test_what_was_taken_along_too_long_ago_is_looked_at_again(looks: Looks, client: Client, clock: FakeClock):
+    client.gate.set()
+    looks.expect([1, 2])
+    await looks.lately(1)
+    clock.advance(seconds=RECENT_S + 0.1)
+    await looks.lately(2)
+    assert client.calls == [[1, 2], 2]
+
+
+async def test_anothers_asset_that_was_taken_along_spoils_nothing(looks: Looks, client: Client):
+    client.gate.set()
+    looks.expect([1, FOREIGN, 2])
+    for number in (1, 2):
+        stored = await looks.lately(number)
+        assert stored is not None
+    with pytest.raises(NotAllowed):
+        await looks.lately(FOREIGN)

@@ -37,6 +37,8 @@ class Server:
 
     async def game_scenes(self, world_id: int | None = None) -> tuple[SceneEntry, ...]:
         self.asked.append("scenes")
+        if "scenes" in self.troubles:
+            raise self.troubles["scenes"]
         if world_id not in (None, self.world_id):
             return ()
         return tuple(SceneEntry(scene_id, self.world_id) for scene_id in sorted({*self.scenes, *self._numbers()}))

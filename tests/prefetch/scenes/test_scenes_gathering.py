@@ -52,11 +52,12 @@ async def test_without_weights_a_scene_is_read_and_that_is_told() -> None:
     assert found.notes == ("world 3 is another's, and its weights can't be read: choices count alike",)
 
 
-async def test_weights_that_cannot_be_read_are_done_without_unless_they_were_asked_for() -> None:
+@pytest.mark.parametrize("what", ["world", "scenes"])
+async def test_weights_that_cannot_be_read_are_done_without_unless_they_were_asked_for(what: str) -> None:
     server = Server(scene(1, "a>b left"))
-    server.troubles["world"] = ServiceError("it gave an answer that can't be used", why="it is longer than 16 MB")
+    server.troubles[what] = ServiceError("it gave an answer that can't be used", why="it is longer than 16 MB")
     found = await of_scene(server)
-    assert found.notes == ("the weights of world 3 can't be read (it is longer than 16 MB): choices count alike",)
+    assert found.notes == ("weights can't be read (it is longer than 16 MB): choices count alike",)
     with pytest.raises(ServiceError):
         await of_scene(server, order=Order.LIKELY)
 

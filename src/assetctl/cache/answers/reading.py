@@ -6,11 +6,10 @@ Synchronous; `store.py` is its face.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from assetctl.cache.entries import milliseconds, moment
+from assetctl.cache.entries import milliseconds
 from assetctl.cache.files.blobs import Condition
 from assetctl.cache.index.index import blob_of, drop
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
@@ -101,16 +100,10 @@ def put_away(entry: CacheEntry, blobs: Blobs, index: Index) -> list[CacheEntry] 
     return index.exclusively(work)
 
 
-def confirm(key: str, checked_at: datetime, fingerprint: str | None, blobs: Blobs, index: Index) -> bool:
-    """Whether the entry of `key` now says that its source stood behind it at `checked_at` with `fingerprint`."""
-    entry = index.get(key)
-    if entry is None:
-        return False
-    confirmed = replace(entry, checked_at=moment(milliseconds(checked_at)), fingerprint=fingerprint)
+def confirm(entries: Sequence[CacheEntry], checked_at: datetime, index: Index) -> bool:
+    """Whether the rows of `entries` now say that their sources stood behind them at `checked_at`."""
     try:
-        if confirmed.fingerprint != entry.fingerprint:
-            blobs.rewrite_sidecars([confirmed])
-        index.confirm(confirmed)
+        index.confirm(entries, milliseconds(checked_at))
     except (StorageFull, StorageUnusable) as error:
         _log.info("the look at the source was not noted: %s", error)
         return False

@@ -198,12 +198,12 @@ class Index:
         rows = [row for key in keys for row in run(f"{SELECT} WHERE e.key = ?", (key,))]
         return [entry_of(row) for row in rows if _is_sound(row)]
 
-    def confirm(self, entry: CacheEntry) -> None:
-        """The row of `entry`, if it is still of these bytes, says what `entry` says."""
+    def confirm(self, entries: Sequence[CacheEntry], checked_ms: int) -> None:
+        """The rows of `entries` that are still of these bytes say that their sources were looked at then."""
 
         def work(run: Run) -> None:
-            if run("SELECT 1 FROM entries WHERE key = ? AND blob = ?", (entry.key, entry.blob)):
-                put(run, entry)
+            for entry in entries:
+                run("UPDATE entries SET checked_ms = ? WHERE key = ? AND blob = ?", (checked_ms, entry.key, entry.blob))
 
         self.exclusively(work)
 

@@ -18,7 +18,7 @@ from assetctl.eventloop import in_thread
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetctl.cache.sharing.folder import SharedFolder
@@ -43,19 +43,18 @@ class SharingCache(AssetCache):
     async def lookup(self, key: str) -> CacheEntry | None:
         """The own entry that answers `key` now, else one of another member; None when there is none."""
         own = await super().lookup(key)
-        return await in_thread(self._shared_entry, key) if own is None else own
+        return (await in_thread(self._shared_entries, [key])).get(key) if own is None else own
 
     async def glimpses(self, keys: Sequence[str]) -> dict[str, Glimpse]:
-        """As `AssetCache.glimpses`; what is not here is looked for in the shared folder, one by one."""
+        """As `AssetCache.glimpses`; what is not here is looked for in the shared folder."""
         own = await super().glimpses(keys)
-        missing = [key for key in keys if key not in own]
-        return own | await in_thread(self._shared_glimpses, missing)
+        shared = await in_thread(self._shared_entries, [key for key in keys if key not in own])
+        return own | {key: _glimpse_of(entry) for key, entry in shared.items()}
 
     async def lookup_all(self, keys: Sequence[str]) -> dict[str, CacheEntry]:
         """As `AssetCache.lookup_all`, and those that other members have."""
         own = await super().lookup_all(keys)
-        shared = [await self.lookup(key) for key in keys if key not in own]
-        return own | {entry.key: entry for entry in shared if entry is not None}
+        return own | await in_thread(self._shared_entries, [key for key in keys if key not in own])
 
     async def verified(self, entry: CacheEntry) -> Path | None:
         """As `AssetCache.verified`; bytes that are not here, or not whole, are taken from the shared folder."""
@@ -67,7 +66,7 @@ class SharingCache(AssetCache):
             taken = await super().store(partial, _draft_of(entry))
         return await super().verified(taken)
 
-    async def store(self, partial_path: Path, draft: EntryDraft) -> CacheEntry:
+    async def store(self, partial_path: Path, draft: EntryDraft | Callable[[], EntryDraft]) -> CacheEntry:
         """As `AssetCache.store`; the group has it too, as far as the shared folder can be written."""
         entry = await super().store(partial_path, draft)
         if not entry.stand_in and entry.reuse is not Reuse.ALWAYS:
@@ -81,23 +80,10 @@ class SharingCache(AssetCache):
             return (await self.whereabouts(entry)).is_present
         return own.blob == entry.blob
 
-    def _shared_entry(self, key: str) -> CacheEntry | None:
-        if not self._is_reachable():
-            return None
-        try:
-            return self._shared.entry(key, self._clock.now())
-        except CacheError as error:
-            self._tell_once(error)
-            return None
-
-    def _shared_glimpses(self, keys: Sequence[str]) -> dict[str, Glimpse]:
-        entries = [entry for key in keys if (entry := self._shared_entry(key)) is not None]
-        return {
-            entry.key: Glimpse(
-                entry.key, entry.blob, entry.size_bytes, entry.asset_id, entry.source.value, entry.stand_in
-            )
-            for entry in entries
-        }
+    def _shared_entries(self, keys: Sequence[str]) -> dict[str, CacheEntry]:
+        if not keys or not self._is_reachable():
+            return {}
+        return self._shared.entries(keys, self._clock.now(), on_trouble=self._tell_once)
 
     def _is_taken(self, entry: CacheEntry, partial: Path) -> bool:
         return self._is_reachable() and self._shared.take(entry, partial)
@@ -125,6 +111,10 @@ class SharingCache(AssetCache):
         if not self._is_sharing_trouble_told:
             _log.warning("the shared folder is not used: %s: %s", error.what, error.why)
         self._is_sharing_trouble_told = True
+
+
+def _glimpse_of(entry: CacheEntry) -> Glimpse:
+    return Glimpse(entry.key, entry.blob, entry.size_bytes, entry.asset_id, entry.source.value, entry.stand_in)
 
 
 def _draft_of(entry: CacheEntry) -> EntryDraft:

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from assetctl import filesystem
@@ -20,6 +21,7 @@ from assetctl.cache.entries import CacheEntry, entry_document, entry_from_docume
 from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -59,20 +61,48 @@ class SharedFolder:
                 self._group = filesystem.check_shared_folder(self.folder)
             return self._group
 
-    def entry(self, key: str, now: datetime) -> CacheEntry | None:
-        """The newest current entry of `key` whose bytes are there; they are not read.
+    def entries(
+        self, keys: Iterable[str], now: datetime, *, on_trouble: Callable[[CacheError], None]
+    ) -> dict[str, CacheEntry]:
+        """For each of `keys` that has any, the newest current entry whose bytes are there; they are not read.
+
+        Each folder on the way is listed once. A part that cannot be read is told to `on_trouble`, and nothing is in it.
 
         Raises:
             StorageUnusable, CacheError: as `open`.
         """
         group = self.open()
-        folder = self._top / "entries" / key[:2]
-        if not (_KEY.fullmatch(key) and self._is_ours(folder, group)):
-            return None
-        names = [name for name in filesystem.names_in(folder) if name.startswith(key)]
-        found = [entry for name in names if (entry := self._read(name)) is not None]
-        fit = [entry for entry in found if entry.is_current(now) and self._has_bytes(entry, group)]
-        return max(fit, key=lambda entry: entry.created_at, default=None)
+        wanted: defaultdict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            if _KEY.fullmatch(key):
+                wanted[key[:2]].append(key)
+        found: dict[str, CacheEntry] = {}
+        for shard, some in wanted.items():
+            try:
+                notes = self._notes(self._top / "entries" / shard, group)
+            except CacheError as error:
+                on_trouble(error)
+                continue
+            for key in some:
+                try:
+                    fit = [entry for name in notes.get(key, ()) if (entry := self._fit(name, now, group)) is not None]
+                except CacheError as error:
+                    on_trouble(error)
+                    continue
+                if fit:
+                    found[key] = max(fit, key=lambda entry: entry.created_at)
+        return found
+
+    def _notes(self, folder: Path, group: int) -> Mapping[str, Sequence[str]]:
+        """The names of the notes in `folder` by the key they begin with."""
+        notes: defaultdict[str, list[str]] = defaultdict(list)
+        for name in filesystem.names_in(folder) if self._is_ours(folder, group) else ():
+            notes[name[:64]].append(name)
+        return notes
+
+    def _fit(self, name: str, now: datetime, group: int) -> CacheEntry | None:
+        entry = self._read(name)
+        return entry if entry is not None and entry.is_current(now) and self._has_bytes(entry, group) else None
 
     def take(self, entry: CacheEntry, target: Path) -> bool:
         """Whether `target`, which did not exist before, has the very bytes of `entry`. If not, nobody has them there.

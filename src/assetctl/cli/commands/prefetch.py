@@ -98,7 +98,7 @@ def prefetch(
             "--deadline",
             metavar="2h",
             rich_help_panel=_BUDGET,
-            help="Begin nothing after it; jobs go on (or a moment).",
+            help="Begin nothing after it, or after a moment such as 2030-01-31T18:00:00Z; jobs go on.",
         ),
     ] = None,
     yes: Annotated[
@@ -119,8 +119,9 @@ def prefetch(
 ) -> int:
     """A whole chapter: what is not here is fetched or generated; running it again does only what is left.
 
-    Exit codes: 0 everything is here, 4 jobs go on, 5 only a part of it is here, 6 refused before spending or the budget
-    is used up. With `--json` a line for each asset and a last one with the sums.
+    Exit codes: 0 everything is here, 3 not logged in, 4 jobs go on, 5 only a part of it is here, 6 refused before
+    spending or the budget is used up, 9 the backend stays away, 10 nobody knows what became of an order. With `--json`
+    a line for each asset and a last one with the sums.
     """
     from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
 

@@ -161,6 +161,7 @@ class PixsimGenerator:
                 hint="look at it at the backend, it may cost something; ordered anew, it may happen again",
                 job_id=str(row.id),
             )
+        self._rows.made(row.id)
         return str(row.id)
 
     async def find(self, order: GenerationOrder, idempotency_key: str, sent_at: datetime | None) -> str | None:

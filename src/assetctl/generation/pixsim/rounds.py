@@ -32,7 +32,7 @@ GAP_S: Final = 0.25
 
 #: Fewer are read by themselves.
 _WORTH_A_ROUND: Final = 2
-#: How long reading together is given up after it brought nothing; all is read by itself meanwhile.
+#: How long reading together is given up after it failed; all is read by itself meanwhile.
 _REST_S: Final = 60.0
 #: Trouble of the server as a whole, which a read by itself would only meet again.
 _ALL_TROUBLE: Final = (ServiceUnreachable, NotAllowed, RateLimited)
@@ -127,17 +127,15 @@ class Rounds(Generic[T]):
         now_s = self._clock.elapsed_s()
         if len(numbers) < _WORTH_A_ROUND or (self._rests_until_s is not None and now_s < self._rests_until_s):
             return {}
-        found: Mapping[int, T] = {}
         try:
-            found = await self._read_together(numbers)
+            return await self._read_together(numbers)
         except _ALL_TROUBLE:
             raise
         except AssetctlError as error:
             # One bad item spoils the whole answer, and no other must suffer for it.
             _log.info("%d are read one by one: %s", len(numbers), error.what)
-        if found.keys().isdisjoint(numbers):
             self._rests_until_s = now_s + _REST_S
-        return found
+            return {}
 
     def _pause_s(self) -> float:
         since_s = GAP_S if self._left_s is None else self._clock.elapsed_s() - self._left_s

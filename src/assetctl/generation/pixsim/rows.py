@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The longest page the server gives, and the shortest that is worth asking for.
 _LONGEST_PAGE: Final = 200
 _SHORTEST_PAGE: Final = 20
-#: So many rows may be newer than the newest job that is waited for.
+#: So many rows may be newer than the newest one that is known.
 _MARGIN: Final = 20
 #: After this share of a pause a look is as good as at its end: pauses differ by as much among themselves.
 _NEARLY: Final = 0.5
@@ -46,6 +46,7 @@ class RowBoard:
         )
         self._resting: dict[_Rest, None] = {}
         self._last: dict[str, Generation] = {}
+        self._newest = 0
 
     @property
     def is_busy(self) -> bool:
@@ -62,6 +63,10 @@ class RowBoard:
         if row is not None:
             self._last[str(number)] = row
         return row
+
+    def made(self, *numbers: int) -> None:
+        """There are jobs of these numbers."""
+        self._newest = max((self._newest, *numbers))
 
     def last(self, job_id: str) -> Generation | None:
         """The row as it was when it was last looked at here; None when it was not, or is forgotten."""
@@ -101,7 +106,7 @@ class RowBoard:
         """Those of the rows that the list shows for fewer requests than it takes to read each by itself."""
         found: dict[int, Generation] = {}
         # Numbers go up, and other people have some of them: no more rows of ours than this stand before the last one.
-        rows = self._newest(numbers) - min(numbers) + _MARGIN
+        rows = max(self._newest, *numbers) - min(numbers) + _MARGIN
         limit = max(_SHORTEST_PAGE, min(_LONGEST_PAGE, rows))
         for page_number in range(-(-rows // limit)):
             missing = sum(number not in found for number in numbers)
@@ -110,14 +115,11 @@ class RowBoard:
                 break
             page = await self._client().generations(limit=limit, offset=page_number * limit)
             found |= {row.id: row for row in page.generations}
+            self.made(*found)
             if len(page.generations) < limit:
                 break
         self._call_those_of(found)
         return found
-
-    def _newest(self, numbers: Collection[int]) -> int:
-        waited_for = (int(rest.job_id) for rest in self._resting if rest.job_id.isdecimal())
-        return max(*numbers, *waited_for)
 
     def _call_those_of(self, found: Mapping[int, Generation]) -> None:
         """Who waits for a job that is not as it was looks again."""

@@ -100,7 +100,9 @@ class PixsimLibrary:
     async def search_all(self, requests: Sequence[AssetRequest]) -> list[Searched]:
         """What `search` gives or raises for each, in about one search for every two hundred scenes."""
         joint = JointSearches(requests, ask=self._client.search_assets, look=self._look, judge=self._judged)
-        return await joint.answers()
+        answers = await joint.answers()
+        self._looks.expect(number for answer in answers if (number := _best_number(answer)) is not None)
+        return answers
 
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
         """Why nobody could tag an asset for `request`, if nobody could."""
@@ -240,6 +242,12 @@ def _standing(stored: StoredAsset | None, fingerprint: str) -> Standing:
     if stored is None:
         return Standing.GONE
     return Standing.SAME if is_same(fingerprint, fingerprint_of(stored)) else Standing.CHANGED
+
+
+def _best_number(answer: Searched) -> int | None:
+    if isinstance(answer, AssetctlError):
+        return None
+    return next((_number(candidate.asset.asset_id) for candidate in answer if candidate.matches), None)
 
 
 def _number(asset_id: str) -> int | None:

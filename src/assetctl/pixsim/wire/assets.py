@@ -47,7 +47,7 @@ class _AssetWire(Wire):
     def record(self) -> StoredAsset:
         renamed = {"file_size_bytes", "duration_sec", "tags", "is_archived"}
         return StoredAsset(
-            **{name: getattr(self, name) for name in type(self).model_fields.keys() - renamed},
+            **{name: value for name, value in self if name not in renamed},
             size_bytes=self.file_size_bytes,
             duration_s=self.duration_sec,
             tags=frozenset(tag.slug for tag in self.tags),

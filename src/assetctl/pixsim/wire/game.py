@@ -136,7 +136,8 @@ class _ExportWire(Wire):
     core: _CoreWire
 
 
-_ENTRIES: Final = TypeAdapter(Annotated[tuple[_EntryWire, ...], *_MANY])
+#: Whose scenes they are, a list does not ask: everybody's may be many.
+_ENTRIES: Final = TypeAdapter(Annotated[tuple[_EntryWire, ...], FailFast(), Field(max_length=MAX_GAME_OBJECTS)])
 
 
 def scene_entries(data: bytes) -> tuple[SceneEntry, ...]:

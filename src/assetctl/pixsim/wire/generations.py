@@ -33,7 +33,7 @@ class _GenerationWire(Wire):
     def record(self) -> Generation:
         renamed = {"user", "asset", "canonical_params", "inputs", "retry_count"}
         return Generation(
-            **{name: getattr(self, name) for name in type(self).model_fields.keys() - renamed},
+            **{name: value for name, value in self if name not in renamed},
             canonical_params=self.canonical_params or {},
             inputs=self.inputs,
             user_id=self.user,

@@ -23,7 +23,7 @@ from assetctl.prefetch.scenes.reaching import Reached, reach
 from assetctl.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from assetctl.pixsim.records import GameScene, GameWorld, SceneEntry
     from assetctl.prefetch.scenes.chapter import GameChapter
@@ -85,32 +85,31 @@ async def _of_scene(server: GameServer, chapter: GameChapter, reading: _Reading)
         why = "it has no start" if chapter.id in reading.startless else None
         hint = "assetctl doctor shows which backend is asked, and who you are there"
         raise ManifestError(f"there is no scene {chapter.id} to read at the backend", why=why, hint=hint)
-    entries = {entry.id: entry for entry in await server.game_scenes()}
-    worlds = {entry.world_id for id_ in reading.scenes if (entry := entries.get(id_)) and entry.world_id is not None}
-    weights, notes = await _weights(server, sorted(worlds), is_needed=chapter.order is Order.LIKELY)
+    weights, notes = await _weights(server, reading.scenes, is_needed=chapter.order is Order.LIKELY)
     return reading.gathered(first.title, [chapter.id], weights, notes)
 
 
 async def _weights(
-    server: GameServer, world_ids: Iterable[int], *, is_needed: bool
+    server: GameServer, scene_ids: Container[int], *, is_needed: bool
 ) -> tuple[dict[str, float], list[str]]:
-    """The weights in some worlds, and why there are none of others; unless they are needed it goes without."""
+    """The weights in the worlds of some scenes, and why some are missing; unless they are needed it goes without."""
     weights: dict[str, float] = {}
     notes: list[str] = []
-    for world_id in world_ids:
-        try:
+    try:
+        entries = await server.game_scenes()
+        worlds = {entry.world_id for entry in entries if entry.id in scene_ids and entry.world_id is not None}
+        for world_id in sorted(worlds):
             world = await server.game_world(world_id)
-        except _OF_ALL:
+            if world is None:
+                notes.append(f"world {world_id} is another's, and its weights can't be read: {_ALIKE}")
+            else:
+                weights |= world.weights
+    except _OF_ALL:
+        raise
+    except ServiceError as error:
+        if is_needed:
             raise
-        except ServiceError as error:
-            if is_needed:
-                raise
-            notes.append(f"the weights of world {world_id} can't be read ({error.why or error.what}): {_ALIKE}")
-            continue
-        if world is None:
-            notes.append(f"world {world_id} is another's, and its weights can't be read: {_ALIKE}")
-        else:
-            weights |= world.weights
+        notes.append(f"weights can't be read ({error.why or error.what}): {_ALIKE}")
     return weights, notes
 
 

@@ -247,7 +247,7 @@ def test_a_table_is_never_wider_than_its_terminal(rows: list[tuple[str, str]], w
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(width))
         patch.setenv("TERM", "dumb")
-        text = render_table(("first", "second"), rows, right=("second",), stdout=Terminal())
+        text = "".join(render_table(("first", "second"), rows, right=("second",), stdout=Terminal()))
     assert max(len(line) for line in text.splitlines()) <= width
 
 
@@ -255,12 +255,28 @@ def test_a_table_cuts_the_widest_column_and_the_first_one_last() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "40")
         patch.setenv("TERM", "dumb")
-        text = render_table(("key", "long", "size"), [["k" * 12, "l" * 60, "1.2 kB"]], right=(), stdout=Terminal())
+        pieces = render_table(("key", "long", "size"), [["k" * 12, "l" * 60, "1.2 kB"]], right=(), stdout=Terminal())
+        text = "".join(pieces)
     assert text.splitlines()[-1] == f"{'k' * 12}  {'l' * 17}…  1.2 kB"
 
 
 def test_a_table_that_goes_to_a_file_is_not_cut() -> None:
-    assert "x" * 5000 in render_table(("a",), [["x" * 5000]], right=(), stdout=io.StringIO())
+    assert "x" * 5000 in "".join(render_table(("a",), [["x" * 5000]], right=(), stdout=io.StringIO()))
+
+
+def test_a_long_table_is_drawn_in_pieces_that_look_like_one() -> None:
+    rows = [[f"row {number}", f"{number:,}"] for number in range(2_500)]
+    pieces = list(render_table(("name", "number"), rows, right=("number",), stdout=io.StringIO()))
+    assert len(pieces) == 3
+    lines = "".join(pieces).splitlines()
+    assert lines[0] == "name      number"
+    assert set(lines[1]) <= set("─━- ")
+    assert lines[2:] == [f"row {number:<4}  {number:>6,}" for number in range(2_500)]
+
+
+def test_a_table_without_rows_has_a_header() -> None:
+    (text,) = render_table(("name", "number"), [], right=(), stdout=io.StringIO())
+    assert text.splitlines()[0].split() == ["name", "number"]
 
 
 # --- streams that are closed, broken, full ----------------------------------------------------------------------

@@ -190,3 +190,15 @@ async def test_line_sends_no_token(server, socket):
         await live(socket, hints)
 
     assert not server.sightings(user.token)
+
+
+async def test_server_that_refuses_the_line_is_asked_for_it_rarely(server, socket):
+    """What is counted are ten of its seconds, each a hundredth of one of ours."""
+    asked = len(await anyio.to_thread.run_sync(server.requests, "GET /api/v1/ws/*"))
+    await anyio.to_thread.run_sync(lambda: server.configure(sockets_open=False))
+    try:
+        async with socket.watch() as hints:
+            assert not await hints.wait("7", 0.1)
+    finally:
+        await anyio.to_thread.run_sync(lambda: server.configure(sockets_open=True))
+    assert len(await anyio.to_thread.run_sync(server.requests, "GET /api/v1/ws/*")) == asked + 1

@@ -95,7 +95,8 @@ class Printer:
         from assetctl.cli.tables import render_table  # noqa: PLC0415 - Rich is loaded only for tables
 
         safe_rows = [[safe(cell) for cell in row] for row in rows]
-        self._write(render_table(columns, safe_rows, right=right, stdout=self.stdout).encode(errors="replace"))
+        for piece in render_table(columns, safe_rows, right=right, stdout=self.stdout):
+            self._write(piece.encode(errors="replace"))
 
     def picture(self, rows: Sequence[Sequence[Cell]]) -> None:
         """The cells stand on stderr as a picture; nothing where no terminal with colours would show it."""

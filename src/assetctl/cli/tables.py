@@ -16,9 +16,10 @@ from rich.text import Text
 from assetctl.cli.terminal import is_terminal, wants_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _UNLIMITED = 10_000
+_ROWS_AT_ONCE = 1_000
 _GAP = 2
 _NARROW = 8
 _NARROWEST = 3
@@ -26,25 +27,30 @@ _NARROWEST = 3
 
 def render_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str], stdout: TextIO | None
-) -> str:
-    """The table as text for `stdout`: as wide as its terminal, uncut elsewhere. Cells are plain text, never markup."""
+) -> Iterator[str]:
+    """The table for `stdout`: as wide as its terminal, uncut elsewhere. Cells are plain text, never markup.
+
+    In pieces of whole lines: Rich takes some kilobytes for each row that it draws, and a chapter has many.
+    """
     width = shutil.get_terminal_size().columns if is_terminal(stdout) else _UNLIMITED
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     natural = [max(cell_len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
-    for column, column_width in zip(columns, _fitting(natural, width - _GAP * (len(columns) - 1)), strict=True):
-        table.add_column(
-            Text(column),
-            justify="right" if column in right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            width=column_width,
-        )
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    target = io.StringIO()
+    widths = _fitting(natural, width - _GAP * (len(columns) - 1))
     colour = wants_colour(stdout, os.environ)
-    Console(file=target, width=width, force_terminal=colour, no_color=not colour, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+    for start in range(0, max(1, len(rows)), _ROWS_AT_ONCE):
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_header=not start)
+        for column, column_width in zip(columns, widths, strict=True):
+            table.add_column(
+                Text(column),
+                justify="right" if column in right else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                width=column_width,
+            )
+        for row in rows[start : start + _ROWS_AT_ONCE]:
+            table.add_row(*(Text(cell) for cell in row))
+        target = io.StringIO()
+        Console(file=target, width=width, force_terminal=colour, no_color=not colour, highlight=False).print(table)
+        yield "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
 
 
 def _fitting(natural: Sequence[int], room: int) -> list[int]:

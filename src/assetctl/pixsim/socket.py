@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from assetctl.errors import ConfigError
 from assetctl.hosts import is_loopback
@@ -36,6 +36,8 @@ MAX_MESSAGE_BYTES: Final = 1 << 20
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 60.0
 _GOODBYE_S: Final = 1.0
+#: A server that refuses the line is not one that is away for a moment: it counts as if it had failed so often before.
+_AS_IF_FAILED: Final = 5
 #: A line that lasted so long was a good one.
 _LASTING_S: Final = 10.0
 #: Of how many generations the latest news is kept; of those forgotten everything counts as news.
@@ -122,6 +124,8 @@ class EventSocket:
                 await self._connected()
             except (OSError, TimeoutError, WebSocketException, ConfigError) as error:
                 _log.debug("no events from %s: %s", self._origin, type(error).__name__)
+                if isinstance(error, InvalidStatus):
+                    failures = max(failures, _AS_IF_FAILED)
             finally:
                 self._line_changed(is_live=False)
             failures = 0 if self._clock.elapsed_s() - began_s > _LASTING_S else failures + 1

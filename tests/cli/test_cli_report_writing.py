@@ -71,25 +71,52 @@ async def test_in_a_hurry_only_the_first_are_looked_up(gathering: Gathering, mon
 
 async def test_who_is_cancelled_meanwhile_is_in_a_hurry_and_is_cancelled_at_the_end() -> None:
     stopped: list[str] = []
-    with anyio.CancelScope() as scope:
-        async with hurried(from_the_start=False) as hurry:
-            with hurry.stopping(lambda: stopped.append("pictures")):
-                assert not hurry
-                scope.cancel()
-                with anyio.fail_after(10):
-                    while not hurry:
-                        await anyio.lowlevel.checkpoint()
-            assert stopped == ["pictures"]
-        await anyio.lowlevel.checkpoint()
-        raise AssertionError("it went on")
-    assert scope.cancelled_caught
+    begun, may_end, done = anyio.Event(), anyio.Event(), anyio.Event()
 
-
-async def test_a_hurry_from_the_start_stops_what_is_begun_in_it_at_once() -> None:
-    stopped: list[str] = []
-    async with hurried(from_the_start=True) as hurry:
+    async def work(hurry: Hurry) -> None:
         with hurry.stopping(lambda: stopped.append("pictures")):
-            assert stopped == ["pictures"]
+            assert not hurry
+            begun.set()
+            await may_end.wait()
+            assert hurry
+        done.set()
+
+    # As a signal does it: the task itself is cancelled, not a scope around it.
+    writing = asyncio.create_task(hurried(work, from_the_start=False))
+    with anyio.fail_after(10):
+        await begun.wait()
+        writing.cancel()
+        while not stopped:
+            await anyio.lowlevel.checkpoint()
+        assert not writing.done()
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert done.is_set()
+    assert stopped == ["pictures"]
+
+
+async def test_a_hurry_from_the_start_stops_what_is_begun_in_it_at_once_and_goes_on_under_cancellation() -> None:
+    stopped: list[str] = []
+
+    async def work(hurry: Hurry) -> None:
+        with hurry.stopping(lambda: stopped.append("pictures")):
+            await anyio.lowlevel.checkpoint()
+        stopped.append("done")
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await hurried(work, from_the_start=True)
+    assert stopped == ["pictures", "done"]
+
+
+async def test_what_work_raises_comes_out() -> None:
+    async def work(_: Hurry) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await hurried(work, from_the_start=False)
+    assert isinstance(caught.value.exceptions[0], ZeroDivisionError)
 
 
 async def test_a_report_nobody_waits_for_any_more_is_given_up(

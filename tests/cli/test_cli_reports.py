@@ -207,6 +207,27 @@ def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool) -> None:
 
 
 @POSIX
+@pytest.mark.parametrize("signals", [1, 2])
+def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_pictures(tool: Tool, signals: int) -> None:
+    manifest = write(tool, *scenes(*(f"s{number}" for number in range(60))))
+    assert tool("prefetch", manifest, "--yes").code == 0
+    folder = tool.work / "out"
+    process = tool.spawn("prefetch", manifest, "--report", "out/report.html")
+    # Its page is begun, and the processes that draw for it start.
+    wait_until(lambda: list(folder.glob("*.html")))
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+    assert tool.finish(process).code == 130
+    names = [path.name for path in folder.iterdir()]
+    # Whoever insists has it whole or not at all.
+    assert names == ["report.html"] or (signals > 1 and names == [])
+    if names:
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert page.count("<article ") == 60
+        assert "pictures were not drawn: nobody waited for more pictures." in page
+
+
+@POSIX
 def test_a_killed_run_leaves_nothing_behind_and_the_older_report(tool: Tool) -> None:
     (tool.work / "report.json").write_text("older")
     manifest = write(tool, *scenes("a", "b"))

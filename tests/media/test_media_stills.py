@@ -138,6 +138,17 @@ def test_one_process_serves_many_and_ends_with_the_block(tmp_path: Path, worker:
     assert process.poll() is not None
 
 
+def test_a_process_that_is_gone_costs_one_file_its_still(tmp_path: Path, worker: Callable[[str], str]) -> None:
+    with Stills(worker=worker("pass")) as stills:
+        stills.still(tmp_path / "good", AssetType.AUDIO)
+        (process,) = (kept._process for kept in stills._idle)
+        process.kill()
+        process.wait()
+        with pytest.raises(IntegrityError):
+            stills.still(tmp_path / "good", AssetType.AUDIO)
+        assert stills.still(tmp_path / "good", AssetType.AUDIO).levels
+
+
 def test_closing_waits_for_nobody_and_nothing_is_drawn_any_more(tmp_path: Path, worker: Callable[[str], str]) -> None:
     stills = Stills(worker=worker("open('begun', 'w').close(); time.sleep(600)"))
     with ThreadPoolExecutor(1) as pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 import anyio
@@ -19,7 +19,7 @@ from assetctl.prefetch.report.kinds import ReportKind
 from assetctl.prefetch.report.target import Target, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from assetctl.models import Asset
@@ -69,18 +69,22 @@ class Hurry:
             self._stops.remove(stop)
 
 
-@asynccontextmanager
-async def hurried(*, from_the_start: bool) -> AsyncGenerator[Hurry]:
-    """Within the block nothing is cancelled: whoever would have been is in a hurry instead."""
+async def hurried(work: Callable[[Hurry], Awaitable[None]], *, from_the_start: bool) -> None:
+    """`work` is done, to its end: who is cancelled meanwhile is in a hurry, and is cancelled afterwards."""
     hurry = Hurry()
     if from_the_start:
         hurry.begin()
+
+    async def whole() -> None:
+        with anyio.CancelScope(shield=True):
+            await work(hurry)
+        tasks.cancel_scope.cancel()
+
+    # A task of its own, because a signal cancels the task of the command itself, and no shield holds against that.
     with anyio.CancelScope(shield=from_the_start):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_begin_when_cancelled, hurry)
-            with anyio.CancelScope(shield=True):
-                yield hurry
-            tasks.cancel_scope.cancel()
+            tasks.start_soon(whole)
 
 
 async def _begin_when_cancelled(hurry: Hurry) -> None:

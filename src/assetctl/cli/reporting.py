@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from assetctl.cli.output import Printer
+    from assetctl.cli.report_writing import Hurry
     from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.report.facts import Facts
@@ -95,22 +96,28 @@ class Reporting:
         gathering = self._gathering
         if gathering is None:
             return
-        async with hurried(from_the_start=is_in_a_hurry) as hurry:
+
+        async def work(hurry: Hurry) -> None:
+            await self._write(facts, gathering, hurry)
+
+        await hurried(work, from_the_start=is_in_a_hurry)
+
+    async def _write(self, facts: Callable[[Gathering], Facts], gathering: Gathering, hurry: Hurry) -> None:
+        try:
+            await look_up(gathering, self._stack.holdings, hurry)
+        except CacheError as error:
+            self._printer.warning(f"the report says less of what was here before: {error.what}")
+        for target in self._targets:
             try:
-                await look_up(gathering, self._stack.holdings, hurry)
+                await write(target, facts(gathering), gathering, self._stack, hurry)
             except CacheError as error:
-                self._printer.warning(f"the report says less of what was here before: {error.what}")
-            for target in self._targets:
-                try:
-                    await write(target, facts(gathering), gathering, self._stack, hurry)
-                except CacheError as error:
-                    self.trouble = error
-                    self._printer.error(error)
-                else:
-                    self._printer.note(f"report: {target.path}")
-            if self._summary is not None:
-                try:
-                    await add_summary(self._summary, facts(gathering), gathering)
-                except CacheError as error:
-                    # It is an extra that nobody asked for by name: worth a word, and no exit code.
-                    self._printer.warning(f"the job's summary lacks this run: {error.what}")
+                self.trouble = error
+                self._printer.error(error)
+            else:
+                self._printer.note(f"report: {target.path}")
+        if self._summary is not None:
+            try:
+                await add_summary(self._summary, facts(gathering), gathering)
+            except CacheError as error:
+                # It is an extra that nobody asked for by name: worth a word, and no exit code.
+                self._printer.warning(f"the job's summary lacks this run: {error.what}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Timer
 from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
@@ -150,7 +151,8 @@ class _Process:
 
     def end(self) -> None:
         self._process.kill()
-        with self._process:
+        # What it was not told any more is flushed once more when its pipe is closed, and refused.
+        with suppress(BrokenPipeError), self._process:
             pass
 
 

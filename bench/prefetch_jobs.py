@@ -2,7 +2,8 @@
 
 A thousand jobs of half a second to five at a backend that runs 64 at once: the look-alike of the tests, in a process of
 its own. The wall is compared with the list schedule of the same durations in the order in which they were ordered. One
-JSON object, with its targets beside it. A small backend orders little: its own limit of orders is set out of the way.
+JSON object, with its targets beside it. The backend takes any number of orders, unless `--orders-per-minute` says how
+many; then no minute may have more.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Load:
     shortest_s: float
     longest_s: float
     with_tags: bool
+    orders_per_minute: int | None
 
     def prompts(self) -> Iterable[str]:
         """One for each job."""
@@ -86,7 +88,7 @@ def run(load: Load, server: LookAlike, folder: Path) -> dict[str, float]:
         "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
         "HOME": str(folder),
         "ASSETCTL_BACKEND__URL": server.url,
-        "ASSETCTL_BACKEND__ORDERS_PER_MINUTE": "0",
+        "ASSETCTL_BACKEND__ORDERS_PER_MINUTE": str(load.orders_per_minute or 0),
         "ASSETCTL_TOKEN": user.token,
         "ASSETCTL_GENERATION__TAG": str(load.with_tags).lower(),
     }
@@ -133,6 +135,7 @@ def asked(load: Load, server: LookAlike) -> dict[str, object]:
         "polls_per_job": round(sum(kinds[look] for look in _LOOKS) / load.jobs, 2),
         "peak_per_100ms": server.peak_per_100ms(),
         "orders_in_60_s": most_within(orders, WINDOW_S),
+        "orders_per_minute": load.orders_per_minute,
         "requests": dict(sorted(kinds.items())),
         "charges": len(server.charges()),
     }
@@ -140,7 +143,8 @@ def asked(load: Load, server: LookAlike) -> dict[str, object]:
 
 def measured(load: Load) -> dict[str, object]:
     """All figures of one run."""
-    with tempfile.TemporaryDirectory() as folder, LookAlike(capacity=load.at_once, create_limit=None) as server:
+    with tempfile.TemporaryDirectory() as folder, LookAlike() as server:
+        server.configure(capacity=load.at_once, create_limit=load.orders_per_minute)
         server.script(duration_s=load.shortest_s, longest_s=load.longest_s)
         taken = run(load, server, Path(folder))
         least_s = bound_s(load, server)
@@ -162,11 +166,20 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=64, help="jobs that the backend runs at once (default: 64)")
     parser.add_argument("--concurrency", type=int, help="jobs that the client waits for (default: three times as many)")
     parser.add_argument("--seconds", default="0.5-5", help="how long a job runs, shortest and longest (default: 0.5-5)")
+    parser.add_argument("--orders-per-minute", type=int, help="what the backend takes (default: without a limit)")
     parser.add_argument("--no-tags", action="store_true", help="the assets are not tagged at the backend")
     given = parser.parse_args()
     concurrency = given.concurrency or 3 * given.at_once
     shortest_s, longest_s = (float(text) for text in given.seconds.split("-"))
-    load = Load(given.jobs, given.at_once, concurrency, shortest_s, longest_s, with_tags=not given.no_tags)
+    load = Load(
+        given.jobs,
+        given.at_once,
+        concurrency,
+        shortest_s,
+        longest_s,
+        with_tags=not given.no_tags,
+        orders_per_minute=given.orders_per_minute,
+    )
     print(json.dumps({**measured(load), "targets": TARGETS}))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import AssetctlError, JobFailed, RateLimited, ServiceUnreachable
+from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, RateLimited, ServiceUnreachable
 from assetctl.models import Asset, AssetType, Origin, Source
 from assetctl.prefetch.outages import Outages
 from fakes import FILM, FakeClock
@@ -107,3 +107,13 @@ async def test_when_the_run_is_over_nobody_is_waited_for():
 async def test_any_other_trouble_is_the_callers():
     with pytest.raises(JobFailed):
         await Told().outlasted(JobFailed("no"))
+    with pytest.raises(OutcomeUnknown):
+        await Told().outlasted(OutcomeUnknown("nobody can tell"), MADE)
+
+
+async def test_an_order_that_cannot_be_settled_for_want_of_an_answer_is_waited_for():
+    unknown = OutcomeUnknown("nobody can tell now")
+    unknown.__cause__ = CLOSED
+    told = Told()
+    assert await told.outlasted(unknown, MADE) is MADE
+    assert told.heard == [(unknown, 100.0), None]

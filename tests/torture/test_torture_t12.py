@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 _LANES: Final = 3
+#: What a run of a thousand jobs may do.
+_MOST_PER_100MS: Final = 50
 _ASKS: Final = 5
 EXIT_CODES: Final = {
     "delivered": 0,
@@ -189,8 +191,9 @@ async def test_every_fault_costs_one_charge_and_no_wrong_byte(
         report.all_zero(problems=[problem for lane in outcomes for problem in lane[1]])
         report.all_zero(sightings=sightings, logged=logged)
         assert len(cases) == len(names)
-        # Waits pass ten times as fast here, so this is ten times as strict as it sounds.
-        assert peak <= 2 * calm
+        # Waits pass ten times as fast here, so this is ten times as strict as it sounds. A calm ask takes so few
+        # requests that twice as many leave no room for a retry; half of what a thousand jobs may do bounds it too.
+        assert peak <= max(2 * calm, _MOST_PER_100MS // 2)
 
 
 def _made(folder: Path) -> Path:

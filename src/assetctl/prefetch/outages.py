@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl.errors import AssetctlError, RateLimited, ServiceUnreachable
+from assetctl.errors import AssetctlError, OutcomeUnknown, RateLimited, ServiceUnreachable
 from assetctl.models import Source
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 AWAY: Final = (ServiceUnreachable, RateLimited)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
+
+
+def is_away(error: AssetctlError) -> bool:
+    """Whether `error` says that a service is away, or that only that keeps an order from being settled."""
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) else error
+    return isinstance(cause, AWAY)
 
 
 class Outages:
@@ -40,19 +46,21 @@ class Outages:
 
     def reason(self, error: AssetctlError) -> AssetctlError:
         """Why the run ends with `error`: what was wrong at first says more than that it is still being left alone."""
-        return self._first if isinstance(error, AWAY) and self._first is not None else error
+        return self._first if is_away(error) and self._first is not None else error
 
     async def outlasted(self, ask: Callable[[], Awaitable[Asset]], is_over: Callable[[], bool]) -> Asset:
         """What `ask` gives, asked again while a service is away, until `is_over`.
 
         Raises:
-            ServiceUnreachable, RateLimited: for all that time nobody got an answer.
+            ServiceUnreachable, RateLimited, OutcomeUnknown: for all that time nobody got an answer.
         """
         pause_s, began_s = _FIRST_PAUSE_S, None
         while True:
             try:
                 asset = await ask()
-            except AWAY as error:
+            except (*AWAY, OutcomeUnknown) as error:
+                if not is_away(error):
+                    raise
                 now_s = self._clock.elapsed_s()
                 began_s = now_s if began_s is None else began_s
                 # Where others get theirs, the service isn't away: there are only too many of us.

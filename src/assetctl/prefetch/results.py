@@ -22,7 +22,7 @@ from assetctl.errors import (
     StorageUnusable,
 )
 from assetctl.models import AttemptOutcome, Source
-from assetctl.prefetch.outages import AWAY
+from assetctl.prefetch.outages import is_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,7 @@ def stops_all(error: AssetctlError) -> bool:
     """Whether no other item would fare better: a full disk, a lost login, a service that is away."""
     if isinstance(error, NotAllowed):
         return not error.is_of_one
-    return isinstance(error, (StorageFull, StorageUnusable, JournalError, *AWAY))
+    return is_away(error) or isinstance(error, StorageFull | StorageUnusable | JournalError)
 
 
 @dataclass(slots=True)

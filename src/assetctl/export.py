@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from assetctl.models import Asset
 
 _SEPARATORS = tuple({"/", os.sep})
-_UMASK_LOCK = Lock()
 
 
 def is_folder(target: str) -> bool:
@@ -51,9 +49,7 @@ def _export(asset: Asset, target: str) -> Path:
     partial = filesystem.temporary_path(final.parent, final.suffix)
     filesystem.copy(asset.path, partial)
     try:
-        with filesystem.translated(final):
-            partial.chmod(0o666 & ~_umask())
-            partial.replace(final)
+        filesystem.hand_out(partial, final)
     finally:
         filesystem.remove(partial)
     return final
@@ -74,11 +70,3 @@ def export_name(asset: Asset) -> str:
     context = () if request is None else (request.scene_id, request.choice_id)
     label = "--".join(part for part in context if part) or f"asset-{asset.sha256[:12]}"
     return file_name(label, asset.path.suffix)
-
-
-def _umask() -> int:
-    # It can only be read by setting it, and two threads doing so would leave the wrong one behind.
-    with _UMASK_LOCK:
-        mask = os.umask(0o077)
-        os.umask(mask)
-    return mask

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from assetctl.cli.chapter_bar import BarProgress
-from assetctl.cli.chapter_progress import LineProgress, Quiet
-from assetctl.cli.chapter_showing import Showing, showing_run
-from assetctl.cli.chapters import plan_document, plan_sentence, print_plan, summary_sentence
+from assetctl.cli.chapter.bar import BarProgress
+from assetctl.cli.chapter.progress import LineProgress, Quiet
+from assetctl.cli.chapter.showing import Showing, showing_run
+from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline
 from assetctl.cli.state import ProgressMode

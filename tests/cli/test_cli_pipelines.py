@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.cli.chapter_progress import FoldedProgress
+from assetctl.cli.chapter.progress import FoldedProgress
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline, System, pipeline_of
 from assetctl.models import AssetRequest

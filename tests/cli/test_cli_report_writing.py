@@ -13,11 +13,11 @@ import pytest
 import typer
 from cli_harness import wait_until
 
-from assetctl.cli import report_writing
+from assetctl.cli.chapter import report_writing
+from assetctl.cli.chapter.report_facts import exit_code_of, told_end
+from assetctl.cli.chapter.report_writing import Hurry, hurried, look_up
 from assetctl.cli.output import BrokenOutput
-from assetctl.cli.report_facts import told_end
-from assetctl.cli.report_writing import Hurry, hurried, look_up
-from assetctl.errors import StorageFull
+from assetctl.errors import ManifestError, StorageFull, StorageUnusable
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.kinds import ReportKind
@@ -152,6 +152,14 @@ def test_whatever_ended_a_run_is_told_in_words() -> None:
     assert told_end(asyncio.CancelledError()).exit_code == 130
     assert told_end(typer.Abort()).what == "it was interrupted"
     assert told_end(ZeroDivisionError()).what == "it ended unexpectedly"
+
+
+def test_what_ended_a_run_gives_the_exit_code_of_the_command() -> None:
+    assert exit_code_of(BaseExceptionGroup("", [StorageUnusable("no folder")])) == StorageUnusable.exit_code
+    assert exit_code_of(ManifestError("changed")) == 2
+    assert exit_code_of(BrokenOutput()) == 141
+    assert exit_code_of(ZeroDivisionError()) == 1
+    assert exit_code_of(asyncio.CancelledError()) == exit_code_of(typer.Abort()) == 130
 
 
 def test_money_is_told_by_currency_and_what_is_unknown_beside_it(gathering: Gathering) -> None:

@@ -191,15 +191,17 @@ def test_a_deadline_says_what_is_left(tool: Tool) -> None:
 
 
 @POSIX
-def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool, number: signal.Signals, code: int) -> None:
     manifest = write(tool, *scenes("here"), *scenes("a", "b", "c", generator="slow"))
     tool("prefetch", write(tool, *scenes("here"), name="first.jsonl"))
-    process = tool.spawn("prefetch", manifest, "--concurrency", "2", "--report", "report.json")
+    process = tool.spawn("prefetch", manifest, "--concurrency", "2", "--report", "report.json", "--json")
     wait_until(lambda: [order["state"] for order in tool.orders()].count("accepted") == 2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     ran = tool.finish(process)
-    document = report(tool)
-    assert (ran.code, document["exit_code"], document["ended_by"]["code"]) == (130, 130, "interrupted")
+    document, summary = report(tool), json.loads(ran.out.splitlines()[-1])
+    assert (ran.code, document["exit_code"], summary["exit_code"]) == (code, code, code)
+    assert document["ended_by"]["code"] == "interrupted"
     assert states(document) == {"here": "here", "a": "running", "b": "running", "c": "left"}
     assert document["items"][0]["asset"]["source"] == "cached"
     assert document["left"] == 3

@@ -62,7 +62,7 @@ SCENES = {
     "as many objects for us as are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b'{"a":1},' * 99_000 + b"0]}}]}",
     "as many texts for us as are taken": SCENE
     + b'{"id":"1","meta":{"assetctl":['
-    + b'"abcdefg",' * 590_000
+    + b'"abcdefg",' * 490_000
     + b"0]}}]}",
     "more objects than are taken": SCENE + b'{"id":"1","meta":{"assetctl":[' + b'{"a":1},' * 290_000 + b"0]}}]}",
     "a large name of a scene": SCENE + b'{"id":"1","meta":{"targetSceneId":"' + b"7" * 15_000_000 + b'"}}]}',

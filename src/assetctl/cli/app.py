@@ -36,7 +36,6 @@ COMMANDS: Final = {
     "config": "Settings: show, find, make, check, trust.",
     "doctor": "Check this installation and say what to mend.",
 }
-_SIGPIPE_EXIT_CODE: Final = 141
 _TYPERS: Final = {"typer", "click", "rich", "colorama"}
 
 
@@ -78,7 +77,7 @@ class LazyGroup(typer.core.TyperGroup):
         try:
             result = super().main(words, standalone_mode=False, obj=state, **extra)
         except BrokenOutput:
-            return _SIGPIPE_EXIT_CODE
+            return BrokenOutput.exit_code
         except AssetctlError as error:
             return _report(error, words, state)
         except typer.Abort:
@@ -93,7 +92,7 @@ class LazyGroup(typer.core.TyperGroup):
         try:
             Printer.for_process(words).finish()
         except BrokenOutput:
-            exit_code = _SIGPIPE_EXIT_CODE
+            exit_code = BrokenOutput.exit_code
         except StorageFull as error:
             exit_code = _report(error, words, state)
         leave_stderr_clean()
@@ -123,7 +122,7 @@ def _unprinted(error: OSError, words: list[str], state: CliState) -> int:
     try:
         Printer.for_process(words).lost(error)
     except BrokenOutput:
-        return _SIGPIPE_EXIT_CODE
+        return BrokenOutput.exit_code
     except StorageFull as full:
         return _report(full, words, state)
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 
 class BrokenOutput(Exception):
-    """Nobody reads our output any more."""
+    """Nobody reads our output any more. The exit code is that of a process which SIGPIPE ended."""
+
+    exit_code: Final = 141
 
 
 @dataclass(frozen=True, slots=True)

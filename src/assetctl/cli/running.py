@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: The signals that asked to end the work under way, in their order; there is one set of them for a process.
+_received: list[int] = []
+
 
 def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
     """What `work` returns, run in an event loop of its own.
@@ -31,14 +34,13 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
     """
     jobs = _OpenJobs()
     unsubscribe = events.subscribe(jobs)
-    with _signals() as received:
+    with _signals():
         try:
             return eventloop.run(work, _in_loop)
         except BaseExceptionGroup as group:
             raise alone(group) from group.__cause__
         except KeyboardInterrupt:
-            number = received[0] if received else signal.SIGINT
-            raise _interrupted(signal.Signals(number), jobs) from None
+            raise _interrupted(ending_signal(), jobs) from None
         finally:
             unsubscribe()
 
@@ -55,6 +57,11 @@ def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
 
     anyio.run(kept)
     return results[0]
+
+
+def ending_signal() -> signal.Signals:
+    """The signal that ends the work under way, which only notices that it is cancelled; SIGINT if no other came."""
+    return signal.Signals(_received[0]) if _received else signal.SIGINT
 
 
 def alone(error: BaseException) -> BaseException:
@@ -90,16 +97,16 @@ class _OpenJobs:
 
 
 @contextmanager
-def _signals() -> Generator[list[int]]:
-    """SIGTERM and SIGHUP end the loop the way SIGINT does; the list says which came first."""
-    received: list[int] = []
+def _signals() -> Generator[None]:
+    """SIGTERM and SIGHUP end the loop the way SIGINT does; `ending_signal` says which came first."""
+    _received.clear()
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set handlers; elsewhere the host program decides.
-        yield received
+        yield
         return
 
     def as_interrupt(number: int, _frame: Any) -> None:
-        received.append(number)
+        _received.append(number)
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
             # So a shell starts what runs in the background: there is no SIGINT to pass it on as.
             raise KeyboardInterrupt
@@ -110,8 +117,9 @@ def _signals() -> Generator[list[int]]:
     numbers = [getattr(signal, name) for name in names if signal.getsignal(getattr(signal, name)) != signal.SIG_IGN]
     before = {number: signal.signal(number, as_interrupt) for number in numbers}
     try:
-        yield received
+        yield
     finally:
+        _received.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -22,6 +22,7 @@ from assetctl.filesystem.files import (
 )
 from assetctl.filesystem.folders import free_bytes, make_private_folder, names_in
 from assetctl.filesystem.growing import GrowingFile
+from assetctl.filesystem.handing_out import hand_out
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
 from assetctl.filesystem.shared_folders import (
@@ -50,6 +51,7 @@ __all__ = [
     "create",
     "current_writer",
     "free_bytes",
+    "hand_out",
     "host_name",
     "is_alive",
     "is_shared_folder",

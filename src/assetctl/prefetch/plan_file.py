@@ -63,8 +63,7 @@ def writing_plan(path: Path, head: PlanHead) -> Generator[PlanWriter]:
             writer.begin(head)
             yield writer
             writer.end()
-        with filesystem.translated(path):
-            partial.replace(path)
+        filesystem.hand_out(partial, path)
     finally:
         filesystem.remove(partial)
 

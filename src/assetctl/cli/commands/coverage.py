@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from assetctl.cli.chapter_options import Chapter, chapter_of, game_options
-from assetctl.cli.manifests import FormatOption, opened, print_problems
+from assetctl.cli.chapter.manifests import FormatOption, opened, print_problems
+from assetctl.cli.chapter.options import Chapter, chapter_of, game_options
 from assetctl.cli.options import Json, Refresh
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assetctl import filesystem
-from assetctl.cli.chapter_options import Chapter, game_options
-from assetctl.cli.game_chapters import read_rows
-from assetctl.cli.manifests import FormatOption, read_whole
+from assetctl.cli.chapter.game import read_rows
+from assetctl.cli.chapter.manifests import FormatOption, read_whole
+from assetctl.cli.chapter.options import Chapter, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes

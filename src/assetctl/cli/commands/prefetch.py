@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cli.chapter_options import chapter_of, game_options
-from assetctl.cli.manifests import FormatOption
+from assetctl.cli.chapter.manifests import FormatOption
+from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json, Refresh, one_of, words_of
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, ProgressMode, command_app, shared_options, takes
@@ -20,7 +20,7 @@ from assetctl.prefetch.report.kinds import kind_of
 from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
-    from assetctl.cli.prefetching import Prefetch
+    from assetctl.cli.chapter.prefetching import Prefetch
 
 app = command_app()
 
@@ -123,7 +123,7 @@ def prefetch(
     spending or the budget is used up, 9 the backend stays away, 10 nobody knows what became of an order. With `--json`
     a line for each asset and a last one with the sums.
     """
-    from assetctl.cli.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+    from assetctl.cli.chapter.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
 
     if apply is not None and manifest is None and game is None:
         chapter = planned_chapter(apply)

@@ -15,7 +15,7 @@ from assetctl.pixsim.records import GameScene, GameWorld, SceneEdge, SceneEntry,
 from assetctl.pixsim.wire.reading import Id, Number, Unreadable, Wire, read, referred_id, validated, without_none
 
 #: A scene is read whole, and so is a world: ten thousand nodes have some hundred thousand values, most of them null.
-MAX_GAME_VALUES: Final = 600_000
+MAX_GAME_VALUES: Final = 500_000
 #: An object costs the memory of many plain values.
 MAX_GAME_OBJECTS: Final = 100_000
 _MANY: Final = (FailFast(), Field(max_length=50_000))

@@ -75,9 +75,7 @@ def write_report(path: Path, pieces: Iterable[str]) -> None:
             with filesystem.translated(path), open(descriptor, "wb", _BUFFER_BYTES) as file:  # noqa: PTH123 - no path
                 # What no encoding knows comes from broken file names alone.
                 file.writelines(piece.encode(errors="backslashreplace") for piece in pieces)
-            with filesystem.translated(path):
-                partial.chmod(0o666 & ~_umask())
-                partial.replace(path)
+            filesystem.hand_out(partial, path)
         finally:
             filesystem.remove(partial)
 
@@ -91,9 +89,3 @@ def _refused(path: Path) -> Generator[None]:
         why = error.what if error.why is None else f"{error.what}: {error.why}"
         hint = "make room there, or name another place: --report FILE"
         raise type(error)(f"the report `{path}` cannot be written", why=why, hint=hint) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

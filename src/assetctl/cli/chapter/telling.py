@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from assetctl.cli.chapter_progress import failure_reason
-from assetctl.cli.chapters import result_document
+from assetctl.cli.chapter.progress import failure_reason
+from assetctl.cli.chapter.words import result_document
 from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop
 from assetctl.units import human_duration
 
 if TYPE_CHECKING:
-    from assetctl.cli.chapter_progress import RunProgress
+    from assetctl.cli.chapter.progress import RunProgress
+    from assetctl.cli.chapter.reporting import Reporting
     from assetctl.cli.output import Printer
-    from assetctl.cli.reporting import Reporting
     from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.memory import Failures

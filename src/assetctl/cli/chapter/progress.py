@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl.cli.chapters import item_name
+from assetctl.cli.chapter.words import item_name
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome

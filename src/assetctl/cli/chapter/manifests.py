@@ -11,7 +11,7 @@ import anyio
 import anyio.from_thread
 import typer
 
-from assetctl.cli.game_chapters import scenes_source
+from assetctl.cli.chapter.game import scenes_source
 from assetctl.cli.options import one_of, words_of
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.manifest.reading import ManifestReader, placed
@@ -20,7 +20,7 @@ from assetctl.prefetch.manifest.source import Format, open_source
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from assetctl.cli.chapter_options import Chapter
+    from assetctl.cli.chapter.options import Chapter
     from assetctl.cli.output import Printer
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource

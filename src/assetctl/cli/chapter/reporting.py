@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from assetctl.cli.report_writing import add_summary, hurried, look_up, write
+from assetctl.cli.chapter.report_writing import add_summary, hurried, look_up, write
 from assetctl.errors import CacheError
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.target import check_target
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from assetctl.cli.chapter.report_writing import Hurry
     from assetctl.cli.output import Printer
-    from assetctl.cli.report_writing import Hurry
     from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.report.facts import Facts

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from assetctl.cli.chapters import plan_document, takes_sentence
+from assetctl.cli.chapter.words import plan_document, takes_sentence
 from assetctl.cli.output import BrokenOutput
-from assetctl.cli.running import alone
+from assetctl.cli.running import alone, ending_signal
 from assetctl.errors import AssetctlError, Interrupted
 from assetctl.prefetch.report.facts import Facts
 from assetctl.prefetch.report.states import State
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.report.gathering import Gathering
     from assetctl.wiring import Stack
-
-_INTERRUPTED: Final = 128 + signal.SIGINT
 
 
 class Chronicle:
@@ -57,7 +54,7 @@ class Chronicle:
             started_at=self._started_at,
             ended_at=self._stack.clock.now(),
             seconds=seconds,
-            exit_code=end if isinstance(end, int) else _exit_code(end),
+            exit_code=end if isinstance(end, int) else exit_code_of(end),
             plan={**plan_document(self._plan, self._at_once), "scenes": None},
             plan_sentence=takes_sentence(self._plan, self._at_once),
             budget=self._budget_document(),
@@ -92,9 +89,15 @@ class Chronicle:
         return None
 
 
-def _exit_code(error: BaseException) -> int:
-    told = alone(error)
-    return told.exit_code if isinstance(told, AssetctlError) else _INTERRUPTED
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that `error` ended."""
+    match alone(error):
+        case (AssetctlError() | BrokenOutput()) as told:
+            return told.exit_code
+        case Exception() as told if not isinstance(told, typer.Abort):
+            return AssetctlError.exit_code
+        case _:
+            return 128 + ending_signal()
 
 
 def told_end(error: BaseException) -> AssetctlError:
@@ -106,4 +109,4 @@ def told_end(error: BaseException) -> AssetctlError:
         return AssetctlError("nobody read its output any more")
     if isinstance(told, Exception) and not isinstance(told, typer.Abort):
         return AssetctlError("it ended unexpectedly")
-    return Interrupted("it was interrupted", signal_number=signal.SIGINT)
+    return Interrupted("it was interrupted", signal_number=ending_signal())

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from assetctl.cli.chapter_progress import FoldedProgress, LineProgress, Quiet
+from assetctl.cli.chapter.progress import FoldedProgress, LineProgress, Quiet
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from assetctl.cli.chapter_progress import RunProgress
+    from assetctl.cli.chapter.progress import RunProgress
     from assetctl.cli.output import Printer
     from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
@@ -51,7 +51,7 @@ def _progress(total: int, showing: Showing, printer: Printer, clock: Clock) -> R
             mode = ProgressMode.NONE
     match mode:
         case ProgressMode.BAR:
-            from assetctl.cli.chapter_bar import BarProgress  # noqa: PLC0415 - Rich is loaded for a bar alone
+            from assetctl.cli.chapter.bar import BarProgress  # noqa: PLC0415 - Rich is loaded for a bar alone
 
             return BarProgress(total, clock, printer)
         case ProgressMode.LINES:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.table import Column
 
-from assetctl.cli.chapter_progress import RunProgress
-from assetctl.cli.chapters import item_name
+from assetctl.cli.chapter.progress import RunProgress
+from assetctl.cli.chapter.words import item_name
 from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.labels import job_label, transfer_label, turn_label
 from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed, TurnAwaited

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
-from assetctl.cli.chapter_options import Chapter, chapter_of_plan
-from assetctl.cli.chapter_showing import Showing, showing_run
-from assetctl.cli.chapter_telling import Teller
-from assetctl.cli.chapters import (
+from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.chapter.options import Chapter, chapter_of_plan
+from assetctl.cli.chapter.report_facts import Chronicle, exit_code_of
+from assetctl.cli.chapter.reporting import Reporting
+from assetctl.cli.chapter.showing import Showing, showing_run
+from assetctl.cli.chapter.telling import Teller
+from assetctl.cli.chapter.words import (
     chapter_title,
     plan_document,
     plan_sentence,
@@ -27,10 +30,7 @@ from assetctl.cli.chapters import (
     takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
-from assetctl.cli.manifests import opened, print_problems, without_waiting_for
 from assetctl.cli.pipelines import pipeline_of
-from assetctl.cli.report_facts import Chronicle
-from assetctl.cli.reporting import Reporting
 from assetctl.cli.terminal import is_terminal
 from assetctl.documents import parse_timestamp
 from assetctl.errors import InvalidRequest, SpendRefused
@@ -52,7 +52,7 @@ from assetctl.units import parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from assetctl.cli.chapter_progress import RunProgress
+    from assetctl.cli.chapter.progress import RunProgress
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
     from assetctl.errors import AssetctlError
@@ -348,8 +348,8 @@ class Prefetch:
         try:
             yield
             code = run.summary.exit_code
-        except BaseException:
-            code = 130
+        except BaseException as error:
+            code = exit_code_of(error)
             raise
         finally:
             progress.close()

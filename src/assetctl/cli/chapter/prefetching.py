@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
-from assetctl.cli.chapter.options import Chapter, chapter_of_plan
 from assetctl.cli.chapter.report_facts import Chronicle, exit_code_of
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
@@ -32,31 +29,33 @@ from assetctl.cli.chapter.words import (
 from assetctl.cli.job_options import generator_of
 from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.terminal import is_terminal
-from assetctl.documents import parse_timestamp
 from assetctl.errors import InvalidRequest, SpendRefused
-from assetctl.prefetch.consent import Budget, Permission, permission
-from assetctl.prefetch.deeds import Only, Selection
+from assetctl.prefetch.consent import permission
+from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
 from assetctl.prefetch.outages import AWAY
-from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_plan
+from assetctl.prefetch.plan_file import PlanCheck, PlanHead, writing_plan
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import ChapterRun, Pace
 from assetctl.prefetch.scenes.chapter import Order
-from assetctl.units import parse_duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from assetctl.cli.chapter.progress import RunProgress
+    from assetctl.cli.chapter.wishes import Wishes
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
     from assetctl.errors import AssetctlError
     from assetctl.models import Asset
+    from assetctl.prefetch.consent import Permission
+    from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
@@ -67,78 +66,8 @@ _DOWNLOADS_AT_ONCE: Final = 16
 _GO_ON: Final = "run the same command again: what is here is not made again, and jobs that go on are adopted"
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was said on the command line, checked as far as it can be without looking."""
-
-    chapter: Chapter
-    selection: Selection
-    budget: Budget
-    concurrency: int | None
-    deadline_s: float | None
-    output: Path | None
-    plan_only: bool
-    plan_out: Path | None
-    apply: Path | None
-    reports: tuple[Path, ...] = ()
-
-
-def parse_deadline_s(text: str, now: datetime) -> float:
-    """The seconds from `now` to the deadline that `text` says: a duration such as `2h`, or a moment in ISO 8601.
-
-    Raises:
-        InvalidRequest: it says none, or one that has passed.
-    """
-    seconds = _until(text, now)
-    if seconds is None:
-        try:
-            seconds = parse_duration_s(text, name="deadline")
-        except InvalidRequest as error:
-            error.hint = "write it like `90s`, `30m` or `2h`, or as a moment: `2030-01-31T18:00:00Z`"
-            raise
-    if seconds <= 0:
-        raise InvalidRequest(f"the deadline `{text:.40}` has passed", hint="--deadline 2h")
-    return seconds
-
-
-def _until(text: str, now: datetime) -> float | None:
-    if "-" not in text.strip()[1:]:
-        return None
-    try:
-        moment = parse_timestamp(text.strip())
-    except ValueError:
-        return None
-    return None if moment is None else (moment - now).total_seconds()
-
-
-def planned_chapter(plan: Path) -> Chapter:
-    """The chapter that `plan` was made for.
-
-    Raises:
-        ManifestError: it is no plan.
-    """
-    head = read_head(plan)
-    return chapter_of_plan(head.manifest, head.format, head.order)
-
-
-def of_plan(wishes: Wishes) -> Wishes:
-    """`wishes` with the selection of the plan that is applied.
-
-    Raises:
-        ManifestError: it is no plan.
-    """
-    if wishes.apply is None:
-        return wishes
-    head = read_head(wishes.apply)
-    return replace(
-        wishes,
-        selection=head.selection,
-        budget=replace(wishes.budget, is_agreed=True),
-    )
-
-
 class Prefetch:
-    """One run of the command. `hint` says how to go on after it was interrupted."""
+    """One run of the command. `interrupted_sentence` and `going_on` say how far it was and how to go on."""
 
     def __init__(self, wishes: Wishes, state: CliState, printer: Printer) -> None:
         """Do what `wishes` say, and tell it to `printer`.

@@ -123,7 +123,8 @@ def prefetch(
     spending or the budget is used up, 9 the backend stays away, 10 nobody knows what became of an order. With `--json`
     a line for each asset and a last one with the sums.
     """
-    from assetctl.cli.chapter.prefetching import Prefetch, Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+    from assetctl.cli.chapter.prefetching import Prefetch  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
+    from assetctl.cli.chapter.wishes import Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - as above
 
     if apply is not None and manifest is None and game is None:
         chapter = planned_chapter(apply)

@@ -221,19 +221,23 @@ def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_picture
     manifest = write(tool, *scenes(*names))
     assert tool("prefetch", manifest).code == 0
     folder = tool.work / "out"
-    process = tool.spawn("prefetch", manifest, "--report", "out/report.html")
-    # Its page is begun, and the processes that draw for it start.
-    wait_until(lambda: list(folder.glob("*.html")))
-    for _ in range(signals):
-        process.send_signal(signal.SIGINT)
-    assert tool.finish(process).code == 130
-    files = [path.name for path in folder.iterdir()]
-    # Whoever insists has it whole or not at all.
-    assert files == ["report.html"] or (signals > 1 and files == [])
-    if files:
-        page = (folder / "report.html").read_text(encoding="utf-8")
-        assert page.count("<article ") == len(names)
-        assert "not drawn: nobody waited for more pictures." in page
+    # Now and then all is drawn before the signal comes; what is never hurried is drawn every time.
+    for _ in range(5):
+        process = tool.spawn("prefetch", manifest, "--report", "out/report.html")
+        # Its page is begun, and the processes that draw for it start.
+        wait_until(lambda: list(folder.glob("*.html")))
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+        code, files = tool.finish(process).code, [path.name for path in folder.iterdir()]
+        # Whoever insists has it whole or not at all.
+        assert files == ["report.html"] or (signals > 1 and files == [])
+        page = (folder / "report.html").read_text(encoding="utf-8") if files else None
+        assert page is None or page.count("<article ") == len(names)
+        if code == 130 and (page is None or "not drawn: nobody waited for more pictures." in page):
+            return
+        for path in folder.iterdir():
+            path.unlink()
+    pytest.fail("it was never drawn without the rest of the pictures")
 
 
 @POSIX

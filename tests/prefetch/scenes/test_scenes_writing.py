@@ -126,7 +126,7 @@ def test_an_address_leads_back_to_its_chapter(chapter: GameChapter) -> None:
     assert chapter_at(chapter.address, chapter.order) == chapter
 
 
-@pytest.mark.parametrize("path", ["/work/scene:5", "chapter.toml", "-", "scene:", "scene:5 ", "world:-1", "Scene:5"])
+@pytest.mark.parametrize("path", ["scenes/scene:5", "chapter.toml", "-", "scene:", "scene:5 ", "world:-1", "Scene:5"])
 def test_a_path_is_no_address(path: str) -> None:
     assert chapter_at(path, Order.CHAPTER) is None
 

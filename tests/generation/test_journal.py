@@ -310,12 +310,13 @@ async def test_damaged_history_stops_whoever_asks_for_it(journal: Journal, path:
 
 async def test_order_is_named_by_how_its_ids_begin(journal: Journal, clock: FakeClock):
     orders = []
-    for job_id in ("12", "123", "sb-7"):
+    # No job id begins like an order id, which is hexadecimal and random.
+    for job_id in ("job-12", "job-123", "sb-7"):
         order, _ = await journal.intend(job_id, "shop", REQUEST)
         orders.append(await journal.advance(order, OrderState.ACCEPTED, job_id=job_id))
         clock.advance(seconds=1)
-    assert await journal.named("12") == [orders[0]]
-    assert await journal.named("1") == [orders[1], orders[0]]
+    assert await journal.named("job-12") == [orders[0]]
+    assert await journal.named("job-1") == [orders[1], orders[0]]
     assert await journal.named("sb") == [orders[2]]
     assert await journal.named(orders[0].order_id[:12]) == [orders[0]]
     assert await journal.named("nothing") == await journal.named("") == await journal.named("%") == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from assetctl.errors import ConfigError
 from assetctl.events import TransferProgressed
+from assetctl.wiring.data_folder import DataFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ class Backend:
     ) -> None:
         """Open nothing yet; what is opened later is closed with `closing`. `tell` hears what is worth a detail."""
         self._settings = settings
+        self._data = DataFolder(settings.data_dir)
         self._events = events
         self._clock = clock
         self._closing = closing
@@ -80,7 +82,7 @@ class Backend:
         """Logins kept between runs."""
         from assetctl.pixsim.logins import LoginStore
 
-        return LoginStore(self._settings.data_dir / "logins.json")
+        return LoginStore(self._data.logins)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -142,7 +144,7 @@ class Backend:
             # There is nothing to share.
             return Turns(clock=self._clock, rules=Rules(most=inf))
         name = hashlib.sha256(str(self.origin).encode()).hexdigest()[:16]
-        shared = WindowFile(self._settings.data_dir / "turns" / f"{name}.json", tell=self._tell)
+        shared = WindowFile(self._data.turns / f"{name}.json", tell=self._tell)
         return Turns(clock=self._clock, rules=Rules(most=most), shared=shared)
 
     @cached_property

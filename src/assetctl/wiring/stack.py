@@ -14,6 +14,7 @@ from assetctl.eventloop import in_thread
 from assetctl.events import CacheTroubled
 from assetctl.providers.base import Step
 from assetctl.wiring.backend import Backend
+from assetctl.wiring.data_folder import DataFolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -105,6 +106,7 @@ class Stack:
     ) -> None:
         """Build nothing yet."""
         self.settings = settings
+        self.data = DataFolder(settings.data_dir)
         self.events = events
         self.clock = clock
         self._offline = offline
@@ -121,21 +123,16 @@ class Stack:
 
         from assetctl.cache.usage.usage_log import UsageLog
 
-        return UsageLog(self.usage_folder, run_id=token_hex(6), clock=self.clock, tell=self._tell)
+        return UsageLog(self.data.usage, run_id=token_hex(6), clock=self.clock, tell=self._tell)
 
     def count(self, event: Event) -> None:
         """Listen for answers; the log is built with the first event, a command that asks for nothing needs none."""
         self.usage_log(event)
 
-    @property
-    def usage_folder(self) -> Path:
-        """What is counted lies here; clearing the cache leaves it."""
-        return self.settings.data_dir / "cache" / "usage"
-
     @cached_property
     def cache(self) -> AssetCache:
         """The disk cache, shared with a group when the settings name a folder for it."""
-        folder, shared = self.settings.data_dir / "cache", self.settings.cache.shared
+        folder, shared = self.data.cache, self.settings.cache.shared
         if shared is None:
             from assetctl.cache.store import AssetCache
 
@@ -164,7 +161,7 @@ class Stack:
         """What libraries answered lately."""
         from assetctl.cache.lookups import Lookups
 
-        return Lookups(self.settings.data_dir / "cache" / "lookups", clock=self.clock)
+        return Lookups(self.data.lookups, clock=self.clock)
 
     @cached_property
     def library(self) -> Library:
@@ -196,7 +193,7 @@ class Stack:
 
         return FolderLibrary(
             self.settings.library.path,
-            snapshot=self.settings.data_dir / "library-folder.json",
+            snapshot=self.data.library_snapshot,
             clock=self.clock,
             probe=probe,
             must_exist=self.settings.origins["library.path"] != "default",
@@ -207,7 +204,7 @@ class Stack:
         """The durable list of jobs."""
         from assetctl.generation.journal import Journal
 
-        return Journal(self.settings.data_dir / "journal.sqlite3", clock=self.clock)
+        return Journal(self.data.journal, clock=self.clock)
 
     @cached_property
     def registry(self) -> GeneratorRegistry:
@@ -243,7 +240,7 @@ class Stack:
 
         return OrderDesk(
             self.journal,
-            locks_folder=self.settings.data_dir / "locks",
+            locks_folder=self.data.locks,
             clock=self.clock,
             events=self.events,
             allowance=self.allowance,
@@ -295,7 +292,7 @@ class Stack:
         from assetctl.providers.results import ResultFiles
 
         return ResultFiles(
-            self.settings.data_dir / "downloads",
+            self.data.downloads,
             downloads=lambda: self.backend.downloads,
             open_keys=self._open_keys,
             clock=self.clock,
@@ -453,7 +450,7 @@ class Stack:
         from assetctl.media.placeholder import write_placeholder
         from assetctl.providers.placeholder import PlaceholderAssetProvider
 
-        return PlaceholderAssetProvider(self.settings.data_dir / "placeholders", draw=write_placeholder, probe=probe)
+        return PlaceholderAssetProvider(self.data.placeholders, draw=write_placeholder, probe=probe)
 
     def _completed(self, request: AssetRequest) -> AssetRequest:
         if request.inputs:

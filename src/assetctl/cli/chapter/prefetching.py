@@ -183,14 +183,14 @@ class Prefetch:
         selection = self._wishes.selection
         match selection.only:
             case Only.PLACEHOLDER:
-                return replace(selection, cards=placeholder_keys(stack.settings.data_dir / "placeholders"))
+                return replace(selection, cards=placeholder_keys(stack.data.placeholders))
             case Only.FAILED:
                 return replace(selection, failed=self._failures(stack).keys())
             case Only.MISSING | Only.ALL:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
+        return Failures(stack.data.prefetch / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:

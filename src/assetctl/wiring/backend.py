@@ -9,17 +9,13 @@ import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from assetctl.errors import ConfigError
+from assetctl.errors import AssetUnavailable, ConfigError
 from assetctl.events import TransferProgressed
-from assetctl.wiring.data_folder import DataFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AsyncExitStack
     from pathlib import Path
 
-    from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
     from assetctl.network import Origin
     from assetctl.pixsim.account import Account
     from assetctl.pixsim.calling import Tokens
@@ -28,8 +24,10 @@ if TYPE_CHECKING:
     from assetctl.pixsim.pacing import Pace
     from assetctl.pixsim.socket import EventSocket
     from assetctl.pixsim.turns import Turns
+    from assetctl.prefetch.scenes.gathering import GameServer
     from assetctl.settings import Settings
     from assetctl.transfer import Downloads, RemoteFile
+    from assetctl.wiring.surroundings import Surroundings
 
 
 def backend_origin(settings: Settings) -> Origin:
@@ -51,22 +49,15 @@ def backend_origin(settings: Settings) -> Origin:
 class Backend:
     """One backend as `settings` name it, and everything that goes over HTTP; without one, only `downloads` works."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        events: AssetEventBus,
-        clock: Clock,
-        closing: AsyncExitStack,
-        tell: Callable[[str], None],
-    ) -> None:
-        """Open nothing yet; what is opened later is closed with `closing`. `tell` hears what is worth a detail."""
-        self._settings = settings
-        self._data = DataFolder(settings.data_dir)
-        self._events = events
-        self._clock = clock
+    def __init__(self, surroundings: Surroundings, closing: AsyncExitStack) -> None:
+        """Open nothing yet; what is opened later is closed with `closing`."""
+        self._settings = surroundings.settings
+        self._data = surroundings.data
+        self._events = surroundings.events
+        self._clock = surroundings.clock
+        self._tell = surroundings.tell
+        self._offline = surroundings.offline
         self._closing = closing
-        self._tell = tell
 
     @cached_property
     def origin(self) -> Origin:
@@ -120,6 +111,21 @@ class Backend:
             turns=self.turns,
             timeout_s=backend.timeout_s,
         )
+
+    @property
+    def game_server(self) -> GameServer:
+        """Where the scenes of a game are read.
+
+        Raises:
+            AssetUnavailable: this is offline.
+            ConfigError: as `client`.
+        """
+        if self._offline:
+            raise AssetUnavailable(
+                "scenes are read from the backend, and this is offline",
+                hint="`assetctl manifest export` writes them to a file while there is a network",
+            )
+        return self.client
 
     @cached_property
     def pace(self) -> Pace:

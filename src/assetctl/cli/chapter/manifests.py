@@ -56,7 +56,7 @@ async def opened(stack: Stack, chapter: Chapter, printer: Printer) -> AsyncGener
         source = await without_waiting_for(lambda: open_source(chapter.manifest, scratch, chapter.format))
     else:
         source = await scenes_source(stack, chapter.game, scratch, printer)
-    source.on_named = stack.named_assets.name
+    source.on_named = stack.providers.named_assets.name
     try:
         yield source
     finally:

@@ -238,6 +238,14 @@ def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool
     assert tool("prefetch", "chapter.json").out.startswith("2 assets: 2 here before")
 
 
+def test_an_exported_manifest_is_exact_in_a_log_that_obeys(server: LookAlike, user: Account, tool: Tool) -> None:
+    del user
+    title = "##[error]x"
+    server.scenes([{"id": 5, "title": title, "entry_node_id": 1, "nodes": [node(1, "a", GONE)], "edges": []}])
+    exported = tool("manifest", "export", "--from-scene", "5", env={"GITHUB_ACTIONS": "true"})
+    assert f'title = "{title}"' in exported.out.splitlines()
+
+
 def test_what_is_odd_about_scenes_is_told_beside_the_plan(server: LookAlike, user: Account, tool: Tool) -> None:
     del user
     nodes = [node(1, "", GONE), node(2, "", GONE), node(9, "", GONE)]

@@ -139,6 +139,33 @@ def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:
     assert (ran.code, tool.calls("submit")) == (0, ["submit"])
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--only", "placeholder"), "no placeholder is left to replace"),
+        (("--only", "failed"), "nothing that failed last time is left to try again"),
+        (("--scene", "beach_*"), "no scene is called like `beach_*`"),
+        (
+            ("--only", "failed", "--scene", "a*"),
+            "nothing that failed last time is left to try again in scenes called like `a*`",
+        ),
+    ],
+)
+def test_that_there_is_nothing_to_do_is_said_in_words(tool: Tool, words: tuple[str, ...], why: str) -> None:
+    manifest = write(tool, "a")
+    told = tool("prefetch", manifest, *words, "--report", "chapter.md", "--report", "chapter.html")
+    assert (told.code, told.out) == (0, f"{why}: nothing to do\n")
+    assert (
+        "0 assets" not in told.err + (tool.work / "chapter.md").read_text() + (tool.work / "chapter.html").read_text()
+    )
+    assert "nothing to do" in (tool.work / "chapter.md").read_text()
+    assert tool("prefetch", manifest, *words, "--plan").out == told.out
+    *_, summary = lines(tool("prefetch", manifest, *words, "--json"))
+    assert (summary["items"], summary["exit_code"]) == (0, 0)
+    assert tool("prefetch", manifest, *words, "-q").out == ""
+    assert not tool.orders()
+
+
 def test_scenes_are_chosen_by_a_glob(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, "park_1", "park_2", "beach"), "--scene", "park_*")
     assert ran.out.startswith("2 assets: 2 generated")

@@ -23,6 +23,7 @@ from assetctl.cli.chapter.words import (
     print_plan,
     summary_document,
     summary_sentence,
+    takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
 from assetctl.cli.terminal import is_terminal
@@ -218,7 +219,7 @@ class Prefetch:
         at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
-        else:
+        elif plan.total.items:
             printer.note(plan_sentence(plan, at_once))
         started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
@@ -249,7 +250,7 @@ class Prefetch:
                 stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
                 sent=stack.journal.sent,
             )
-            with self._summary_told(run, progress, stack, started_s, printer), closing(teller):
+            with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
         if run.summary.stopped is None:
             for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
@@ -264,10 +265,10 @@ class Prefetch:
 
     @contextmanager
     def _summary_told(
-        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+        self, run: ChapterRun, plan: ChapterPlan, progress: RunProgress, stack: Stack, printer: Printer
     ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
-        code = 1
+        started_s, code = stack.clock.elapsed_s(), 1
         try:
             yield
             code = run.summary.exit_code
@@ -279,6 +280,8 @@ class Prefetch:
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))
+            elif not plan.total.items and not printer.quiet:
+                printer.line(takes_sentence(plan, self._at_once(stack)))
             elif not printer.quiet:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
 

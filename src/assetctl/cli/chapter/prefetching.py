@@ -131,7 +131,9 @@ class Prefetch:
             return 0
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
         await self._agree(allowed)
-        stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
+        stack.jobs.desk.limit_to(
+            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+        )
         report.begin()
         return await self._made(stack, source, selection, plan, report)
 
@@ -180,14 +182,14 @@ class Prefetch:
         selection = self._wishes.selection
         match selection.only:
             case Only.PLACEHOLDER:
-                return replace(selection, cards=placeholder_keys(stack.settings.data_dir / "placeholders"))
+                return replace(selection, cards=placeholder_keys(stack.data.placeholders))
             case Only.FAILED:
                 return replace(selection, failed=self._failures(stack).keys())
             case Only.MISSING | Only.ALL:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
+        return Failures(stack.data.prefetch / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:
@@ -227,7 +229,7 @@ class Prefetch:
             failures.forget()
         deadline_s = None if self._wishes.deadline_s is None else started_s + self._wishes.deadline_s
         if deadline_s is not None:
-            stack.desk.close_at(deadline_s)
+            stack.jobs.desk.close_at(deadline_s)
         names = Names()
         output = self._wishes.output
 
@@ -247,13 +249,13 @@ class Prefetch:
                 listener=teller,
                 see=None if output is None else names.see,
                 deliver=None if output is None else deliver,
-                stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
-                sent=stack.journal.sent,
+                stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
+                sent=stack.jobs.journal.sent,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
         if run.summary.stopped is None:
-            for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
+            for warning in await close_stored(stack.jobs.journal, stack.jobs.follower, partial(generator_of, stack)):
                 printer.warning(warning)
         error = run.summary.stopped or run.summary.refused
         if error is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -27,7 +26,6 @@ from assetctl.cli.chapter.words import (
     takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
-from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.prefetch.consent import permission
@@ -81,7 +79,6 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
-        self._pipeline = pipeline_of(os.environ)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -92,7 +89,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        with Reporting(self._targets, self._pipeline.summary, stack, self._printer) as report:
+        with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
             async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
@@ -224,10 +221,8 @@ class Prefetch:
         at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
-        else:
-            # A log that obeys what begins a line is told the chapter's name in the title of its group alone.
-            is_obeyed = self._pipeline.system is not None
-            printer.note(takes_sentence(plan, at_once) if is_obeyed else plan_sentence(plan, at_once))
+        elif plan.total.items:
+            printer.note(plan_sentence(plan, at_once))
         started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
         if selection.only is not Only.PLACEHOLDER and selection.scene is None:
@@ -242,7 +237,7 @@ class Prefetch:
             return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
 
         to_do = self._total() if output is not None else plan.chosen
-        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._pipeline)
+        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, printer, failures, report)
             run = self._run = ChapterRun(
@@ -257,7 +252,7 @@ class Prefetch:
                 stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
                 sent=stack.jobs.journal.sent,
             )
-            with self._summary_told(run, progress, stack, started_s, printer), closing(teller):
+            with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
         if run.summary.stopped is None:
             for warning in await close_stored(stack.jobs.journal, stack.jobs.follower, partial(generator_of, stack)):
@@ -272,10 +267,10 @@ class Prefetch:
 
     @contextmanager
     def _summary_told(
-        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+        self, run: ChapterRun, plan: ChapterPlan, progress: RunProgress, stack: Stack, printer: Printer
     ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
-        code = 1
+        started_s, code = stack.clock.elapsed_s(), 1
         try:
             yield
             code = run.summary.exit_code
@@ -287,6 +282,8 @@ class Prefetch:
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))
+            elif not plan.total.items and not printer.quiet:
+                printer.line(takes_sentence(plan, self._at_once(stack)))
             elif not printer.quiet:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
 

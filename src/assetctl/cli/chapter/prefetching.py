@@ -137,7 +137,9 @@ class Prefetch:
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
         await self._agree(allowed)
         self._hold_to_deadline(stack)
-        stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
+        stack.jobs.desk.limit_to(
+            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+        )
         report.begin()
         return await self._made(stack, source, selection, plan, report)
 
@@ -186,14 +188,14 @@ class Prefetch:
         selection = self._wishes.selection
         match selection.only:
             case Only.PLACEHOLDER:
-                return replace(selection, cards=placeholder_keys(stack.settings.data_dir / "placeholders"))
+                return replace(selection, cards=placeholder_keys(stack.data.placeholders))
             case Only.FAILED:
                 return replace(selection, failed=self._failures(stack).keys())
             case Only.MISSING | Only.ALL:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
+        return Failures(stack.data.prefetch / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:
@@ -253,13 +255,13 @@ class Prefetch:
                 listener=teller,
                 see=None if output is None else names.see,
                 deliver=None if output is None else deliver,
-                stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
-                sent=stack.journal.sent,
+                stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
+                sent=stack.jobs.journal.sent,
             )
             with self._summary_told(run, progress, stack, started_s, printer), closing(teller):
                 await run.run()
         if run.summary.stopped is None:
-            for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
+            for warning in await close_stored(stack.jobs.journal, stack.jobs.follower, partial(generator_of, stack)):
                 printer.warning(warning)
         error = run.summary.stopped or run.summary.refused
         if error is not None:
@@ -276,7 +278,7 @@ class Prefetch:
             now = stack.clock.now()
             self._wishes.deadline.require_left(now)
             self._deadline_s = stack.clock.elapsed_s() + self._wishes.deadline.left_s(now)
-            stack.desk.close_at(self._deadline_s)
+            stack.jobs.desk.close_at(self._deadline_s)
 
     def _total(self) -> int:
         return 0 if self._plan is None else self._plan.total.items

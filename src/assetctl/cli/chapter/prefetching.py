@@ -226,7 +226,6 @@ class Prefetch:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
         elif plan.total.items:
             printer.note(plan_sentence(plan, at_once))
-        started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
         # Of a run over a part, what it doesn't come to has failed still.
         if selection.only in (Only.MISSING, Only.ALL) and selection.scene is None:

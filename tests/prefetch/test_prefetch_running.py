@@ -28,7 +28,7 @@ from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
 from fakes import FarLibrary, House, film
-from shop import Shop
+from shop import PRICE, Shop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -443,6 +443,9 @@ async def test_a_full_disk_while_delivering_ends_the_run(house: House, tmp_path:
         summary = await run.run()
     assert list(heard.outcomes.values()) == [Outcome.FAILED, Outcome.LEFT, Outcome.LEFT]
     assert summary.exit_code == 1
+    # What it cost is spent all the same.
+    assert summary.spent == {"USD": PRICE.amount}
+    assert heard.results[0].asset is not None
 
 
 async def test_what_is_here_counts_without_being_touched(house: House, tmp_path: Path):

@@ -230,12 +230,15 @@ class ChapterRun:
     async def _result(self, item: Item) -> Result:
         try:
             asset = await self._asset(item)
-            output = None if self._deliver is None else await self._deliver(item, asset)
         except AssetctlError as error:
             return self._failure(item, error)
         for attempt in asset.attempts:
             if attempt.code == AccountExhausted.code:
                 self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
+        try:
+            output = None if self._deliver is None else await self._deliver(item, asset)
+        except AssetctlError as error:
+            return replace(self._failure(item, error), asset=asset)
         return delivered(item, asset, output)
 
     def _failure(self, item: Item, error: AssetctlError) -> Result:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cli.chapter.manifests import FormatOption
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument
 from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json, Refresh, one_of, words_of
 from assetctl.cli.session import printer_for, with_stack
@@ -32,10 +32,7 @@ _BUDGET = "Budget and consent"
 @app.command(epilog="Example: assetctl prefetch chapter.toml --plan")
 @takes(game=game_options, state=shared_options)
 def prefetch(
-    manifest: Annotated[
-        str | None,
-        typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
-    ] = None,
+    manifest: ManifestArgument = None,
     format_: FormatOption = None,
     *,
     game: GameChapter | None,

@@ -6,12 +6,16 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_harness import LEAVES_WITHIN_S, MAIN, wait_until
+
+from assetctl.clock import SystemClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -261,6 +265,25 @@ def test_after_the_deadline_jobs_go_on(tool: Tool) -> None:
     tool.release()
     assert tool("prefetch", "chapter.jsonl", "--deadline", "2999-01-01").code == 0
     assert tool.calls("submit") == ["submit"]
+
+
+def test_a_moment_that_passes_while_it_is_planned_is_no_later_deadline(tool: Tool) -> None:
+    manifest = write(tool, "a")
+    moment = SystemClock().now() + timedelta(seconds=1)
+    source = tool.spawn("prefetch", "-", "--deadline", moment.isoformat(), stdin=subprocess.PIPE)
+    assert source.stdin is not None
+    wait_until(lambda: SystemClock().now() > moment)
+    source.stdin.write((tool.work / manifest).read_bytes())
+    ran = tool.finish(source)
+    assert (ran.code, tool.orders()) == (2, []), ran
+    assert "has passed" in ran.err
+
+
+def test_what_failed_and_was_not_tried_again_is_still_what_failed(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", generator="failing", allow_placeholder=False)
+    assert tool("prefetch", manifest).code == 5
+    assert tool("prefetch", manifest, "--only", "failed", "--max-generations", "0").code == 6
+    assert tool("prefetch", manifest, "--only", "failed", "--plan", "--json").document["chosen"] == 2
 
 
 # Plans in files

@@ -78,6 +78,7 @@ class Prefetch:
         self._printer = printer
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
+        self._deadline_s: float | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
@@ -103,7 +104,8 @@ class Prefetch:
     ) -> int:
         """The exit code; however this ends, the reports are written."""
         wishes = self._wishes
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=wishes.deadline_s)
+        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
+        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=deadline_s)
 
         async def write(end: int | BaseException) -> None:
             summary = None if self._run is None else self._run.summary
@@ -131,6 +133,7 @@ class Prefetch:
             return 0
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
         await self._agree(allowed)
+        self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
             replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
         )
@@ -223,13 +226,10 @@ class Prefetch:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
         elif plan.total.items:
             printer.note(plan_sentence(plan, at_once))
-        started_s = stack.clock.elapsed_s()
         failures = self._failures(stack)
-        if selection.only is not Only.PLACEHOLDER and selection.scene is None:
+        # Of a run over a part, what it doesn't come to has failed still.
+        if selection.only in (Only.MISSING, Only.ALL) and selection.scene is None:
             failures.forget()
-        deadline_s = None if self._wishes.deadline_s is None else started_s + self._wishes.deadline_s
-        if deadline_s is not None:
-            stack.jobs.desk.close_at(deadline_s)
         names = Names()
         output = self._wishes.output
 
@@ -244,7 +244,7 @@ class Prefetch:
                 source,
                 stack.service,
                 selection,
-                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, deadline_s, stack.settings.prefetch.max_outage_s),
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s, stack.settings.prefetch.max_outage_s),
                 clock=stack.clock,
                 listener=teller,
                 see=None if output is None else names.see,
@@ -261,6 +261,18 @@ class Prefetch:
         if error is not None:
             printer.error(_with_way_on(error))
         return run.summary.exit_code
+
+    def _hold_to_deadline(self, stack: Stack) -> None:
+        """Nothing is ordered after the deadline.
+
+        Raises:
+            InvalidRequest: it passed while the chapter was planned, or while somebody was asked.
+        """
+        if self._wishes.deadline is not None:
+            now = stack.clock.now()
+            self._wishes.deadline.require_left(now)
+            self._deadline_s = stack.clock.elapsed_s() + self._wishes.deadline.left_s(now)
+            stack.jobs.desk.close_at(self._deadline_s)
 
     def _total(self) -> int:
         return 0 if self._plan is None else self._plan.total.items

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from chapters import chapter, run_of
+from chapters import Heard, chapter, run_of
 
 from assetctl.errors import (
     AccountExhausted,
     JobFailed,
+    JobPending,
     JournalError,
     ManifestError,
     NotAllowed,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
 
@@ -275,6 +277,27 @@ async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges) == (9, 1)
+
+
+async def test_jobs_go_on_although_whoever_is_asked_before_them_stays_away(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    shop.looks = 10**6
+    for scene in "ab":
+        with pytest.raises(JobPending):
+            await house.service.request_asset(AssetRequest(scene_id=scene, max_wait_s=0))
+
+    class Leaving(Heard):
+        def began(self, item: Item) -> None:
+            super().began(item)
+            library.trouble = ServiceUnreachable("closed")
+
+    with chapter(tmp_path, "a", "b", "c") as source:
+        heard = Leaving()
+        run, _ = run_of(house, source, pace=Pace(1, 1), listener=heard)
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.PENDING, "c": Outcome.LEFT}
+    assert (summary.exit_code, shop.charges) == (9, 2)
 
 
 async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, shop: Shop, tmp_path: Path):

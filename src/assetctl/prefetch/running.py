@@ -20,7 +20,9 @@ from assetctl.errors import (
     AssetctlError,
     CacheError,
     JournalError,
+    LibraryError,
     ManifestError,
+    ServiceError,
     SpendRefused,
 )
 from assetctl.models import Source
@@ -201,7 +203,7 @@ class ChapterRun:
 
     async def _settle(self, planned: Planned) -> None:
         if self._is_over():
-            self._end(Result(planned.item, Outcome.LEFT))
+            self._end(Result(planned.item, Outcome.PENDING if planned.deed is Deed.JOIN else Outcome.LEFT))
             return
         if self._no_orders is not None and planned.deed is Deed.MAKE:
             self._end(_not_ordered(planned.item, self._no_orders))
@@ -251,17 +253,17 @@ class ChapterRun:
         try:
             asset = await self._asset(item)
         except AssetctlError as error:
-            return self._failure(item, error)
+            return await self._failure(item, error)
         for attempt in asset.attempts:
             if attempt.code == AccountExhausted.code:
                 self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
         try:
             output = None if self._deliver is None else await self._deliver(item, asset)
         except AssetctlError as error:
-            return replace(self._failure(item, error), asset=asset)
+            return replace(await self._failure(item, error), asset=asset)
         return delivered(item, asset, output)
 
-    def _failure(self, item: Item, error: AssetctlError) -> Result:
+    async def _failure(self, item: Item, error: AssetctlError) -> Result:
         if isinstance(error, SpendRefused) and self._is_over():
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
@@ -269,7 +271,14 @@ class ChapterRun:
         if stops_all(error) and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
-        return undelivered(item, error)
+        is_before_its_job = isinstance(error, ServiceError | LibraryError) and error.job_id is None
+        return undelivered(item, error, is_ordered=is_before_its_job and await self._is_ordered(item))
+
+    async def _is_ordered(self, item: Item) -> bool:
+        """Whether a job may make `item`."""
+        with suppress(JournalError):
+            return item.key in await self._sent([item.key])
+        return True
 
     def _refuse_orders(self, error: AssetctlError) -> None:
         """What is left to generate is left to another run; the rest goes on."""

@@ -32,11 +32,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What may be ordered. `question` is what somebody must say yes to first, None when nothing needs a yes."""
+    """What may be ordered. `question` is what somebody must say yes to first, None when nothing needs a yes.
+
+    `covers_all` when that is enough for all that was planned, as far as nobody else orders in the same run.
+    """
 
     max_orders: int
     max_cost: Cost | None
     question: str | None
+    covers_all: bool = True
 
 
 def parse_amount(text: str) -> tuple[Decimal, str | None]:
@@ -61,19 +65,21 @@ def permission(total: Tally, budget: Budget, *, configured: int) -> Permission:
         SpendRefused: its cost cannot be held against the limit of money.
     """
     max_cost = _max_cost(total, budget)
+    covers_cost = max_cost is None or total.money.high.get(max_cost.currency, Decimal(0)) <= max_cost.amount
     if budget.max_generations is not None:
-        return Permission(budget.max_generations, max_cost, None)
+        covers_all = covers_cost and total.new_orders <= budget.max_generations
+        return Permission(budget.max_generations, max_cost, None, covers_all)
     # Of what is being made an order may turn out never to have arrived, and is sent again: agreed to already.
     planned = total.new_orders + total.counts[Deed.JOIN]
     if budget.is_agreed:
         # What turns out to be missing only later was agreed to as little as what was never planned.
-        return Permission(planned, max_cost, None)
+        return Permission(planned, max_cost, None, covers_cost)
     if total.new_orders <= configured:
-        return Permission(max(configured, planned), max_cost, None)
+        return Permission(max(configured, planned), max_cost, None, covers_cost)
     question = (
         f"this would order {total.new_orders:,} generations, more than the {configured:,} that the settings allow"
     )
-    return Permission(planned, max_cost, question)
+    return Permission(planned, max_cost, question, covers_cost)
 
 
 def _max_cost(total: Tally, budget: Budget) -> Cost | None:

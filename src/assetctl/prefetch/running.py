@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
     from assetctl.clock import Clock
+    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset, AssetRequest
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
@@ -115,10 +116,12 @@ class ChapterRun:
         stop_orders: Callable[[], None] | None = None,
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
         held: Callable[[Sequence[str]], Awaitable[Mapping[str, Asset]]],
+        precedence: Precedence | None = None,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
         `sent` says which of some keys have an order that is open, `held` what the cache has for some of them.
+        With `precedence` items are ordered one after the other, in the order of the manifest.
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
         it is delivered. `stop_orders` is called when no new order may be placed any more.
         """
@@ -132,6 +135,7 @@ class ChapterRun:
         self._stop_orders = stop_orders
         self._sent = sent
         self._held = held
+        self._precedence = precedence
         self._cut_off: list[Planned] = []
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
@@ -184,6 +188,8 @@ class ChapterRun:
                 if self._selection.wants(planned.item, planned.deed) or (
                     self._deliver is not None and self._selection.counts_all
                 ):
+                    if self._precedence is not None and planned.deed is Deed.MAKE:
+                        self._precedence.enter(planned.item.key)
                     await (jobs if planned.deed in _ORDERED else downloads).send(planned)
                 elif self._selection.counts_all:
                     self.summary.counts[Outcome.HERE] += 1
@@ -195,7 +201,11 @@ class ChapterRun:
         try:
             async with lane:
                 async for planned in lane:
-                    await self._settle(planned)
+                    try:
+                        await self._settle(planned)
+                    finally:
+                        if self._precedence is not None:
+                            self._precedence.leave(planned.item.key)
         finally:
             self._working -= 1
             if not self._working:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assetctl.generation.allowances import Allowance
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
+    from assetctl.generation.outages import Outages
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.library.base import Library
     from assetctl.library.folder.library import FolderLibrary
@@ -265,7 +266,15 @@ class Stack:
             clock=self.clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
             events=self.events,
+            outages=self.outages,
         )
+
+    @cached_property
+    def outages(self) -> Outages:
+        """What is known of services that give no answer."""
+        from assetctl.generation.outages import Outages
+
+        return Outages(clock=self.clock, events=self.events)
 
     @cached_property
     def named_assets(self) -> NamedAssets:

@@ -37,4 +37,4 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 _TERMINAL_VARIABLES = frozenset(
     {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "TTY_COMPATIBLE"}
 )
-_PIPELINE_VARIABLES = frozenset({"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"})
+_PIPELINE_VARIABLES = frozenset({"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "TF_BUILD"})

@@ -39,7 +39,8 @@ PRICE = Cost(Decimal("0.40"), "USD")
 class Shop:
     """Makes films for money. What it does is set by its fields, and may be changed between two calls.
 
-    `checks` is what a check raises. `submits`: accept, lose (charges, then gives no answer), refuse, unreachable.
+    `checks` is what a check raises. `submits`: accept, lose (charges, then gives no answer), refuse, unreachable, or
+    mistake: charges for another film than was ordered.
     `finds`: tell, silent, unreachable, or late: what was charged is on its list only `settles_s` later, and until then
     it says so. `ends`: how jobs end, after `looks` looks at them. `after_charge` runs between the charge and the
     answer.
@@ -98,6 +99,8 @@ class Shop:
         if self.submits == "lose":
             wait_s = self.settles_s if self.finds == "late" else None
             raise OutcomeUnknown("the shop's answer got lost", ask_again_in_s=wait_s)
+        if self.submits == "mistake":
+            raise JobFailed(f"the shop makes another film in its job `{job_id}`", job_id=job_id)
         return job_id
 
     async def check(self, order: GenerationOrder) -> None:

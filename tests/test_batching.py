@@ -1,4 +1,4 @@
-"""Turns: what several threads want at the same time is done together, and each gets its own outcome."""
+"""Batches: what several threads want at the same time is done together, and each gets its own outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.batching import Turns
+from assetctl.batching import Batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,16 +18,16 @@ LIMIT_S = 30
 
 
 class Work:
-    """Doubles what it is given, all but `refused`; its first turn waits until it is let go."""
+    """Doubles what it is given, all but `refused`; its first batch waits until it is let go."""
 
     def __init__(self, *refused: int, then: Callable[[], None] = lambda: None) -> None:
         self.refused = refused
-        self.turns: list[list[int]] = []
+        self.batches: list[list[int]] = []
         self.has_begun, self.may_end = threading.Event(), threading.Event()
         self._then = then
 
     def __call__(self, items: Sequence[int]) -> list[int]:
-        self.turns.append(list(items))
+        self.batches.append(list(items))
         self.has_begun.set()
         assert self.may_end.wait(LIMIT_S)
         self._then()
@@ -38,14 +38,14 @@ class Work:
 
 
 def together(work: Work, items: Sequence[int]) -> list[Future[int]]:
-    """The first item alone, and the others in what turns they get, all of them waiting before the first one ends."""
-    turns = Turns(work)
+    """The first item alone, and the others in what batches they get, all of them waiting before the first one ends."""
+    batches = Batches(work)
     with ThreadPoolExecutor(len(items)) as threads:
-        futures = [threads.submit(turns.take_part, items[0])]
+        futures = [threads.submit(batches.take_part, items[0])]
         assert work.has_begun.wait(LIMIT_S)
         for count, item in enumerate(items[1:], 1):
-            futures.append(threads.submit(turns.take_part, item))
-            while len(turns._waiting) < count:
+            futures.append(threads.submit(batches.take_part, item))
+            while len(batches._waiting) < count:
                 assert not futures[-1].done()
         work.may_end.set()
     return futures
@@ -54,15 +54,15 @@ def together(work: Work, items: Sequence[int]) -> list[Future[int]]:
 def test_who_comes_alone_is_served_at_once():
     work = Work()
     work.may_end.set()
-    turns = Turns(work)
-    assert [turns.take_part(item) for item in (1, 2)] == [2, 4]
-    assert work.turns == [[1], [2]]
+    batches = Batches(work)
+    assert [batches.take_part(item) for item in (1, 2)] == [2, 4]
+    assert work.batches == [[1], [2]]
 
 
 def test_who_comes_meanwhile_is_served_together():
     work = Work()
     assert [future.result() for future in together(work, [1, 2, 3, 4])] == [2, 4, 6, 8]
-    assert work.turns == [[1], [2, 3, 4]]
+    assert work.batches == [[1], [2, 3, 4]]
 
 
 def test_the_trouble_of_one_is_not_that_of_the_others():
@@ -71,13 +71,13 @@ def test_the_trouble_of_one_is_not_that_of_the_others():
     assert [future.result() for future in (first, second, fourth)] == [2, 4, 8]
     with pytest.raises(ValueError, match="3"):
         third.result()
-    assert work.turns == [[1], [2, 3, 4], [2], [3], [4]]
+    assert work.batches == [[1], [2, 3, 4], [2], [3], [4]]
 
 
-def test_after_trouble_the_next_one_gets_a_turn():
+def test_after_trouble_the_next_one_is_worked_on():
     work = Work(1)
     work.may_end.set()
-    turns = Turns(work)
+    batches = Batches(work)
     with pytest.raises(ValueError, match="1"):
-        turns.take_part(1)
-    assert turns.take_part(2) == 4
+        batches.take_part(1)
+    assert batches.take_part(2) == 4

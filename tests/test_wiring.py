@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from assetctl.models import Asset, AssetRequest, AssetType, Availability, Would
 from assetctl.pixsim.turns import Turn
 from assetctl.providers.base import Step
 from assetctl.providers.first_use import OnFirstUse
-from assetctl.wiring import Stack, open_stack
+from assetctl.wiring import Stack, Surroundings, open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +35,20 @@ def opened(settings: Settings, *, offline: bool = False) -> Any:
     return open_stack(settings, events=AssetEventBus(), clock=SystemClock(), offline=offline)
 
 
+def built(stack: Stack) -> set[str]:
+    """The names of all that was built so far."""
+    parts = (stack, stack.backend, stack.storage, stack.libraries, stack.jobs, stack.providers)
+    return {
+        name
+        for part in parts
+        for name, attribute in vars(type(part)).items()
+        if isinstance(attribute, cached_property) and name in part.__dict__
+    }
+
+
 async def test_opening_and_closing_a_stack_builds_and_writes_nothing(settings: Settings) -> None:
     async with opened(settings) as stack:
-        assert not {"cache", "library", "journal", "registry", "service"} & set(stack.__dict__)
+        assert not built(stack)
     assert not settings.data_dir.exists()
 
 
@@ -56,13 +68,17 @@ def far(settings: Settings) -> Settings:
 
 async def test_a_backends_library_is_not_built_before_it_is_asked(far: Settings) -> None:
     async with opened(far) as stack:
-        assert (stack.library.name, stack.library.needs_network, stack.library.recheck_after_s) == (
+        assert (
+            stack.libraries.chosen.name,
+            stack.libraries.chosen.needs_network,
+            stack.libraries.chosen.recheck_after_s,
+        ) == (
             "pixsim",
             True,
             86_400,
         )
         assert await stack.cache.lookup("a" * 64) is None
-        assert not {"pixsim", "folder", "lookups", "tokens"} & set(stack.__dict__)
+        assert not {"client", "folder", "lookups", "tokens"} & built(stack)
 
 
 @pytest.mark.parametrize(("configured", "places"), [(2, 2), (7, 7), (0, 30)])
@@ -80,7 +96,7 @@ async def test_backends_limit_of_orders_is_the_one_that_is_set_and_shared(
 
 async def test_with_refresh_cached_copies_of_a_backend_are_confirmed_at_once(far: Settings) -> None:
     async with open_stack(far, events=AssetEventBus(), clock=SystemClock(), refresh=True) as stack:
-        assert stack.library.recheck_after_s == 0
+        assert stack.libraries.chosen.recheck_after_s == 0
 
 
 async def test_offline_a_backends_library_is_a_closed_step_and_a_folder_is_none(
@@ -94,7 +110,7 @@ async def test_offline_a_backends_library_is_a_closed_step_and_a_folder_is_none(
         ]
         assert "offline" in (verdict.skipped or "")
         with pytest.raises(LibraryError, match="offline"):
-            await stack.library.get("1")
+            await stack.libraries.chosen.get("1")
     async with opened(settings, offline=True) as stack:
         verdicts = (await stack.service.explain(AssetRequest(scene_id="park"))).verdicts
     assert all(verdict.skipped is None for verdict in verdicts if verdict.provider == "library:folder")
@@ -125,8 +141,14 @@ async def test_the_cache_is_closed_at_the_end_also_after_an_error(settings: Sett
 
 async def test_parts_are_built_once(settings: Settings) -> None:
     async with opened(settings) as stack:
-        for part in ("cache", "library", "journal", "registry", "desk", "follower", "intake", "service"):
-            assert getattr(stack, part) is getattr(stack, part)
+        for part, names in {
+            stack: ("cache", "service"),
+            stack.storage: ("cache", "lookups", "intake"),
+            stack.libraries: ("chosen", "folder"),
+            stack.jobs: ("journal", "registry", "desk", "follower"),
+        }.items():
+            for name in names:
+                assert getattr(part, name) is getattr(part, name)
 
 
 async def test_a_plan_of_a_request_asks_the_providers_in_their_order(settings: Settings) -> None:
@@ -163,12 +185,12 @@ async def test_knobs_are_typed_and_checked_against_their_generator(settings: Set
 async def test_without_knobs_no_generator_is_loaded_to_answer(settings: Settings) -> None:
     async with opened(settings) as stack:
         stack.service.effective(AssetRequest(scene_id="park"))
-        assert "registry" not in stack.__dict__
+        assert "registry" not in built(stack)
 
 
 async def test_a_library_with_a_default_place_may_be_missing_and_has_no_problems(settings: Settings) -> None:
     async with opened(settings) as stack:
-        assert list(await stack.library_problems()) == []
+        assert list(await stack.libraries.folder.problems()) == []
 
 
 async def test_a_preview_is_made_of_the_file(settings: Settings) -> None:
@@ -221,5 +243,5 @@ async def test_a_provider_is_built_when_it_is_first_asked_and_once() -> None:
 
 def test_a_stack_holds_what_it_was_given(settings: Settings) -> None:
     events, clock = AssetEventBus(), SystemClock()
-    stack = Stack(settings, events=events, clock=clock, offline=True)
-    assert (stack.settings, stack.events, stack.clock) == (settings, events, clock)
+    stack = Stack(Surroundings(settings, events=events, clock=clock, offline=True))
+    assert (stack.settings, stack.events, stack.clock, stack.is_offline) == (settings, events, clock, True)

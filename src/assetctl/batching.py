@@ -1,7 +1,7 @@
 """What several threads want done at the same time, done together by one of them while the others wait.
 
 There is no timer: whoever comes while nobody is at work starts at once, alone, and whoever comes meanwhile is in the
-next turn. Knows nothing of what is done.
+next batch. Knows nothing of what is done.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class _Wish(Generic[_Item, _Result]):
     error: BaseException | None = None
 
 
-class Turns(Generic[_Item, _Result]):
+class Batches(Generic[_Item, _Result]):
     """Does `work` for one or many items at a time, never twice at once; safe to use from any thread."""
 
     def __init__(self, work: Callable[[Sequence[_Item]], Sequence[_Result]]) -> None:
         """`work` gives a result for each item or raises; then it may be asked for each of them again, alone."""
         self._work = work
-        self._turn = threading.Lock()
+        self._working = threading.Lock()
         self._guard = threading.Lock()
         self._waiting: list[_Wish[_Item, _Result]] = []
 
@@ -44,8 +44,8 @@ class Turns(Generic[_Item, _Result]):
         wish = _Wish[_Item, _Result](item)
         with self._guard:
             self._waiting.append(wish)
-        with self._turn:
-            # Whoever had the turn before took everybody along who was waiting then.
+        with self._working:
+            # Whoever worked before took everybody along who was waiting then.
             if not wish.is_done:
                 with self._guard:
                     some, self._waiting = self._waiting, []

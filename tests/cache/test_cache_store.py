@@ -355,20 +355,6 @@ async def test_full_disk_names_path_and_free_room(root: Path, clock: StillClock)
     assert "free" in (caught.value.why or "")
 
 
-async def test_warm_hit_is_fast(root: Path, clock: StillClock):
-    async with AssetCache(root, clock=clock) as cache:
-        await put(cache, draft("confess"), b"film")
-        assert await cache.lookup(key_of("confess"))
-    spent = []
-    for _ in range(20):
-        start = time.perf_counter()
-        async with AssetCache(root, clock=clock) as cache:
-            assert await cache.lookup(key_of("confess"))
-            spent.append(time.perf_counter() - start)
-    # The target is 5 ms; the best of twenty on a shared machine, so that a neighbour's load fails nobody.
-    assert min(spent) < 0.005
-
-
 async def test_dead_writers_leavings_go_at_the_next_start(cache: AssetCache, root: Path):
     await put(cache, draft("confess"), b"film")
     writer = filesystem.current_writer()

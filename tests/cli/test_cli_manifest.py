@@ -6,11 +6,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_harness import wait_until
+from cli_harness import LEAVES_WITHIN_S, wait_until
 
 from assetctl.prefetch.manifest.schema import manifest_schema
 
@@ -81,8 +80,6 @@ def test_a_manifest_that_is_not_there_is_wrong_usage(tool: Tool) -> None:
 def test_waiting_for_stdin_can_be_interrupted(tool: Tool) -> None:
     process = tool.spawn("manifest", "check", "-", stdin=subprocess.PIPE)
     wait_until(lambda: list((tool.data / "prefetch").glob("*")) if tool.data.exists() else False)
-    started_s = time.monotonic()
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=10)
-    assert process.returncode == 130
-    assert time.monotonic() - started_s < 5.0
+    # Its stdin stays open.
+    assert process.wait(timeout=LEAVES_WITHIN_S) == 130

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
 GITLAB = {"GITLAB_CI": "true"}
+AZURE = {"TF_BUILD": "True"}
+HOSTILE = ("::error::pwned", "  ::add-mask::a", "##[error]pwned", "a###[add-mask]b", "##vso[task.complete]x")
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
@@ -44,7 +46,7 @@ def obeyed(ran: Ran) -> list[str]:
     commands: list[str] = []
     stopped: str | None = None
     for line in ran.err.splitlines() + ran.out.splitlines():
-        found = re.match(r"\s*::([^ :]+)", line) or re.search(r"##\[([^\] ]+)", line)
+        found = re.match(r"\s*::([^ :]+)", line) or re.search(r"##(?:vso)?\[([^\] ]+)", line)
         if found is None:
             continue
         if stopped is not None:
@@ -61,7 +63,7 @@ def test_github_folds_the_lines_of_the_run_and_nothing_else(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, {"scene": "a"}, failing("bad")), env=GITHUB)
     lines = ran.err.splitlines()
     start, end = lines.index("::group::assetctl prefetch: First date"), lines.index("::endgroup::")
-    assert lines[0].startswith("2 assets: 2 to generate")
+    assert lines[0].startswith("First date: 2 assets: 2 to generate")
     assert any(line.startswith("bad: the generator `failing` could not") for line in lines[start:end])
     assert lines[end + 1].startswith("::error title=bad::the generator `failing` could not make this asset")
     assert ran.out.startswith("2 assets: 1 generated, 1 failed")
@@ -124,6 +126,55 @@ def test_elsewhere_there_are_no_marks(tool: Tool) -> None:
     assert not re.search(r"::|section_|\x1b", ran.err + ran.out)
 
 
+# What people are told on stdout
+
+
+@pytest.mark.parametrize("env", [GITHUB, AZURE])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_table_is_never_obeyed(tool: Tool, hostile: str, env: dict[str, str]) -> None:
+    ran = tool("available", "--prompt", hostile, env=env)
+    assert obeyed(ran) == []
+    assert re.search(r"\\x(3a:|23#)", ran.out)
+
+
+@pytest.mark.parametrize("words", [("coverage",), ("available", "--manifest"), ("prefetch", "--plan")])
+def test_a_chapter_is_never_obeyed(tool: Tool, words: tuple[str, ...]) -> None:
+    ran = tool(*words, write(tool, {"scene": "::error::pwned"}, title="##[error]pwned"), env=GITHUB)
+    assert obeyed(ran) == []
+    assert "\n\\x3a:error::pwned" in ran.out
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_an_error_is_never_obeyed(tool: Tool, hostile: str) -> None:
+    (tool.work / "chapter.json").write_text(json.dumps({"scenes": [{"id": "a", "type": hostile}, {hostile: 1}]}))
+    for words in (["manifest", "check"], ["prefetch"]):
+        ran = tool(*words, "chapter.json", env=GITHUB)
+        assert (ran.code, obeyed(ran)) == (2, [])
+
+
+def test_a_disarmed_table_keeps_its_columns(tool: Tool) -> None:
+    ran = tool("coverage", write(tool, {"scene": "::error::x"}, {"scene": "longer than that"}), env=GITHUB)
+    header, _, first, second = ran.out.splitlines()[2:]
+    assert first.startswith("\\x3a:error::x")
+    assert header.index("-") == first.index("missing") == second.index("missing")
+
+
+def test_what_programs_read_is_exact(tool: Tool) -> None:
+    manifest = write(tool, {"scene": "::error::x"})
+    ran = tool("available", "--manifest", manifest, "--json", env=GITHUB)
+    assert ran.document[0]["request"]["scene_id"] == "::error::x"
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    Printer(stdout=out, quiet=True, pipeline=pipeline_of(GITHUB)).line("##[error]y")
+    out.seek(0)
+    assert out.read() == "##[error]y\n"
+
+
+def test_where_no_log_obeys_them_they_are_shown_as_they_are(tool: Tool) -> None:
+    manifest = write(tool, {"scene": "::error::x"})
+    for env in ({}, GITLAB):
+        assert "\n::error::x" in tool("coverage", manifest, env=env).out
+
+
 # The summary of a job
 
 
@@ -163,9 +214,9 @@ def test_only_what_is_said_plainly_is_believed() -> None:
     assert pipeline_of({}).system is None
     assert pipeline_of({"GITHUB_ACTIONS": "1", "GITLAB_CI": "yes", "GITHUB_STEP_SUMMARY": ""}).summary is None
     assert pipeline_of({"GITHUB_ACTIONS": "true", "GITLAB_CI": "true"}).system is System.GITHUB
-    assert (
-        Pipeline().opening("a", NOW) == Pipeline().closing(NOW) == Pipeline().annotation("a", "b", is_error=True) == ""
-    )
+    assert pipeline_of({"TF_BUILD": "True"}).system is System.AZURE
+    for one in (Pipeline(), Pipeline(System.AZURE)):
+        assert one.opening("a", NOW) == one.closing(NOW) == one.annotation("a", "b", is_error=True) == ""
 
 
 def test_no_two_runs_have_one_token() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_harness import wait_until
 
+from assetctl.clock import SystemClock
 from service import faults
 from service.harness import LookAlike
 
@@ -229,6 +231,21 @@ def test_failure_that_turns_back_ends_well(run: Run, server: LookAlike) -> None:
     server.script(outcomes=["failed:provider_timeout", "completed"], retry_s=0.5)
     assert run(*SCENE).code == 0
     assert len(server.jobs()) == 1
+
+
+def test_jobs_of_a_backend_that_makes_something_else_count_for_the_budget(
+    run: Run, tool: Tool, server: LookAlike
+) -> None:
+    # It passes nothing on by which an order could be told, so nobody knows what it makes of it.
+    anything = {"id": 4711, "operation_type": "text_to_video", "provider_id": "pixverse", "status": "pending"}
+    row = {**anything, "canonical_params": {}, "created_at": SystemClock().now().isoformat()}
+    server.fault(CREATE, faults.text(json.dumps(row), 201, "application/json"), times=5)
+    rows = [{"scene": f"s{number}", "prompt": "a storm", "allow_placeholder": False} for number in range(5)]
+    (tool.work / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ran = run("prefetch", "chapter.jsonl", "--max-generations", "2", "--concurrency", "1")
+    assert (ran.code, len(server.requests(CREATE))) == (5, 2)
+    assert "5 assets: 2 failed, 3 over the budget" in ran.out
+    assert [order["job_id"] for order in tool.orders()] == ["4711"] * 2
 
 
 def test_plan_of_a_chapter_says_what_ordering_takes_alone_and_then_what_jobs_took(

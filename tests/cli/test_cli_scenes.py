@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_harness import is_clean, wait_until
+from cli_harness import LEAVES_WITHIN_S, is_clean, wait_until
 
 from service import faults
 from service.harness import LookAlike
@@ -238,6 +237,14 @@ def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool
     assert tool("prefetch", "chapter.json").out.startswith("2 assets: 2 here before")
 
 
+def test_an_exported_manifest_is_exact_in_a_log_that_obeys(server: LookAlike, user: Account, tool: Tool) -> None:
+    del user
+    title = "##[error]x"
+    server.scenes([{"id": 5, "title": title, "entry_node_id": 1, "nodes": [node(1, "a", GONE)], "edges": []}])
+    exported = tool("manifest", "export", "--from-scene", "5", env={"GITHUB_ACTIONS": "true"})
+    assert f'title = "{title}"' in exported.out.splitlines()
+
+
 def test_what_is_odd_about_scenes_is_told_beside_the_plan(server: LookAlike, user: Account, tool: Tool) -> None:
     del user
     nodes = [node(1, "", GONE), node(2, "", GONE), node(9, "", GONE)]
@@ -395,13 +402,11 @@ def test_a_world_that_is_too_large_is_told_and_its_scenes_are_read_without_weigh
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
 @pytest.mark.usefixtures("date")
 def test_reading_scenes_can_be_interrupted(server: LookAlike, tool: Tool) -> None:
-    server.fault("GET /api/v1/game/scenes/5", faults.slow(20.0))
+    server.fault("GET /api/v1/game/scenes/5", faults.slow(60.0))
     listed = len(server.requests("GET /api/v1/game/scenes/"))
     process = tool.spawn("prefetch", "--from-world", "3", "--plan")
     wait_until(lambda: len(server.requests("GET /api/v1/game/scenes/")) > listed)
-    started_s = time.monotonic()
     process.send_signal(signal.SIGINT)
-    ran = tool.finish(process)
+    ran = tool.finish(process, within_s=LEAVES_WITHIN_S)
     assert (ran.code, ran.out) == (130, "")
     assert "Traceback" not in ran.err
-    assert time.monotonic() - started_s < 5.0

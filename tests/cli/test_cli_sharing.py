@@ -12,7 +12,7 @@ from assetctl.cache.store import AssetCache
 from assetctl.events import AssetEventBus
 from assetctl.library.remembered import RememberedLibrary
 from assetctl.settings import load
-from assetctl.wiring import Stack
+from assetctl.wiring import Stack, Surroundings
 from fakes import FakeClock, FakeLibrary
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class FarLibrary(FakeLibrary):
 
 def stack_of(folder: Path, *, refresh: bool = False) -> Stack:
     settings = load(environ={"ASSETCTL_DATA_DIR": str(folder / "data")}, cwd=folder)
-    return Stack(settings, events=AssetEventBus(), clock=FakeClock(), offline=False, refresh=refresh)
+    return Stack(Surroundings(settings, events=AssetEventBus(), clock=FakeClock(), refresh=refresh))
 
 
 @needs_groups
@@ -58,14 +58,14 @@ def test_a_shared_folder_open_to_everybody_stops_the_request(tool: Tool) -> None
 
 
 def test_a_library_that_needs_the_network_is_remembered_and_nothing_is_opened_for_it(tmp_path: Path) -> None:
-    assert isinstance(stack_of(tmp_path).remembered(FarLibrary(tmp_path / "far")), RememberedLibrary)
+    assert isinstance(stack_of(tmp_path).libraries.remembered(FarLibrary(tmp_path / "far")), RememberedLibrary)
     assert not (tmp_path / "data").exists()
 
 
 def test_refresh_reaches_the_remembered_library(tmp_path: Path) -> None:
     far = FarLibrary(tmp_path / "far", recheck_after_s=60.0)
-    assert stack_of(tmp_path).remembered(far).recheck_after_s == 60.0
-    assert stack_of(tmp_path, refresh=True).remembered(far).recheck_after_s == 0.0
+    assert stack_of(tmp_path).libraries.remembered(far).recheck_after_s == 60.0
+    assert stack_of(tmp_path, refresh=True).libraries.remembered(far).recheck_after_s == 0.0
 
 
 def test_without_a_shared_folder_the_cache_is_the_users_own(tmp_path: Path) -> None:

@@ -176,6 +176,18 @@ async def test_order_that_was_not_accepted_frees_its_key(
     assert house.events == []
 
 
+async def test_order_of_which_something_else_was_made_frees_its_key_and_counts(build: Callable[..., House], shop: Shop):
+    house = build(max_orders=1)
+    shop.submits = "mistake"
+    with pytest.raises(JobFailed) as caught:
+        await place(house, shop)
+    order = await only_order(house)
+    assert (order.state, order.detail, order.job_id) == (OrderState.FAILED, str(caught.value), caught.value.job_id)
+    with pytest.raises(SpendRefused):
+        await place(house, shop)
+    assert shop.charges == 1
+
+
 async def test_mistake_of_a_plug_in_leaves_the_order_to_be_settled(house: House, shop: Shop):
     def broken() -> None:
         raise ZeroDivisionError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from raw_server import HANG_UP, Cut, RawServer, answer, complaint
+from raw_server import HANG_UP, Cut, RawServer, Silence, answer, complaint
 
 from assetctl.errors import (
     InvalidRequest,
@@ -232,6 +232,23 @@ async def test_order_that_may_have_arrived_has_used_its_turn(server, connect, cl
     client = await connect(server.url, turns=turns)
     with pytest.raises(OutcomeUnknown):
         await client.create_generation({})
+    assert await turns.take() == pytest.approx(WINDOW_S, abs=0.2)
+
+
+async def test_order_that_is_called_off_while_it_may_have_arrived_has_used_its_turn(server, connect, clock):
+    server.script = [Silence()]
+    turns = Turns(clock=clock, rules=Rules(most=1))
+    client = await connect(server.url, turns=turns)
+
+    async def order(turn: Turn) -> None:
+        await client.create_generation({}, turn=turn)
+
+    async with client.turn() as turn, anyio.create_task_group() as tasks:
+        tasks.start_soon(order, turn)
+        with anyio.fail_after(20):
+            while not server.requests:  # noqa: ASYNC110 - it happens in another thread
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
     assert await turns.take() == pytest.approx(WINDOW_S, abs=0.2)
 
 

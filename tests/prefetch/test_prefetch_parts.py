@@ -337,12 +337,29 @@ def test_a_plan_that_is_cut_is_none(plan: Path):
             compared(plan, *BEFORE)
 
 
+@pytest.mark.parametrize("deed", [[], {}, None, 5, "nothing"])
+def test_a_deed_that_is_none_is_a_change(plan: Path, deed: object):
+    lines = [json.loads(line) for line in plan.read_bytes().splitlines()]
+    lines[1]["deed"] = deed
+    plan.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert compared(plan, *BEFORE) == f"`000000000000`: `{deed}` was planned, now it takes `here`"
+
+
+WRONG_SCENE = {"schema": plan_file.PLAN_SCHEMA, "manifest": "m", "format": "csv", "only": "all", "scene": 5}
 WRONG_HEAD = {"schema": plan_file.PLAN_SCHEMA, "manifest": "m", "format": "x", "only": "y", "scene": None}
 
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{}", b"[]", b'{"schema": "assetctl.prefetch_plan/1"}', b"\xff" * 9, json.dumps(WRONG_HEAD).encode()],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"schema": "assetctl.prefetch_plan/1"}',
+        b"\xff" * 9,
+        json.dumps(WRONG_HEAD).encode(),
+        json.dumps(WRONG_SCENE).encode(),
+    ],
 )
 def test_what_is_no_plan_is_refused(tmp_path: Path, text: bytes):
     (tmp_path / "plan").write_bytes(text)

@@ -21,14 +21,14 @@ from assetctl.errors import (
 from assetctl.events import Event, JobProgressed, JobSubmitted, TurnAwaited
 from assetctl.generation.allowances import Allowance
 from assetctl.models import AssetRequest
-from assetctl.prefetch import running
+from assetctl.prefetch import running, walking
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
 from fakes import FarLibrary, House, film
-from shop import Shop
+from shop import PRICE, Shop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -445,6 +445,9 @@ async def test_a_full_disk_while_delivering_ends_the_run(house: House, tmp_path:
         summary = await run.run()
     assert list(heard.outcomes.values()) == [Outcome.FAILED, Outcome.LEFT, Outcome.LEFT]
     assert summary.exit_code == 1
+    # What it cost is spent all the same.
+    assert summary.spent == {"USD": PRICE.amount}
+    assert heard.results[0].asset is not None
 
 
 async def test_what_is_here_counts_without_being_touched(house: House, tmp_path: Path):
@@ -466,6 +469,29 @@ async def test_a_manifest_with_a_mistake_ends_the_run(house: House, tmp_path: Pa
         with pytest.raises(BaseExceptionGroup) as caught:
             await run.run()
     assert isinstance(caught.value.exceptions[0], ManifestError)
+
+
+async def test_what_is_written_into_a_manifest_while_it_is_made_is_not_made(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(walking, "PIECE", 2)
+
+    def write_on(event: Event) -> None:
+        if isinstance(event, JobSubmitted):
+            with (tmp_path / "chapter.jsonl").open("a") as file:
+                file.write('{"scene": "new"}\n')
+
+    house.bus.subscribe(write_on)
+    monkeypatch.setattr(running, "_LANE_LENGTH", 0)
+    with chapter(tmp_path, *(f"s{number}" for number in range(9))) as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        with pytest.RaisesGroup(pytest.RaisesExc(ManifestError, match="was changed while it was read")):
+            await run.run()
+    assert "new" not in heard.begun
+    assert heard.stops == [Stop.TROUBLE]
+    assert heard.outcomes["s0"] is Outcome.GENERATED
+    assert set(heard.outcomes.values()) <= {Outcome.GENERATED, Outcome.LEFT}
+    assert shop.charges < 9
 
 
 async def test_two_runs_side_by_side_share_the_work(house: House, shop: Shop, tmp_path: Path):

@@ -211,6 +211,16 @@ async def test_what_was_found_for_many_is_fetched_without_a_search_once(far_hous
         assert (asset.asset_id, far.asked) == ("film", searches)
 
 
+async def test_what_was_found_absent_since_is_not_fetched_as_the_match_it_was(far_house: House, far: FarLibrary):
+    asset = far.add("confess", film("shelved"))
+    await far_house.pre_made.outlooks([Asked(REQUEST, KEY)])
+    # Somebody moves it to another moment.
+    far.add("confess", film("shelved"), replace(REQUEST, choice_id="wait"), fingerprint=asset.fingerprint)
+    await far_house.pre_made.outlooks([Asked(REQUEST, KEY)])
+    assert await ask(far_house) is None
+    assert await ask(far_house) is None
+
+
 async def test_a_match_that_is_too_old_or_not_the_one_found_is_searched_for_again(far_house: House, far: FarLibrary):
     for number, change in enumerate(("age", "bytes", "absence")):
         request = MANY[number]

@@ -111,7 +111,7 @@ class Wish:
 
 
 def _settle_soon(stack: Stack) -> None:
-    stack.registry.register(PixsimGenerator(stack.registry._context, settle_s=SETTLE_S))
+    stack.jobs.registry.register(PixsimGenerator(stack.jobs.registry._context, settle_s=SETTLE_S))
 
 
 def main() -> None:

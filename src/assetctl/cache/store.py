@@ -15,7 +15,7 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
-from assetctl.batching import Turns
+from assetctl.batching import Batches
 from assetctl.cache.answers import pinning, reading
 from assetctl.cache.answers.likeness import most_alike
 from assetctl.cache.answers.storing import Storing
@@ -188,7 +188,7 @@ class AssetCache:
             entry = self._storing.store(partial_path, known, self._clock.now())
             self._leases.keep_new(entry.blob)
             if self._limits is not None:
-                self._shrinking_turns.take_part(entry)
+                self._shrinking_batches.take_part(entry)
             return entry
 
         return await self._in_thread(work, writing=True)
@@ -286,12 +286,12 @@ class AssetCache:
         )
 
     @cached_property
-    def _shrinking_turns(self) -> Turns[CacheEntry, None]:
+    def _shrinking_batches(self) -> Batches[CacheEntry, None]:
         def work(entries: Sequence[CacheEntry]) -> list[None]:
             self._shrinking.after_stores(entries, self._clock.now())
             return [None] * len(entries)
 
-        return Turns(work)
+        return Batches(work)
 
     async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
         return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import anyio
 from anyio.from_thread import BlockingPortal
 
-from assetctl.cli.delivery import PLACEHOLDER_EXIT_CODE
-from assetctl.cli.verdicts import common_exit_code
+from assetctl.cli.exit_codes import common_exit_code, delivered_exit_code
 from assetctl.documents import asset_document, error_document, request_document, request_from_document
 from assetctl.errors import AssetctlError, InvalidRequest
-from assetctl.models import AssetRequest, Source
+from assetctl.models import AssetRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -128,8 +127,7 @@ async def _answer_line(
     except AssetctlError as error:
         answer.settle(own_id | error_document(error), error.exit_code)
     else:
-        code = PLACEHOLDER_EXIT_CODE if asset.source is Source.PLACEHOLDER else 0
-        answer.settle(own_id | asset_document(asset), code)
+        answer.settle(own_id | asset_document(asset), delivered_exit_code(asset))
     finally:
         limiter.release()
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 import typer
 
 from assetctl import export, filesystem
+from assetctl.cli.exit_codes import delivered_exit_code
 from assetctl.documents import asset_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.events import AssetPlayed
-from assetctl.models import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from assetctl.wiring import Stack
 
 _CHUNK_BYTES: Final = 1 << 20
-PLACEHOLDER_EXIT_CODE: Final = 5
 _REFUSES_WITHIN_S: Final = 2.0
 _AFTERWARDS: Final = "What to do with it"
 
@@ -91,7 +90,7 @@ async def deliver(asset: Asset, options: DeliveryOptions, printer: Printer, stac
     if options.open_player:
         open_in_player(asset.path)
         stack.events.publish(AssetPlayed(asset.key, asset))
-    return PLACEHOLDER_EXIT_CODE if asset.source is Source.PLACEHOLDER else 0
+    return delivered_exit_code(asset)
 
 
 async def _put_and_print(asset: Asset, options: DeliveryOptions, printer: Printer) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from assetctl.cli.exit_codes import common_exit_code
 from assetctl.errors import AssetctlError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _AT_ONCE: Final = 8
 
 
 async def each(orders: Sequence[Order], work: Callable[[Order], Awaitable[int]], printer: Printer) -> int:
-    """The exit code, after `work` was done for all `orders`: 0 when each gave 0, a code that all others share, else 1.
+    """The common exit code, after `work` was done for all `orders`.
 
     An error of `work` is told, and its exit code is what counts. As JSON the errors stand after everything else, since
     a script looks for one in the last line.
@@ -43,5 +44,4 @@ async def each(orders: Sequence[Order], work: Callable[[Order], Awaitable[int]],
             tasks.start_soon(one, order)
     for error in late:
         printer.error(error)
-    codes.discard(0)
-    return codes.pop() if len(codes) == 1 else min(1, len(codes))
+    return common_exit_code(codes)

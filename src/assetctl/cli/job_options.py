@@ -54,7 +54,7 @@ async def orders_named(stack: Stack, names: Sequence[str]) -> list[Order]:
 
 
 async def _only_one(stack: Stack, name: str) -> Order:
-    orders = await stack.journal.named(name)
+    orders = await stack.jobs.journal.named(name)
     if not orders:
         raise InvalidRequest(f"there is no job `{name}`", hint="assetctl jobs ls --all")
     # One job may have had several orders, such as one that was given up and found again: the newest speaks for it.
@@ -72,7 +72,7 @@ def generator_of(stack: Stack, order: Order) -> Generator:
         GeneratorUnknown: it is not installed any more.
         AssetUnavailable: it is on the network, which is not to be touched.
     """
-    generator = stack.registry.get(order.generator)
+    generator = stack.jobs.registry.get(order.generator)
     if stack.is_offline and generator.needs_network:
         raise AssetUnavailable(
             f"`{generator.name}` can't be asked offline", hint="ask without `--offline`", job_id=order.job_id

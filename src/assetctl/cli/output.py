@@ -1,7 +1,7 @@
 """The one printer: data goes in, a path, a table or JSON comes out.
 
-stdout is data, stderr is talk. Foreign text is made safe here and nowhere else in the command line; JSON escapes
-instead. Rich is loaded only when a table is drawn.
+stdout is data, stderr is talk. Foreign text is made safe here and nowhere else in the command line, for terminals and
+for the logs of CI jobs; JSON escapes instead. Rich is loaded only when a table is drawn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
+from assetctl.cli.pipelines import Pipeline, pipeline_of
 from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.documents import error_document
 from assetctl.errors import AssetctlError, StorageFull
@@ -40,7 +41,7 @@ class Printer:
     """Prints for one command. `as_json` and `quiet` say how; the streams are where.
 
     `indent` None puts each document on one line, for commands that print several. `curtains` are called before each
-    line: what draws on the terminal takes itself away.
+    line: what draws on the terminal takes itself away. Nothing foreign that people are told is a command to `pipeline`.
     """
 
     as_json: bool = False
@@ -51,6 +52,7 @@ class Printer:
     colour: bool = False
     indent: int | None = 2
     curtains: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
+    pipeline: Pipeline = field(default_factory=Pipeline)
 
     @classmethod
     def for_process(
@@ -64,6 +66,7 @@ class Printer:
             stdout=sys.stdout,
             stderr=sys.stderr,
             colour=wants_colour(sys.stderr, os.environ),
+            pipeline=pipeline_of(os.environ),
         )
 
     def path(self, path: Path) -> None:
@@ -71,8 +74,9 @@ class Printer:
         self._write(os.fsencode(path) + b"\n")
 
     def line(self, text: str) -> None:
-        """`text`, made safe, stands on a line of stdout."""
-        self._write(safe(text).encode(errors="backslashreplace") + b"\n")
+        """`text`, made safe, stands on a line of stdout; when quiet it is data, and a CI job's log is no concern."""
+        shown = safe(text) if self.quiet else self._shown(text)
+        self._write(shown.encode(errors="backslashreplace") + b"\n")
 
     def document(self, document: Any) -> None:
         """`document` stands on stdout as JSON in ASCII."""
@@ -96,7 +100,7 @@ class Printer:
         """The rows stand on stdout as a table under `columns`, those in `right` aligned right; cut to the terminal."""
         from assetctl.cli.tables import render_table  # noqa: PLC0415 - Rich is loaded only for tables
 
-        safe_rows = [[safe(cell) for cell in row] for row in rows]
+        safe_rows = [[self._shown(cell) for cell in row] for row in rows]
         for piece in render_table(columns, safe_rows, right=right, stdout=self.stdout):
             self._write(piece.encode(errors="replace"))
 
@@ -124,37 +128,36 @@ class Printer:
     def note(self, text: str) -> None:
         """`text` stands on stderr, unless quiet."""
         if not self.quiet:
-            self._talk(safe(text))
+            self._talk(self._shown(text))
 
     def detail(self, text: str) -> None:
         """`text` stands on stderr when verbose."""
         if self.verbose:
-            self._talk(safe(text))
+            self._talk(self._shown(text))
 
     def warning(self, text: str) -> None:
         """A warning stands on stderr, also when quiet: it says that the answer is not quite what was asked for."""
-        self._talk(f"{self._painted('warning:', '33;1')} {safe(text)}")
+        self._talk(f"{self._painted('warning:', '33;1')} {self._shown(text)}")
 
     def error(self, error: AssetctlError) -> None:
         """`error` stands on stderr: what happened, why, what to do next; as JSON on the last line with `--json`."""
         if self.as_json:
             self._talk(json.dumps(error_document(error), ensure_ascii=True))
             return
-        self._talk(f"{self._painted('error:', '31;1')} {safe(error.what)}")
+        self._talk(f"{self._painted('error:', '31;1')} {self._shown(error.what)}")
         if error.why:
-            self._talk(f"  why: {safe(error.why)}")
+            self._talk(f"  why: {self._shown(error.why)}")
         if self.verbose:
             for attempt in error.attempts:
-                self._talk(
-                    f"  asked: {safe(attempt.provider)}: {attempt.outcome.value} {safe(attempt.detail or '')}".rstrip()
-                )
+                asked = f"{attempt.provider}: {attempt.outcome.value} {attempt.detail or ''}"
+                self._talk(f"  asked: {self._shown(asked)}".rstrip())
         if error.hint:
-            self._talk(f"  next: {safe(error.hint)}")
+            self._talk(f"  next: {self._shown(error.hint)}")
 
     def traceback(self, error: BaseException) -> None:
         """Where `error` came from stands on stderr, also when quiet: only who asks for it gets it."""
         for line in "".join(traceback.format_exception(error)).splitlines():
-            self._talk(safe(line))
+            self._talk(self._shown(line))
 
     def finish(self) -> None:
         """Everything printed has left the process.
@@ -201,6 +204,9 @@ class Printer:
     def _lift(self) -> None:
         for lift in self.curtains:
             lift()
+
+    def _shown(self, text: str) -> str:
+        return self.pipeline.disarmed(safe(text))
 
     def _talk(self, text: str) -> None:
         self._lift()

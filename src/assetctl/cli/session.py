@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from assetctl.cli.state import CliState, ProgressMode
+    from assetctl.settings import Settings
     from assetctl.wiring import Stack
 
 T = TypeVar("T")
@@ -44,25 +45,11 @@ def with_stack(
     Raises:
         AssetctlError: whatever the settings, the stack or the work found wrong.
     """
-    with showing_logs(printer, debug=state.debug):
-        mode = state.progress if progress is None else progress
-        return _run(state, printer, work, may_be_quick=may_be_quick, refresh=refresh, progress=mode)
-
-
-def _run(
-    state: CliState,
-    printer: Printer,
-    work: Callable[[Stack], Coroutine[Any, Any, T]],
-    *,
-    may_be_quick: bool,
-    refresh: bool,
-    progress: ProgressMode,
-) -> T:
-    settings = state.load_settings()
     events = AssetEventBus()
     clock = SystemClock()
+    mode = state.progress if progress is None else progress
 
-    async def worked() -> T:
+    async def worked(settings: Settings) -> T:
         if not may_be_quick:
             # What is loaded by now stays: a chapter must not have it looked through for garbage again and again.
             gc.freeze()
@@ -78,5 +65,7 @@ def _run(
         ) as stack:
             return await work(stack)
 
-    with showing_progress(events, printer, progress, clock=clock):
-        return run(worked, events)
+    with showing_logs(printer, debug=state.debug):
+        settings = state.load_settings()
+        with showing_progress(events, printer, mode, clock=clock):
+            return run(lambda: worked(settings), events)

@@ -1,4 +1,4 @@
-"""What the options that every command shares come to, and the settings and stack they lead to."""
+"""What the options that every command shares come to, the settings they lead to, and how a command takes options."""
 
 from __future__ import annotations
 

@@ -186,7 +186,8 @@ class Generator(Protocol):
         `idempotency_key` is the same for every try of one order; a service that understands it makes one job of all.
 
         Raises:
-            JobFailed: refused for good, nothing was ordered.
+            JobFailed: refused for good, nothing was ordered; with a `job_id`, that job makes something else of it and
+                may cost something.
             OutcomeUnknown: the order may have been accepted.
             ServiceError: known to have failed before acceptance; it may be sent again.
         """

@@ -200,8 +200,10 @@ class OrderDesk:
             await self._journal.advance(order, OrderState.UNKNOWN, detail=error.what)
             raise _unknown(generator, order, error) from error
         except (JobFailed, ServiceError) as error:
-            # By the Generator's promise these come before acceptance: the key is free for a new order.
-            await self._journal.advance(order, OrderState.REFUSED, detail=error.what)
+            # By the Generator's promise nothing was ordered, unless a job is named that makes something else. The key
+            # is free for a new order either way; what may have been paid for counts as spent.
+            state = OrderState.REFUSED if error.job_id is None else OrderState.FAILED
+            await self._journal.advance(order, state, detail=error.what, job_id=error.job_id)
             raise
         accepted = await self._accepted(generator, order, job_id)
         self._events.publish(JobSubmitted(order.key, generator.name, job_id, estimate))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from assetctl.pixsim import trouble
-from assetctl.pixsim.exchange import NoAnswer, UnusableAnswer
+from assetctl.pixsim.exchange import NoAnswer
 from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
 from assetctl.pixsim.turns import Turn, Turns
 from assetctl.pixsim.window import ARRIVES_WITHIN_S
@@ -85,7 +85,8 @@ class OrderGate:
         except NoAnswer as lost:
             await (self._turns.answered(turn) if lost.was_sent else self.give_back(turn))
             raise
-        except UnusableAnswer:
+        except BaseException:
+            # No usable answer, or whoever waits for it is called off: the server may have counted it.
             await self._turns.answered(turn)
             raise
         if answer.status == _TOO_MANY:

@@ -19,7 +19,7 @@ from assetctl.prefetch.manifest.source import Format
 from assetctl.prefetch.scenes.chapter import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     from assetctl.prefetch.walking import Planned
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PLAN_SCHEMA: Final = "assetctl.prefetch_plan/1"
 _CHANGES_TOLD: Final = 10
 #: What may have happened since, of what was planned: the same plan carried out in part.
-_MEANWHILE: Final = {
+_MEANWHILE: Final[Mapping[str, frozenset[Deed]]] = {
     Deed.MAKE: frozenset({Deed.HERE, Deed.JOIN}),
     Deed.JOIN: frozenset({Deed.HERE}),
     Deed.FETCH: frozenset({Deed.HERE}),
@@ -122,7 +122,7 @@ def read_head(path: Path) -> PlanHead:
     """
     with _opened(path) as file:
         head = next(_lines(file, path), None)
-    if head is None or head.get("schema") != PLAN_SCHEMA:
+    if head is None or head.get("schema") != PLAN_SCHEMA or not isinstance(head.get("scene"), str | None):
         raise _no_plan(path)
     try:
         selection = Selection(Only(head["only"]), cast("str | None", head["scene"]))
@@ -213,8 +213,7 @@ class PlanCheck:
 def _change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     was, is_now = before.get("deed"), now["deed"]
     if was != is_now:
-        known = was in set(Deed)
-        done = known and is_now in _MEANWHILE.get(Deed(cast("str", was)), ())
+        done = isinstance(was, str) and is_now in _MEANWHILE.get(was, ())
         return None if done else f"`{was}` was planned, now it takes `{is_now}`"
     for name in ("generator", "is_paid", "price"):
         if before.get(name) != now.get(name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from assetctl.prefetch.deeds import Selection
 from assetctl.prefetch.results import stops_all
 from assetctl.prefetch.tallies import Tally
 from assetctl.prefetch.walking import Walk
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assetctl.errors import AssetctlError
-    from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -27,12 +27,14 @@ _TROUBLES_KEPT: Final = 100
 
 @dataclass(slots=True)
 class ChapterPlan:
-    """What the chosen items take. `scenes` maps scene ids in their order; `others` sums what lies beyond `MAX_SCENES`.
+    """What the items that `selection` chose take.
 
-    `check` says what was found of the manifest; with a mistake in it the sums are not complete. `troubles` are the
-    first of the items that are in trouble, `obstacle` is one that all of the chapter is up against.
+    `scenes` maps scene ids in their order; `others` sums what lies beyond `MAX_SCENES`. `check` says what was found of
+    the manifest; with a mistake in it the sums are not complete. `troubles` are the first of the items that are in
+    trouble, `obstacle` is one that all of the chapter is up against.
     """
 
+    selection: Selection = field(default_factory=Selection)
     total: Tally = field(default_factory=Tally)
     scenes: dict[str, Tally] = field(default_factory=dict[str, Tally])
     others: Tally = field(default_factory=Tally)
@@ -79,7 +81,7 @@ async def plan_chapter(
         ManifestError: the manifest was changed meanwhile.
         CacheError: the cache cannot be used.
     """
-    plan, walk = ChapterPlan(), Walk(source, service, selection)
+    plan, walk = ChapterPlan(selection), Walk(source, service, selection)
     counts_all = selection.counts_all
     async for piece in walk.pieces():
         for planned in piece:

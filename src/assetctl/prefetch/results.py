@@ -57,13 +57,21 @@ _DELIVERED: Final = frozenset({Outcome.HERE, Outcome.FETCHED, Outcome.GENERATED}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of `item`: an asset or an error, neither when it was not begun. `output` is its copy."""
+    """What became of `item`: an asset or an error, neither when it was not begun. `output` is its copy.
+
+    Both when the asset is here and its copy could not be made.
+    """
 
     item: Item
     outcome: Outcome
     asset: Asset | None = None
     error: AssetctlError | None = None
     output: Path | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its asset is there, and its copy where one is wanted."""
+        return self.outcome in _DELIVERED
 
     @property
     def has_failed(self) -> bool:
@@ -132,7 +140,7 @@ class Summary:
         self.counts[result.outcome] += 1
         if result.outcome is Outcome.REFUSED:
             self.refused = result.error
-        if result.outcome is Outcome.GENERATED and result.asset is not None:
+        if result.asset is not None and result.asset.source is Source.GENERATED:
             cost = result.asset.cost
             if cost is None:
                 self.unpriced += 1

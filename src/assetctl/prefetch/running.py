@@ -19,6 +19,7 @@ from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
     JournalError,
+    ManifestError,
     SpendRefused,
 )
 from assetctl.models import Source
@@ -130,15 +131,21 @@ class ChapterRun:
         """What became of the items. When cancelled, what is under way has `GRACE_S` to end.
 
         Raises:
-            ManifestError: the manifest was changed since it was planned.
+            ManifestError: the manifest was changed since it was planned; what was under way has ended.
             CacheError: the cache cannot be used.
         """
         try:
             async with anyio.create_task_group() as tasks:
                 jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
                 try:
-                    async with jobs, downloads:
-                        await self._feed(jobs, downloads)
+                    try:
+                        async with jobs, downloads:
+                            await self._feed(jobs, downloads)
+                    except ManifestError:
+                        # What is under way was planned, and ends as it would.
+                        self._stop(Stop.TROUBLE)
+                        await self._done.wait()
+                        raise
                     await self._done.wait()
                 except anyio.get_cancelled_exc_class():
                     self._stop(Stop.SIGNAL)
@@ -218,12 +225,15 @@ class ChapterRun:
     async def _result(self, item: Item) -> Result:
         try:
             asset = await self._asset(item)
-            output = None if self._deliver is None else await self._deliver(item, asset)
         except AssetctlError as error:
             return self._failure(item, error)
         for attempt in asset.attempts:
             if attempt.code == AccountExhausted.code:
                 self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
+        try:
+            output = None if self._deliver is None else await self._deliver(item, asset)
+        except AssetctlError as error:
+            return replace(self._failure(item, error), asset=asset)
         return delivered(item, asset, output)
 
     def _failure(self, item: Item, error: AssetctlError) -> Result:

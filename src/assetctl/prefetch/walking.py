@@ -71,7 +71,7 @@ class Walk:
         self._reader = await in_thread(ManifestReader, self._source, effective)
         self._checking = Checking(self._reader)
         findings, is_sound = self._reader.findings(), True
-        while piece := await in_thread(_next, findings):
+        while piece := await in_thread(self._next, findings):
             items: list[Item] = []
             for finding in piece:
                 self._checking.add(finding)
@@ -89,6 +89,8 @@ class Walk:
         decisions = await self._service.decisions([Asked(item.request, item.key) for item in items])
         return [Planned(item, deed_of(one), one) for item, one in zip(items, decisions, strict=True)]
 
-
-def _next(findings: Iterator[Finding]) -> list[Finding]:
-    return list(islice(findings, PIECE))
+    def _next(self, findings: Iterator[Finding]) -> list[Finding]:
+        piece = list(islice(findings, PIECE))
+        # Nobody has seen in the plan what was written into the file since.
+        self._source.require_unchanged()
+        return piece

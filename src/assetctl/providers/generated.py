@@ -209,7 +209,7 @@ class GeneratedAssetProvider:
     async def _paid_before(self, generator: Generator, request: AssetRequest, key: str) -> CacheEntry | None:
         """What was paid for under this key and is not in the cache any more, fetched again for nothing.
 
-        A lost or damaged file must not lead to a second purchase by itself (reliability.md A4).
+        A lost or damaged file must not lead to a second purchase by itself.
         """
         order = await self._journal.last_closed(key)
         time_to_live = TIME_TO_LIVE[request.reuse]

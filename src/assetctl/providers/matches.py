@@ -32,6 +32,10 @@ class Matches:
             del self._known[next(iter(self._known))]
         self._known[key] = best, searched_at_s
 
+    def forget(self, key: str) -> None:
+        """Nothing is known of the request with this key any more."""
+        self._known.pop(key, None)
+
     def take(self, key: str) -> LibraryAsset | None:
         """What was found for it within `MAX_AGE_S` and not taken yet."""
         best, searched_at_s = self._known.pop(key, (None, 0.0))

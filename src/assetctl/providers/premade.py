@@ -110,6 +110,7 @@ class PreMadeAssetProvider:
 
     def _remember(self, asked: Asked, searched: Searched, outlook: Outlook, began_s: float) -> None:
         if isinstance(outlook, Availability) and outlook.would is None:
+            self._matches.forget(asked.key)
             self._absences.note(asked, began_s)
             return
         self._absences.forget(asked.key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,19 +18,23 @@ NESTING: Final = "__"
 
 TomlValue = str | int | float | bool
 
+Kind = Literal["plain", "path", "size", "duration"]
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSetting:
     """One setting.
 
     `name` is dotted; `default` is as a file would write it, None when there is none or it depends (`default_note` says
-    on what). `wanted` finishes "it must be". `example` stands, commented out, where a written default would mean more.
+    on what). In effect a `path` is absolute, a `size` (`20GB`) in bytes and a `duration` (`180d`) in seconds. `wanted`
+    finishes "it must be". `example` stands, commented out, where a written default would mean more.
     `is_restricted` settings are refused from a project file that nobody trusted. `option` is the command line's name.
     """
 
     name: str
     wanted: str
     help: str
+    kind: Kind = "plain"
     default: TomlValue | None = None
     default_note: str | None = None
     example: TomlValue | None = None
@@ -45,12 +49,24 @@ class KnownSetting:
             return f"{PREFIX}TOKEN"  # the contract's short name; there is no second spelling
         return PREFIX + self.name.upper().replace(".", NESTING)
 
+    @property
+    def field(self) -> str:
+        """The dotted name of its field in `Settings`: its name, and its unit where that says none."""
+        match self.kind:
+            case "size":
+                return f"{self.name}_bytes"
+            case "duration" if not self.name.endswith("_s"):
+                return f"{self.name}_s"
+            case _:
+                return self.name
+
 
 _ALL: Final = (
     KnownSetting(
         "data_dir",
         wanted="the path of a folder",
         help="Where the cache and the journal of jobs live.",
+        kind="path",
         default_note="the system's folder for a user's application data",
         example="~/assetctl-data",
         option="--data-dir",
@@ -68,6 +84,7 @@ _ALL: Final = (
         "backend.timeout_s",
         wanted="seconds, more than 0 and at most 600",
         help="Longest silence of the backend before it counts as unreachable.",
+        kind="duration",
         default=30,
     ),
     KnownSetting(
@@ -83,6 +100,7 @@ _ALL: Final = (
         "backend.ca_file",
         wanted="the path of a file",
         help="PEM file with the certificates of an authority of your own, trusted beside the system's.",
+        kind="path",
         default_note="none, the system's authorities count",
         example="/etc/ssl/studio-ca.pem",
         is_restricted=True,
@@ -104,6 +122,7 @@ _ALL: Final = (
         "library.path",
         wanted="the path of a folder",
         help="The folder of pre-made assets; relative to the file it stands in.",
+        kind="path",
         default="assets",
         default_note="`assets` in the project's folder",
         example="assets",
@@ -133,6 +152,7 @@ _ALL: Final = (
         "generation.max_wait_s",
         wanted="seconds, from 0 to 604800",
         help="Longest time to wait for a job; it goes on and the next request adopts it.",
+        kind="duration",
         default=120,
         option="--max-wait",
     ),
@@ -147,24 +167,28 @@ _ALL: Final = (
         "cache.max_size",
         wanted="a size such as `20GB`",
         help="How much the cache may hold.",
+        kind="size",
         default="20GB",
     ),
     KnownSetting(
         "cache.min_free",
         wanted="a size such as `5GB`",
         help="How much of the disk the cache leaves free.",
+        kind="size",
         default="5GB",
     ),
     KnownSetting(
         "cache.max_unused",
         wanted="a duration such as `180d`",
         help="How long an entry is kept that nobody asks for.",
+        kind="duration",
         default="180d",
     ),
     KnownSetting(
         "cache.shared",
         wanted="the path of a folder",
         help="A folder in which a group of users shares finished files; it may be on a file server.",
+        kind="path",
         default_note="none, each user's files are their own",
         example="/srv/team-assets",
         is_restricted=True,
@@ -180,6 +204,7 @@ _ALL: Final = (
         "prefetch.max_outage_s",
         wanted="seconds from 0 to 604800, or a duration such as `10m`",
         help="How long a backend may give no answer in the middle of a chapter before the run stops.",
+        kind="duration",
         default=300,
     ),
     KnownSetting(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from assetctl.settings.files import ConfigProblem
+    from assetctl.settings.known import KnownSetting
     from assetctl.settings.layers import UserDirs
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -106,11 +107,12 @@ def _plain(sources: Sources) -> dict[str, FoundValue]:
 
 def _settled(found: Mapping[str, FoundValue], sources: Sources) -> Settings:
     values: dict[str, Any] = {
-        setting.name: found[setting.name].value if setting.name in found else _default(setting.name, found, sources)
+        setting.name: found[setting.name].value if setting.name in found else _default(setting, found, sources)
         for setting in known_settings()
     }
-    for name in ("data_dir", "backend.ca_file", "library.path", "cache.shared"):
-        if values[name] is None:
+    for setting in known_settings():
+        name = setting.name
+        if setting.kind != "path" or values[name] is None:
             continue
         base = found[name].base if name in found else sources.root
         values[name] = absolute_path(str(values[name]), base, sources.dirs.home, name)
@@ -118,46 +120,42 @@ def _settled(found: Mapping[str, FoundValue], sources: Sources) -> Settings:
     return _typed(values, MappingProxyType(origins))
 
 
-def _default(name: str, found: Mapping[str, FoundValue], sources: Sources) -> object:
+def _default(setting: KnownSetting, found: Mapping[str, FoundValue], sources: Sources) -> object:
     has_backend = "backend.url" in found
-    default: Any = KNOWN[name].default
-    match name:
+    match setting.name:
         case "data_dir":
             return sources.dirs.data
         case "library.kind":
             return "pixsim" if has_backend else "folder"
         case "generation.generator":
             return "pixsim" if has_backend else "storyboard"
-        case "cache.max_size" | "cache.min_free":
-            return parse_size_bytes(default)
-        case "backend.timeout_s" | "generation.max_wait_s" | "cache.max_unused" | "prefetch.max_outage_s":
-            return parse_duration_s(default)
         case _:
+            return _in_its_unit(setting)
+
+
+def _in_its_unit(setting: KnownSetting) -> object:
+    default: Any = setting.default
+    match setting.kind:
+        case "size":
+            return parse_size_bytes(default)
+        case "duration":
+            return parse_duration_s(default)
+        case "path" | "plain":
             return default
 
 
 def _typed(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    sections: dict[str, dict[str, Any]] = {}
+    for setting in known_settings():
+        section, _, field = setting.field.rpartition(".")
+        sections.setdefault(section, {})[field] = values[setting.name]
     return Settings(
-        data_dir=values["data_dir"],
-        backend=BackendSettings(
-            url=values["backend.url"],
-            timeout_s=values["backend.timeout_s"],
-            token=values["backend.token"],
-            ca_file=values["backend.ca_file"],
-            orders_per_minute=values["backend.orders_per_minute"],
-        ),
-        library=LibrarySettings(values["library.kind"], values["library.path"]),
-        generation=GenerationSettings(
-            enabled=values["generation.enabled"],
-            generator=values["generation.generator"],
-            default_provider=values["generation.default_provider"],
-            max_wait_s=values["generation.max_wait_s"],
-            tag=values["generation.tag"],
-        ),
-        cache=CacheSettings(
-            values["cache.max_size"], values["cache.min_free"], values["cache.max_unused"], values["cache.shared"]
-        ),
-        prefetch=PrefetchSettings(values["prefetch.concurrency"], values["prefetch.max_outage_s"]),
-        budget=BudgetSettings(values["budget.max_generations_per_run"]),
+        **sections[""],
+        backend=BackendSettings(**sections["backend"]),
+        library=LibrarySettings(**sections["library"]),
+        generation=GenerationSettings(**sections["generation"]),
+        cache=CacheSettings(**sections["cache"]),
+        prefetch=PrefetchSettings(**sections["prefetch"]),
+        budget=BudgetSettings(**sections["budget"]),
         origins=origins,
     )

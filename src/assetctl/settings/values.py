@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assetctl.settings.known import KNOWN
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
@@ -97,28 +98,18 @@ class Settings:
     origins: Mapping[str, str]
 
 
-_FIELDS = {
-    "cache.max_size": "max_size_bytes",
-    "cache.min_free": "min_free_bytes",
-    "cache.max_unused": "max_unused_s",
-}
-
-
-def setting_value(settings: Settings, name: str) -> object:
-    """The value in effect of the setting with this dotted name.
+def shown_value(settings: Settings, name: str) -> str | int | float | bool | None:
+    """The value of setting `name` as a person or a JSON document may see it; None when unset, secrets as asterisks.
 
     Raises:
-        AttributeError: there is no such setting.
+        KeyError: there is no such setting.
     """
-    section, _, leaf = name.rpartition(".")
-    return getattr(getattr(settings, section) if section else settings, _FIELDS.get(name, leaf))
-
-
-def shown_value(settings: Settings, name: str) -> str | int | float | bool | None:
-    """The value of setting `name` as a person or a JSON document may see it; None when unset, secrets as asterisks."""
-    value = setting_value(settings, name)
-    if name in ("cache.max_size", "cache.min_free") and isinstance(value, int):
+    known = KNOWN[name]
+    section, _, field = known.field.rpartition(".")
+    value: object = getattr(getattr(settings, section) if section else settings, field)
+    if known.kind == "size" and isinstance(value, int):
         return human_size(value)
-    if name == "cache.max_unused" and isinstance(value, int | float):
+    # Where the name says seconds, the number alone says it all.
+    if known.kind == "duration" and known.field != name and isinstance(value, int | float):
         return human_duration(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)

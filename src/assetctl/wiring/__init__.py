@@ -5,6 +5,8 @@ the cache never pays for the generator, the media libraries or a backend.
 """
 
 from assetctl.wiring.backend import backend_origin
+from assetctl.wiring.data_folder import DataFolder
 from assetctl.wiring.stack import Stack, open_stack
+from assetctl.wiring.surroundings import Surroundings
 
-__all__ = ["Stack", "backend_origin", "open_stack"]
+__all__ = ["DataFolder", "Stack", "Surroundings", "backend_origin", "open_stack"]

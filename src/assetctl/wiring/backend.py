@@ -9,16 +9,13 @@ import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from assetctl.errors import ConfigError
+from assetctl.errors import AssetUnavailable, ConfigError
 from assetctl.events import TransferProgressed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AsyncExitStack
     from pathlib import Path
 
-    from assetctl.clock import Clock
-    from assetctl.events import AssetEventBus
     from assetctl.network import Origin
     from assetctl.pixsim.account import Account
     from assetctl.pixsim.calling import Tokens
@@ -27,8 +24,10 @@ if TYPE_CHECKING:
     from assetctl.pixsim.pacing import Pace
     from assetctl.pixsim.socket import EventSocket
     from assetctl.pixsim.turns import Turns
+    from assetctl.prefetch.scenes.gathering import GameServer
     from assetctl.settings import Settings
     from assetctl.transfer import Downloads, RemoteFile
+    from assetctl.wiring.surroundings import Surroundings
 
 
 def backend_origin(settings: Settings) -> Origin:
@@ -50,21 +49,15 @@ def backend_origin(settings: Settings) -> Origin:
 class Backend:
     """One backend as `settings` name it, and everything that goes over HTTP; without one, only `downloads` works."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        events: AssetEventBus,
-        clock: Clock,
-        closing: AsyncExitStack,
-        tell: Callable[[str], None],
-    ) -> None:
-        """Open nothing yet; what is opened later is closed with `closing`. `tell` hears what is worth a detail."""
-        self._settings = settings
-        self._events = events
-        self._clock = clock
+    def __init__(self, surroundings: Surroundings, closing: AsyncExitStack) -> None:
+        """Open nothing yet; what is opened later is closed with `closing`."""
+        self._settings = surroundings.settings
+        self._data = surroundings.data
+        self._events = surroundings.events
+        self._clock = surroundings.clock
+        self._tell = surroundings.tell
+        self._offline = surroundings.offline
         self._closing = closing
-        self._tell = tell
 
     @cached_property
     def origin(self) -> Origin:
@@ -80,7 +73,7 @@ class Backend:
         """Logins kept between runs."""
         from assetctl.pixsim.logins import LoginStore
 
-        return LoginStore(self._settings.data_dir / "logins.json")
+        return LoginStore(self._data.logins)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -119,6 +112,21 @@ class Backend:
             timeout_s=backend.timeout_s,
         )
 
+    @property
+    def game_server(self) -> GameServer:
+        """Where the scenes of a game are read.
+
+        Raises:
+            AssetUnavailable: this is offline.
+            ConfigError: as `client`.
+        """
+        if self._offline:
+            raise AssetUnavailable(
+                "scenes are read from the backend, and this is offline",
+                hint="`assetctl manifest export` writes them to a file while there is a network",
+            )
+        return self.client
+
     @cached_property
     def pace(self) -> Pace:
         """How often the backend is asked."""
@@ -142,7 +150,7 @@ class Backend:
             # There is nothing to share.
             return Turns(clock=self._clock, rules=Rules(most=inf))
         name = hashlib.sha256(str(self.origin).encode()).hexdigest()[:16]
-        shared = WindowFile(self._settings.data_dir / "turns" / f"{name}.json", tell=self._tell)
+        shared = WindowFile(self._data.turns / f"{name}.json", tell=self._tell)
         return Turns(clock=self._clock, rules=Rules(most=most), shared=shared)
 
     @cached_property

@@ -222,6 +222,27 @@ async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
     assert shopper.clock.slept_s == []
 
 
+async def test_who_wants_the_same_as_another_leaves_the_others_turn_alone(shopper: Shopper):
+    first, second = AsyncExitStack(), AsyncExitStack()
+    async with first, second:
+        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
+        await second.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
+        await first.aclose()
+        for _ in range(19):
+            await second.enter_async_context(shopper.client.turn())
+        with anyio.fail_after(10):
+            await shopper.generator.submit(ORDER, NONCE)
+    assert shopper.clock.slept_s == []
+
+
+async def test_two_who_want_the_same_may_leave_in_any_order(shopper: Shopper):
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
+        async with shopper.generator.turn(ORDER.key, lambda: None):
+            pass
+        await shopper.generator.submit(ORDER, NONCE)
+
+
 async def test_equal_requests_of_two_orders_are_two_generations(server: LookAlike, shopper: Shopper):
     first = await shopper.generator.submit(ORDER, NONCE)
     second = await shopper.generator.submit(ORDER, OTHER_NONCE)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem, keys
-from assetctl.batching import Turns
+from assetctl.batching import Batches
 from assetctl.cache.entries import FURTHEST_AHEAD, complete
 from assetctl.cache.files.blobs import Condition
 from assetctl.cache.index import strays
@@ -63,7 +63,7 @@ class Storing:
         """Touch nothing yet."""
         self._blobs = blobs
         self._index = index
-        self._turns = Turns(self._store)
+        self._batches = Batches(self._store)
 
     def store(self, temporary: Path, draft: EntryDraft, now: datetime) -> CacheEntry:
         """The entry of `draft` with the bytes of `temporary`, which is gone; all of it on the disk.
@@ -76,7 +76,7 @@ class Storing:
             size = temporary.stat().st_size
         digest = filesystem.sha256_of(temporary)
         is_there = self._blobs.condition_of(digest + draft.suffix, size) is Condition.WHOLE
-        return self._turns.take_part(_New(temporary, draft, size, digest, is_there, now))
+        return self._batches.take_part(_New(temporary, draft, size, digest, is_there, now))
 
     def _store(self, news: Sequence[_New]) -> list[CacheEntry]:
         changes = self._index.exclusively(lambda run: _changed(news, run, self._blobs, self._index))

@@ -38,7 +38,6 @@ FormatOption = Annotated[
         help="How the manifest is written, where its name doesn't say: toml, json, csv, jsonl.",
     ),
 ]
-_SCRATCH: Final = "prefetch"
 _PROBLEMS_SHOWN: Final = 50
 
 
@@ -52,12 +51,12 @@ async def opened(stack: Stack, chapter: Chapter, printer: Printer) -> AsyncGener
         ManifestError, CacheError: it cannot be read, or not be kept.
         ConfigError, AssetUnavailable, ServiceError: the backend that it is read from cannot be asked.
     """
-    scratch = stack.settings.data_dir / _SCRATCH
+    scratch = stack.data.prefetch
     if chapter.game is None:
         source = await without_waiting_for(lambda: open_source(chapter.manifest, scratch, chapter.format))
     else:
         source = await scenes_source(stack, chapter.game, scratch, printer)
-    source.on_named = stack.named_assets.name
+    source.on_named = stack.providers.named_assets.name
     try:
         yield source
     finally:

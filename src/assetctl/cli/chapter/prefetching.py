@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -27,7 +26,6 @@ from assetctl.cli.chapter.words import (
     takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
-from assetctl.cli.pipelines import pipeline_of
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
@@ -80,8 +78,8 @@ class Prefetch:
         self._printer = printer
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
+        self._deadline_s: float | None = None
         others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
-        self._pipeline = pipeline_of(os.environ)
         self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
 
     async def work(self, stack: Stack) -> int:
@@ -92,7 +90,7 @@ class Prefetch:
         """
         wishes = self._wishes
         check_output(wishes.output)
-        with Reporting(self._targets, self._pipeline.summary, stack, self._printer) as report:
+        with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
             async with opened(stack, self._wishes.chapter, self._printer) as source:
                 selection = self._selection(stack)
                 plan = self._plan = await self._planned(stack, source, selection, report)
@@ -106,7 +104,8 @@ class Prefetch:
     ) -> int:
         """The exit code; however this ends, the reports are written."""
         wishes = self._wishes
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=wishes.deadline_s)
+        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
+        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=deadline_s)
 
         async def write(end: int | BaseException) -> None:
             summary = None if self._run is None else self._run.summary
@@ -134,7 +133,10 @@ class Prefetch:
             return 0
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
         await self._agree(allowed)
-        stack.desk.limit_to(replace(stack.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost))
+        self._hold_to_deadline(stack)
+        stack.jobs.desk.limit_to(
+            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+        )
         report.begin()
         return await self._made(stack, source, selection, plan, report)
 
@@ -183,14 +185,14 @@ class Prefetch:
         selection = self._wishes.selection
         match selection.only:
             case Only.PLACEHOLDER:
-                return replace(selection, cards=placeholder_keys(stack.settings.data_dir / "placeholders"))
+                return replace(selection, cards=placeholder_keys(stack.data.placeholders))
             case Only.FAILED:
                 return replace(selection, failed=self._failures(stack).keys())
             case Only.MISSING | Only.ALL:
                 return selection
 
     def _failures(self, stack: Stack) -> Failures:
-        return Failures(stack.settings.data_dir / "prefetch" / f"{chapter_token(self._wishes.chapter.address)}.failed")
+        return Failures(stack.data.prefetch / f"{chapter_token(self._wishes.chapter.address)}.failed")
 
     def _tell_plan(self, plan: ChapterPlan, stack: Stack) -> None:
         if self._printer.as_json:
@@ -222,17 +224,12 @@ class Prefetch:
         at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
         if printer.as_json:
             printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
-        else:
-            # A log that obeys what begins a line is told the chapter's name in the title of its group alone.
-            is_obeyed = self._pipeline.system is not None
-            printer.note(takes_sentence(plan, at_once) if is_obeyed else plan_sentence(plan, at_once))
-        started_s = stack.clock.elapsed_s()
+        elif plan.total.items:
+            printer.note(plan_sentence(plan, at_once))
         failures = self._failures(stack)
-        if selection.only is not Only.PLACEHOLDER and selection.scene is None:
+        # Of a run over a part, what it doesn't come to has failed still.
+        if selection.only in (Only.MISSING, Only.ALL) and selection.scene is None:
             failures.forget()
-        deadline_s = None if self._wishes.deadline_s is None else started_s + self._wishes.deadline_s
-        if deadline_s is not None:
-            stack.desk.close_at(deadline_s)
         names = Names()
         output = self._wishes.output
 
@@ -240,42 +237,54 @@ class Prefetch:
             return await export.export(asset, f"{output}/{names.of(item)}{asset.path.suffix}")
 
         to_do = self._total() if output is not None else plan.chosen
-        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._pipeline)
+        showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, printer, failures, report)
-            stack.outages.limit_to(stack.settings.prefetch.max_outage_s)
+            stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(
                 source,
                 stack.service,
                 selection,
-                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, deadline_s),
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s),
                 clock=stack.clock,
                 listener=teller,
                 see=None if output is None else names.see,
                 deliver=None if output is None else deliver,
-                stop_orders=lambda: stack.desk.limit_to(replace(stack.allowance, max_orders=0)),
-                sent=stack.journal.sent,
-                outages=stack.outages,
+                stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
+                sent=stack.jobs.journal.sent,
+                outages=stack.jobs.outages,
             )
-            with self._summary_told(run, progress, stack, started_s, printer), closing(teller):
+            with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
         if run.summary.stopped is None:
-            for warning in await close_stored(stack.journal, stack.follower, partial(generator_of, stack)):
+            for warning in await close_stored(stack.jobs.journal, stack.jobs.follower, partial(generator_of, stack)):
                 printer.warning(warning)
         error = run.summary.stopped or run.summary.refused
         if error is not None:
             printer.error(_with_way_on(error))
         return run.summary.exit_code
 
+    def _hold_to_deadline(self, stack: Stack) -> None:
+        """Nothing is ordered after the deadline.
+
+        Raises:
+            InvalidRequest: it passed while the chapter was planned, or while somebody was asked.
+        """
+        if self._wishes.deadline is not None:
+            now = stack.clock.now()
+            self._wishes.deadline.require_left(now)
+            self._deadline_s = stack.clock.elapsed_s() + self._wishes.deadline.left_s(now)
+            stack.jobs.desk.close_at(self._deadline_s)
+
     def _total(self) -> int:
         return 0 if self._plan is None else self._plan.total.items
 
     @contextmanager
     def _summary_told(
-        self, run: ChapterRun, progress: RunProgress, stack: Stack, started_s: float, printer: Printer
+        self, run: ChapterRun, plan: ChapterPlan, progress: RunProgress, stack: Stack, printer: Printer
     ) -> Generator[None]:
         """However the block ends, the last line is the summary."""
-        code = 1
+        started_s, code = stack.clock.elapsed_s(), 1
         try:
             yield
             code = run.summary.exit_code
@@ -287,6 +296,8 @@ class Prefetch:
             seconds = stack.clock.elapsed_s() - started_s
             if printer.as_json:
                 printer.document(summary_document(run.summary, self._total(), seconds, code))
+            elif not plan.total.items and not printer.quiet:
+                printer.line(takes_sentence(plan, self._at_once(stack)))
             elif not printer.quiet:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
 

@@ -46,7 +46,7 @@ class Chronicle:
         seconds = self._stack.clock.elapsed_s() - self._started_s
         return Facts(
             tool=f"assetctl {version('assetctl')}",
-            run_id=self._stack.allowance.run_id,
+            run_id=self._stack.jobs.allowance.run_id,
             manifest="" if check is None else check.name,
             chapter_id=None if check is None else check.chapter_id,
             title=None if check is None else check.title,

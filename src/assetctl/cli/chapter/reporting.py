@@ -46,7 +46,7 @@ class Reporting:
         self._printer = printer
         self._summary = summary
         is_wanted = bool(targets) or summary is not None
-        self._gathering = Gathering(stack.settings.data_dir / "prefetch") if is_wanted else None
+        self._gathering = Gathering(stack.data.prefetch) if is_wanted else None
         self._began_s: dict[str, float] = {}
         self.trouble: AssetctlError | None = None
 

@@ -52,7 +52,7 @@ class Teller(Listener):
             self._failures.add(result.item.key)
         if self._printer.as_json:
             self._printer.document(result_document(result))
-        elif self._printer.quiet and result.asset is not None and result.outcome is not Outcome.PLACEHOLDER:
+        elif self._printer.quiet and result.asset is not None and result.is_delivered:
             self._printer.line(result.asset.asset_id)
         elif _is_worth_a_line(result):
             self._tell(result)

@@ -20,6 +20,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """When nothing is begun any more: at `moment`, else `span_s` after the work begins; `text` says it."""
+
+    text: str
+    span_s: float
+    moment: datetime | None
+
+    def left_s(self, now: datetime) -> float:
+        """The seconds that work which begins `now` may take; none or less when it has passed."""
+        return self.span_s if self.moment is None else (self.moment - now).total_seconds()
+
+    def require_left(self, now: datetime) -> None:
+        """Return when work may begin `now`.
+
+        Raises:
+            InvalidRequest: it has passed.
+        """
+        if self.left_s(now) <= 0:
+            raise InvalidRequest(f"the deadline `{self.text:.40}` has passed", hint="--deadline 2h")
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What was said on the command line, checked as far as it can be without looking."""
 
@@ -27,7 +49,7 @@ class Wishes:
     selection: Selection
     budget: Budget
     concurrency: int | None
-    deadline_s: float | None
+    deadline: Deadline | None
     output: Path | None
     plan_only: bool
     plan_out: Path | None
@@ -35,32 +57,33 @@ class Wishes:
     reports: tuple[Path, ...] = ()
 
 
-def parse_deadline_s(text: str, now: datetime) -> float:
-    """The seconds from `now` to the deadline that `text` says: a duration such as `2h`, or a moment in ISO 8601.
+def parse_deadline(text: str, now: datetime) -> Deadline:
+    """The deadline that `text` says: a duration such as `2h`, or a moment in ISO 8601 after `now`.
 
     Raises:
         InvalidRequest: it says none, or one that has passed.
     """
-    seconds = _until(text, now)
-    if seconds is None:
-        try:
-            seconds = parse_duration_s(text, name="deadline")
-        except InvalidRequest as error:
-            error.hint = "write it like `90s`, `30m` or `2h`, or as a moment: `2030-01-31T18:00:00Z`"
-            raise
-    if seconds <= 0:
-        raise InvalidRequest(f"the deadline `{text:.40}` has passed", hint="--deadline 2h")
-    return seconds
+    moment = _moment(text)
+    deadline = Deadline(text, 0.0 if moment is not None else _span_s(text), moment)
+    deadline.require_left(now)
+    return deadline
 
 
-def _until(text: str, now: datetime) -> float | None:
+def _span_s(text: str) -> float:
+    try:
+        return parse_duration_s(text, name="deadline")
+    except InvalidRequest as error:
+        error.hint = "write it like `90s`, `30m` or `2h`, or as a moment: `2030-01-31T18:00:00Z`"
+        raise
+
+
+def _moment(text: str) -> datetime | None:
     if "-" not in text.strip()[1:]:
         return None
     try:
-        moment = parse_timestamp(text.strip())
+        return parse_timestamp(text.strip())
     except ValueError:
         return None
-    return None if moment is None else (moment - now).total_seconds()
 
 
 def planned_chapter(plan: Path) -> Chapter:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from assetctl.documents import asset_document, error_document
-from assetctl.prefetch.deeds import Deed
+from assetctl.prefetch.deeds import Deed, Only, Selection
 from assetctl.prefetch.results import Outcome
 from assetctl.units import counted, human_duration, human_size
 
@@ -55,7 +55,9 @@ def plan_sentence(plan: ChapterPlan, at_once: int) -> str:
 def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     """What the chapter takes, in one line."""
     total = plan.total
-    parts = ", ".join(f"{count:,} {_TAKES[deed]}" for deed, count in total.counts.items() if count) or "nothing to do"
+    if not total.items:
+        return f"{_why_nothing(plan.selection)}: nothing to do"
+    parts = ", ".join(f"{count:,} {_TAKES[deed]}" for deed, count in total.counts.items() if count)
     sentence = f"{counted(total.items, 'asset', 'assets')}: {parts}"
     if total.new_orders or total.counts[Deed.JOIN]:
         sentence += f"; cost {cost_text(total)}, time {time_text(total, at_once)}"
@@ -64,6 +66,20 @@ def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     if total.bytes_to_fetch or total.unsized:
         sentence += f"; {_fetch_text(total)} to fetch"
     return sentence
+
+
+def _why_nothing(selection: Selection) -> str:
+    scene = selection.scene
+    match selection.only:
+        case Only.PLACEHOLDER:
+            why = "no placeholder is left to replace"
+        case Only.FAILED:
+            why = "nothing that failed last time is left to try again"
+        case Only.MISSING | Only.ALL:
+            return "0 assets" if scene is None else f"no scene is called like `{scene}`"
+        case _ as unknown:
+            assert_never(unknown)
+    return why if scene is None else f"{why} in scenes called like `{scene}`"
 
 
 def _chapter_name(plan: ChapterPlan) -> str:

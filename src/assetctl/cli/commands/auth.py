@@ -59,7 +59,7 @@ def login(
 
     standing = with_stack(state, printer, work)
     if standing.kept_in == "file":
-        file = state.load_settings().data_dir / "logins.json"
+        file = wiring.DataFolder(state.load_settings().data_dir).logins
         printer.note(f"note: no keyring to rely on here; the token is kept in {file}, readable by you alone")
     printer.note(f"logged in as {standing.user or 'somebody unnamed'}{_until(standing)}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from assetctl.cli.options import Json, Refresh, request_options
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.documents import request_document
-from assetctl.errors import InvalidRequest
+from assetctl.errors import AssetUnavailable, InvalidRequest
 from assetctl.models import AssetRequest, Availability, Would
 from assetctl.prefetch.deeds import Selection
 from assetctl.prefetch.scenes.chapter import GameChapter
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from assetctl.wiring import Stack
 
 app = command_app()
-
-_NOT_AVAILABLE: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def available(
 
     rows = with_stack(state, printer, work, refresh=refresh)
     _print(rows, printer)
-    return 0 if all(row.is_available for row in rows) else _NOT_AVAILABLE
+    return 0 if all(row.is_available for row in rows) else AssetUnavailable.exit_code
 
 
 async def _of_chapter(stack: Stack, chapter: Chapter, printer: Printer) -> list[_Row]:

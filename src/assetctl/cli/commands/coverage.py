@@ -72,7 +72,7 @@ def coverage(
 
 
 async def _covered(stack: Stack, chapter: Chapter, selection: Selection, printer: Printer) -> Coverage:
-    cards = placeholder_keys(stack.settings.data_dir / "placeholders")
+    cards = placeholder_keys(stack.data.placeholders)
     async with opened(stack, chapter, printer) as source:
         found = await cover_chapter(source, stack.service, stack.cache, selection, cards)
     if found.check is not None and (error := found.check.error()) is not None:

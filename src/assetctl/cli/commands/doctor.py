@@ -135,7 +135,7 @@ async def _shared(stack: Stack) -> list[Finding]:
 
 
 async def _journal(stack: Stack) -> list[Finding]:
-    orders = await stack.journal.orders(open_only=True)
+    orders = await stack.jobs.journal.orders(open_only=True)
     if not orders:
         return [Finding("journal", Health.OK, "no job is open")]
     return [
@@ -159,7 +159,7 @@ async def _server(stack: Stack) -> list[Finding]:
 
 async def _folder(stack: Stack) -> list[Finding]:
     path = stack.settings.library.path
-    problems = await stack.library_problems()
+    problems = await stack.libraries.folder.problems()
     if not problems:
         if path.exists():
             return [Finding("library", Health.OK, str(path))]
@@ -176,7 +176,7 @@ async def _generators(stack: Stack) -> list[Finding]:
         else Finding(
             "generator", Health.WARNING, f"{listing.name}: {listing.problem}", "reinstall the package it is in"
         )
-        for listing in stack.registry.list()
+        for listing in stack.jobs.registry.list()
     ]
 
 

@@ -33,7 +33,7 @@ def list_generators(as_json: Json = False, *, state: CliState) -> int:
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> list[GeneratorListing]:
-        return stack.registry.list()
+        return stack.jobs.registry.list()
 
     listings = with_stack(state, printer, work)
     if as_json:
@@ -55,7 +55,7 @@ def show_generator(
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> tuple[Generator, _Table | None]:
-        generator = stack.registry.get(name)
+        generator = stack.jobs.registry.get(name)
         return generator, await _provider_table(generator, printer, offline=state.offline)
 
     generator, table = with_stack(state, printer, work)

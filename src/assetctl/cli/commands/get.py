@@ -9,10 +9,10 @@ import typer
 
 from assetctl import export
 from assetctl.cli.delivery import DeliveryOptions, check_delivery, deliver, delivery_options
+from assetctl.cli.exit_codes import common_exit_code
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
-from assetctl.cli.verdicts import common_exit_code
 from assetctl.errors import AssetctlError, InvalidRequest
 
 if TYPE_CHECKING:

@@ -88,7 +88,8 @@ def export(
         printer.document(document)
         return
     for line in toml_lines(document):
-        printer.line(line)
+        # What is kept as a file is exact, also where a CI job's log would take a text in it for a command.
+        printer.bytes(f"{line}\n".encode())
 
 
 @app.command(epilog="Example: assetctl manifest schema")

@@ -124,7 +124,7 @@ def prefetch(
     a line for each asset and a last one with the sums.
     """
     from assetctl.cli.chapter.prefetching import Prefetch  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
-    from assetctl.cli.chapter.wishes import Wishes, of_plan, parse_deadline_s, planned_chapter  # noqa: PLC0415 - as above
+    from assetctl.cli.chapter.wishes import Wishes, of_plan, parse_deadline, planned_chapter  # noqa: PLC0415 - as above
 
     if apply is not None and manifest is None and game is None:
         chapter = planned_chapter(apply)
@@ -139,7 +139,7 @@ def prefetch(
             selection=Selection(only, scene),
             budget=Budget(max_generations, amount, currency, is_agreed=yes),
             concurrency=concurrency,
-            deadline_s=None if deadline is None else parse_deadline_s(deadline, SystemClock().now()),
+            deadline=None if deadline is None else parse_deadline(deadline, SystemClock().now()),
             output=output,
             plan_only=plan or plan_out is not None,
             plan_out=plan_out,

@@ -17,7 +17,7 @@ import statistics
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from assetctl import filesystem
-from assetctl.batching import Turns
+from assetctl.batching import Batches
 from assetctl.documents import timestamp
 from assetctl.errors import AssetctlError
 from assetctl.eventloop import in_thread
@@ -62,7 +62,7 @@ class Journal:
         """Use the file at `path`, made with its folder when the first order is written; only on a local disk."""
         self._file = JournalFile(path, busy_timeout_s=busy_timeout_s, find_kind=find_kind, step=step)
         self._clock = clock
-        self._writes = Turns[_Work, _Outcome](self._written)
+        self._writes = Batches[_Work, _Outcome](self._written)
 
     async def intend(
         self,

@@ -101,7 +101,7 @@ class GameWay:
         """The id of the job, done already, that stands for the asset the server answered with.
 
         Raises:
-            JobFailed: refused for good, nothing was ordered; or it was to be made anew and was not.
+            JobFailed: refused for good, nothing was ordered; or it was to be made anew and was not, then with a job.
             OutcomeUnknown: the order may have been accepted, and nobody will ever be able to tell.
             ServiceError: known to have failed before acceptance.
         """

@@ -125,13 +125,15 @@ class PixsimGenerator:
             try:
                 yield
             finally:
-                del self._turns[key]
+                # Somebody else may want the same, and then it is theirs that is known.
+                if self._turns.get(key) is turn:
+                    del self._turns[key]
 
     async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
         """The id of the generation that now makes `order`, and no other.
 
         Raises:
-            JobFailed: refused for good, nothing was ordered; or what the server made of the order is another one.
+            JobFailed: refused for good, nothing was ordered; or the server made another one of it; then it names a job.
             OutcomeUnknown: the order may have been accepted.
             ServiceError: known to have failed before acceptance.
         """

@@ -78,10 +78,18 @@ class ManifestSource:
         Raises:
             ManifestError: it is not what it was when it was opened.
         """
-        if _stamp(self._file) != self._stamp:
-            raise ManifestError(f"`{self.name}` was changed while it was read", hint="run the same command again")
+        self.require_unchanged()
         self._file.seek(0)
         return self._file
+
+    def require_unchanged(self) -> None:
+        """Return when the file is what it was when it was opened.
+
+        Raises:
+            ManifestError: it isn't.
+        """
+        if _stamp(self._file) != self._stamp:
+            raise ManifestError(f"`{self.name}` was changed while it was read", hint="run the same command again")
 
     def close(self) -> None:
         """The file is closed."""

@@ -61,7 +61,9 @@ def markdown_report(facts: Facts, gathering: Gathering, *, max_bytes: int = MAX_
 
 def _head(facts: Facts) -> str:
     rows = "".join(f"| {WORDS[state]} | {count:,} |\n" for state, count in _ordered(facts.counts))
-    told = [f"{facts.delivered:,} of {counted(facts.items, 'asset', 'assets')} there"]
+    table = f"| state | assets |\n|---|---:|\n{rows}\n" if rows else ""
+    there = f"{facts.delivered:,} of {counted(facts.items, 'asset', 'assets')} there"
+    told = [there if facts.items else facts.plan_sentence]
     if facts.is_plan:
         told.append("a plan: nothing was done")
     else:
@@ -70,8 +72,7 @@ def _head(facts: Facts) -> str:
     note = "" if partial is None else f"> {markdown_text(partial)}\n\n"
     return (
         f"## {markdown_text(facts.name, max_length=_LONGEST_WORDS)}\n\n{note}"
-        f"{' · '.join(markdown_text(part) for part in told)}\n\n"
-        f"| state | assets |\n|---|---:|\n{rows}\n"
+        f"{' · '.join(markdown_text(part) for part in told)}\n\n{table}"
     )
 
 

@@ -75,6 +75,8 @@ def _header(facts: Facts, name: str) -> str:
 
 
 def _lead(facts: Facts) -> str:
+    if not facts.items:
+        return html_sentence(f"{facts.plan_sentence[:1].upper()}{facts.plan_sentence[1:]}.")
     whole = counted(facts.items, "asset", "assets")
     if facts.delivered == facts.items:
         lead = f"All {whole} are here." if facts.items > 1 else f"{whole.capitalize()}, and it is here."

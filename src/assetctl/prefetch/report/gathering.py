@@ -13,13 +13,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.entries import Entry
 from assetctl.prefetch.report.records import asked_record, cached_record, found_record
 from assetctl.prefetch.report.scene_order import SceneOrder
 from assetctl.prefetch.report.scratch import Scratch
 from assetctl.prefetch.report.states import State, planned_state_of, state_of, unreached_state_of
-from assetctl.prefetch.results import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,8 +110,8 @@ class Gathering:
             return
         self._states[position] = _CODES[state_of(result.outcome)]
         self._seconds[position] = seconds or 0.0
-        is_bought = result.outcome is Outcome.GENERATED and self._are_paid[position]
-        self.unpriced += bool(is_bought and result.asset is not None and result.asset.cost is None)
+        if result.asset is not None and result.asset.source is Source.GENERATED and result.asset.cost is None:
+            self.unpriced += self._are_paid[position]
         record = found_record(result, seconds)
         if record:
             self._write(self._found, position, record)

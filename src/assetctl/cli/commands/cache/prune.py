@@ -69,7 +69,9 @@ def prune(
     printer = printer_for(state, as_json=as_json)
     given = {"max_size_bytes": max_size, "min_free_bytes": min_free, "max_unused_s": max_unused}
     wanted = {name: value for name, value in given.items() if value is not None}
-    planned = with_stack(state, printer, lambda stack: _planned(stack, replace(stack.limits, **wanted), wait_s=wait))
+    planned = with_stack(
+        state, printer, lambda stack: _planned(stack, replace(stack.storage.limits, **wanted), wait_s=wait)
+    )
     if not as_json:
         _print(planned, printer)
     report: RemovalReport | None = None

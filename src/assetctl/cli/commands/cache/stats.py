@@ -35,7 +35,7 @@ def show_statistics(
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> Statistics:
-        return await collect(stack.cache, stack.usage_folder, clock=stack.clock, top=top)
+        return await collect(stack.cache, stack.data.usage, clock=stack.clock, top=top)
 
     found = with_stack(state, printer, work)
     if metrics == Path("-"):

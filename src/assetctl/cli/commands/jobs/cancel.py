@@ -46,11 +46,11 @@ def cancel(
         async def one(order: Order) -> int:
             _check_open(order)
             if forget:
-                await stack.follower.forget(order)
+                await stack.jobs.follower.forget(order)
                 return _told(order, OrderState.ABANDONED, printer)
             try:
                 max_wait_s = max_wait_of(stack, max_wait)
-                status = await stack.follower.cancel(generator_of(stack, order), order, max_wait_s)
+                status = await stack.jobs.follower.cancel(generator_of(stack, order), order, max_wait_s)
             except NeverOrdered:
                 return _told(order, OrderState.REFUSED, printer)
             return _told(order, status.state, printer)

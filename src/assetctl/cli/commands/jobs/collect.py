@@ -73,11 +73,11 @@ def _bring_home(state: CliState, jobs: list[str] | None, max_wait: float | None,
 
 async def _chosen(stack: Stack, jobs: list[str] | None) -> list[Order]:
     # Named, a job is answered also when it is done: with its path, or with why there is none.
-    return await orders_named(stack, jobs) if jobs else await stack.journal.orders(open_only=True)
+    return await orders_named(stack, jobs) if jobs else await stack.jobs.journal.orders(open_only=True)
 
 
 async def _collected(stack: Stack, order: Order, printer: Printer, max_wait_s: float) -> int:
-    arrival = await stack.follower.resume(generator_of(stack, order), order, max_wait_s)
+    arrival = await stack.jobs.follower.resume(generator_of(stack, order), order, max_wait_s)
     path = await path_of(stack.cache, arrival.entry)
     for warning in arrival.warnings:
         printer.warning(warning)

@@ -32,7 +32,7 @@ def list_jobs(
     printer = printer_for(state, as_json=as_json)
 
     async def work(stack: Stack) -> None:
-        orders = await stack.journal.orders(open_only=not all_jobs)
+        orders = await stack.jobs.journal.orders(open_only=not all_jobs)
         if as_json:
             printer.document([order_document(order) for order in orders])
         elif state.quiet:

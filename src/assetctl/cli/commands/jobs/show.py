@@ -69,7 +69,7 @@ async def _looked_at(stack: Stack, order: Order) -> _Shown:
         except AssetctlError as error:
             # What we know ourselves is told all the same.
             trouble = error
-    return _Shown(order, await stack.journal.history(order), says, trouble)
+    return _Shown(order, await stack.jobs.journal.history(order), says, trouble)
 
 
 def _document(shown: _Shown) -> dict[str, Any]:

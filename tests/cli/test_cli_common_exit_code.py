@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assetctl.cli.verdicts import common_exit_code
+from assetctl.cli.exit_codes import common_exit_code
 
 
 @pytest.mark.parametrize(("codes", "code"), [((), 0), ((0, 0), 0), ((0, 7, 7), 7), ((7, 5), 1), ((0, 1), 1)], ids=str)

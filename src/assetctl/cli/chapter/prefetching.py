@@ -18,6 +18,7 @@ from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
 from assetctl.cli.chapter.words import (
     chapter_title,
+    needs_text,
     plan_document,
     plan_sentence,
     print_plan,
@@ -43,7 +44,7 @@ from assetctl.prefetch.running import ChapterRun, Pace
 from assetctl.prefetch.scenes.chapter import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from assetctl.cli.chapter.progress import RunProgress
@@ -71,7 +72,7 @@ class Prefetch:
         """Do what `wishes` say, and tell it to `printer`.
 
         Raises:
-            InvalidRequest: a report has no known ending, or is a file that is used already.
+            InvalidRequest: a report has no known ending, or it or the plan to write is a file that is used already.
         """
         self._wishes = wishes
         self._state = state
@@ -79,8 +80,11 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
-        others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
-        self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
+        read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
+        written = [] if wishes.plan_out is None else [wishes.plan_out]
+        for path in written:
+            _require_another(path, read)
+        self._targets = targets_of(wishes.reports, [*read, *written])
 
     async def work(self, stack: Stack) -> int:
         """The exit code, after the chapter was planned, agreed to and made.
@@ -131,8 +135,9 @@ class Prefetch:
             raise _before_all(plan.obstacle)
         if wishes.plan_only:
             return 0
+        self._announce(plan, stack)
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
-        await self._agree(allowed)
+        await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
             replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
@@ -202,30 +207,33 @@ class Prefetch:
         else:
             print_plan(plan, self._at_once(stack), self._printer)
 
+    def _announce(self, plan: ChapterPlan, stack: Stack) -> None:
+        """What the run takes is told, before anybody has to agree to it."""
+        at_once, printer = self._at_once(stack), _on_lines(self._printer)
+        if printer.as_json:
+            printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
+        elif plan.total.items:
+            printer.note(plan_sentence(plan, at_once))
+
     def _at_once(self, stack: Stack) -> int:
         return self._wishes.concurrency or stack.settings.prefetch.concurrency
 
-    async def _agree(self, allowed: Permission) -> None:
+    async def _agree(self, allowed: Permission, needs: str) -> None:
         if allowed.question is None:
             return
+        asked = f"{allowed.question}: {needs}"
         hint = "look with `--plan`, then say `--yes`, or limit it: --max-generations N"
         if self._state.no_input or not is_terminal(sys.stdin):
             is_taken = self._wishes.chapter.manifest == STDIN
             why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
-            raise SpendRefused(f"{allowed.question}; nothing was ordered", why=why, hint=hint)
-        question = f"{allowed.question}. Go on?"
-        if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
+            raise SpendRefused(f"{asked}; nothing was ordered", why=why, hint=hint)
+        if not await without_waiting_for(lambda: typer.confirm(f"{asked}. Go on?", err=True)):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
     async def _made(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
     ) -> int:
-        # A line for each document from here on.
-        at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
-        if printer.as_json:
-            printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
-        elif plan.total.items:
-            printer.note(plan_sentence(plan, at_once))
+        at_once, printer = self._at_once(stack), _on_lines(self._printer)
         failures = self._failures(stack)
         # Of a run over a part, what it doesn't come to has failed still.
         if selection.only in (Only.MISSING, Only.ALL) and selection.scene is None:
@@ -302,6 +310,11 @@ class Prefetch:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
 
 
+def _on_lines(printer: Printer) -> Printer:
+    """`printer` as a run uses it: a line for each document."""
+    return replace(printer, indent=None)
+
+
 def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
@@ -315,6 +328,17 @@ def _before_all(error: AssetctlError) -> AssetctlError:
     if isinstance(error, AWAY):
         error.hint = f"{error.hint or 'try again later'}; `--offline` does what needs no network"
     return error
+
+
+def _require_another(plan_out: Path, read: Sequence[Path]) -> None:
+    """Return when a plan that is put at `plan_out` takes the place of nothing that is `read`.
+
+    Raises:
+        InvalidRequest: it does.
+    """
+    if plan_out.resolve() in [path.resolve() for path in read]:
+        why = "the run itself reads it"
+        raise InvalidRequest(f"`{plan_out}` cannot be the plan", why=why, hint="name another file")
 
 
 def check_output(folder: Path | None) -> None:

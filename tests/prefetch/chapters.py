@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from assetctl.events import ServiceAway, ServiceBack
@@ -12,6 +13,7 @@ from assetctl.prefetch.deeds import Deed, Selection
 from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
 from assetctl.prefetch.running import ChapterRun, Listener, Pace, Stop
+from assetctl.providers.holdings import holdings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,5 +88,6 @@ def run_of(
     heard = Heard()
     house.bus.subscribe(heard.hear)
     settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard}
-    settings |= {"sent": house.journal.sent, "outages": house.outages, **options}
+    settings |= {"sent": house.journal.sent, "held": partial(holdings, house.cache), "outages": house.outages}
+    settings |= options
     return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

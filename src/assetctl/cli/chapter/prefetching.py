@@ -260,6 +260,7 @@ class Prefetch:
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
                 sent=stack.jobs.journal.sent,
+                held=stack.holdings,
                 outages=stack.jobs.outages,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):

@@ -210,8 +210,15 @@ def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool, number: si
 
 
 @POSIX
+@pytest.mark.parametrize("place", ["foreground", "background"])
 @pytest.mark.parametrize("signals", [1, 2])
-def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_pictures(tool: Tool, signals: int) -> None:
+def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_pictures(
+    tool: Tool, signals: int, place: str
+) -> None:
+    # So a shell without job control starts what runs in the background.
+    is_behind = place == "background"
+    ignored = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if is_behind else None
+    number, left = (signal.SIGTERM, 143) if is_behind else (signal.SIGINT, 130)
     names = [f"s{number}" for number in range(8)]
     for name in names:
         # Ten minutes of sound take their time to look through.
@@ -223,17 +230,17 @@ def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_picture
     folder = tool.work / "out"
     # Now and then all is drawn before the signal comes; what is never hurried is drawn every time.
     for _ in range(5):
-        process = tool.spawn("prefetch", manifest, "--report", "out/report.html")
+        process = tool.spawn("prefetch", manifest, "--report", "out/report.html", preexec_fn=ignored)
         # Its page is begun, and the processes that draw for it start.
         wait_until(lambda: list(folder.glob("*.html")))
         for _ in range(signals):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
         code, files = tool.finish(process).code, [path.name for path in folder.iterdir()]
         # Whoever insists has it whole or not at all.
         assert files == ["report.html"] or (signals > 1 and files == [])
         page = (folder / "report.html").read_text(encoding="utf-8") if files else None
         assert page is None or page.count("<article ") == len(names)
-        if code == 130 and (page is None or "not drawn: nobody waited for more pictures." in page):
+        if code == left and (page is None or "not drawn: nobody waited for more pictures." in page):
             return
         for path in folder.iterdir():
             path.unlink()

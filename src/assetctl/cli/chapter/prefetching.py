@@ -29,13 +29,13 @@ from assetctl.cli.chapter.words import (
 from assetctl.cli.job_options import generator_of
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
-from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, writing_plan
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
@@ -253,11 +253,12 @@ class Prefetch:
         showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, printer, failures, report)
+            stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(
                 source,
                 stack.service,
                 selection,
-                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s, stack.settings.prefetch.max_outage_s),
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s),
                 clock=stack.clock,
                 listener=teller,
                 see=None if output is None else names.see,
@@ -265,6 +266,7 @@ class Prefetch:
                 stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
                 sent=stack.jobs.journal.sent,
                 held=stack.holdings,
+                outages=stack.jobs.outages,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()

@@ -92,38 +92,34 @@ class Prefetch:
         Raises:
             AssetctlError: it cannot be read, planned or begun; nothing was ordered.
         """
-        wishes = self._wishes
-        check_output(wishes.output)
         with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
-            async with opened(stack, self._wishes.chapter, self._printer) as source:
-                selection = self._selection(stack)
-                plan = self._plan = await self._planned(stack, source, selection, report)
-                if plan.check is not None and (error := plan.check.error()) is not None:
-                    print_problems(plan.check, self._printer)
-                    raise error
-                return await self._reported(stack, source, selection, plan, report)
+            chronicle = Chronicle(self._wishes, stack, at_once=self._at_once(stack))
+            try:
+                code = await self._read_and_done(stack, chronicle, report)
+            except BaseException as error:
+                await self._write(report, chronicle, error)
+                raise
+            await self._write(report, chronicle, code)
+            return code or (0 if report.trouble is None else report.trouble.exit_code)
 
-    async def _reported(
-        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
-    ) -> int:
-        """The exit code; however this ends, the reports are written."""
-        wishes = self._wishes
-        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=deadline_s)
+    async def _write(self, report: Reporting, chronicle: Chronicle, end: int | BaseException) -> None:
+        """The reports are written, after the run came to an exit code or was ended by an error."""
+        if not chronicle.is_planned:
+            report.forget()
+        summary = None if self._run is None else self._run.summary
+        # What is no Exception is somebody who wants to leave.
+        is_in_a_hurry = not isinstance(end, int | Exception)
+        await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
 
-        async def write(end: int | BaseException) -> None:
-            summary = None if self._run is None else self._run.summary
-            # What is no Exception is somebody who wants to leave.
-            is_in_a_hurry = not isinstance(end, int | Exception)
-            await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
-
-        try:
-            code = await self._done(stack, source, selection, plan, report)
-        except BaseException as error:
-            await write(error)
-            raise
-        await write(code)
-        return code or (0 if report.trouble is None else report.trouble.exit_code)
+    async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting) -> int:
+        check_output(self._wishes.output)
+        async with opened(stack, self._wishes.chapter, self._printer) as source:
+            selection = self._selection(stack)
+            plan = await self._planned(stack, source, selection, chronicle, report)
+            if plan.check is not None and (error := plan.check.error()) is not None:
+                print_problems(plan.check, self._printer)
+                raise error
+            return await self._done(stack, source, selection, plan, report)
 
     async def _done(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
@@ -165,7 +161,7 @@ class Prefetch:
         return f"{done:,} of {self._total():,} are here{going}"
 
     async def _planned(
-        self, stack: Stack, source: ManifestSource, selection: Selection, report: Reporting
+        self, stack: Stack, source: ManifestSource, selection: Selection, chronicle: Chronicle, report: Reporting
     ) -> ChapterPlan:
         with ExitStack() as block:
             listeners: list[Callable[[Planned], None]] = [report.plan] if report.is_wanted else []
@@ -183,7 +179,8 @@ class Prefetch:
                 for listener in listeners:
                     listener(planned)
 
-            plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            plan = self._plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            chronicle.planned(plan)
             if plan.check is None or not plan.check.problems:
                 if plan.obstacle is not None and (check is not None or self._wishes.plan_out is not None):
                     raise _before_all(plan.obstacle)

@@ -12,6 +12,7 @@ import pytest
 
 from assetctl.errors import InvalidRequest, ManifestError, SpendRefused, StorageFull
 from assetctl.explanation import Decision
+from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import plan_file
 from assetctl.prefetch.consent import Budget, parse_amount, permission
@@ -139,6 +140,20 @@ def test_more_than_the_settings_allow_needs_a_yes():
 
 
 @pytest.mark.parametrize(
+    ("budget", "configured", "limited_by"),
+    [
+        (Budget(), 3, LimitedBy.SETTING),
+        (Budget(), 2, LimitedBy.CONSENT),
+        (Budget(is_agreed=True), 2, LimitedBy.CONSENT),
+        (Budget(max_generations=3), 2, LimitedBy.OPTION),
+    ],
+)
+def test_it_is_known_whose_limit_it_is(budget: Budget, configured: int, limited_by: LimitedBy):
+    allowed = permission(total(*[making()] * 3), budget, configured=configured)
+    assert (allowed.max_orders, allowed.limited_by) == (3, limited_by)
+
+
+@pytest.mark.parametrize(
     ("budget", "configured", "orders"), [(Budget(is_agreed=True), 2, 4), (Budget(), 3, 4), (Budget(), 9, 9)]
 )
 def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Budget, configured: int, orders: int):
@@ -159,7 +174,8 @@ def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Bud
 ])  # fmt: skip
 def test_a_limit_may_not_cover_all_of_a_plan(budget: Budget, *, covers_all: bool):
     order = making("0.30", "0.40")
-    assert permission(total(order, order), budget, configured=50).covers_all is covers_all
+    sums = total(order, order)
+    assert permission(sums, budget, configured=50).covers(sums) is covers_all
 
 
 def test_a_limit_of_money_takes_the_plans_currency():

@@ -71,7 +71,7 @@ def coverage(
 async def _cover(found: Coverage, stack: Stack, chapter: Chapter, selection: Selection, printer: Printer) -> None:
     cards = placeholder_keys(stack.data.placeholders)
     async with opened(stack, chapter, printer) as source:
-        await cover_chapter(Walk(source, stack.service, selection), stack.cache, cards, found)
+        await cover_chapter(Walk(source, stack.service, selection), stack.cache, stack.jobs.journal, cards, found)
     if found.check is not None and (error := found.check.error()) is not None:
         print_problems(found.check, printer)
         raise error

@@ -64,6 +64,18 @@ class Problem:
     within: str | None = None
 
 
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """`problem`, whose place is a line or unknown, as a document."""
+    return {
+        "line": problem.place,
+        "within": problem.within,
+        "field": problem.field,
+        "what": problem.what,
+        "why": problem.why,
+        "hint": problem.hint,
+    }
+
+
 def problem_of(error: AssetctlError, place: Place | None, field: str | None = None) -> Problem:
     """`error` as the mistake at `place`."""
     return Problem(place, field, error.what, error.why, error.hint)

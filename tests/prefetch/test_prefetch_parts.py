@@ -15,7 +15,7 @@ from assetctl.explanation import Decision
 from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import plan_file
-from assetctl.prefetch.consent import Budget, parse_amount, permission
+from assetctl.prefetch.consent import Budget, Room, parse_amount, permission
 from assetctl.prefetch.deeds import Deed, Only, Selection, deed_of
 from assetctl.prefetch.manifest.findings import Item
 from assetctl.prefetch.manifest.source import Format
@@ -175,7 +175,26 @@ def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Bud
 def test_a_limit_may_not_cover_all_of_a_plan(budget: Budget, *, covers_all: bool):
     order = making("0.30", "0.40")
     sums = total(order, order)
-    assert permission(sums, budget, configured=50).covers(sums) is covers_all
+    assert (permission(sums, budget, configured=50).room(sums).orders == 2) is covers_all
+
+
+@pytest.mark.parametrize(("prices", "budget", "room"), [
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal("0.50")), Room(1, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal("1.20")), Room(3, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal(0)), Room(0, is_exact=True)),
+    (["0.10", "0.40", "0.10"], Budget(max_amount=Decimal("0.50")), Room(1, is_exact=False)),
+    (["0.10", "0.40", "0.10"], Budget(1, Decimal("0.50")), Room(1, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(2), Room(2, is_exact=True)),
+])  # fmt: skip
+def test_how_much_of_a_plan_a_limit_has_room_for(prices: list[str], budget: Budget, room: Room):
+    sums = total(*(making(price, price) for price in prices))
+    assert permission(sums, budget, configured=50).room(sums) == room
+
+
+def test_that_the_price_may_be_lower_leaves_it_open_how_much_fits():
+    sums = total(making("0.20", "0.40"), making("0.20", "0.40"))
+    allowed = permission(sums, Budget(max_amount=Decimal("0.50")), configured=50)
+    assert allowed.room(sums) == Room(1, is_exact=False)
 
 
 def test_a_limit_of_money_takes_the_plans_currency():

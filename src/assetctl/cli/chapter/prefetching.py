@@ -22,6 +22,7 @@ from assetctl.cli.chapter.words import (
     plan_document,
     plan_sentence,
     print_plan,
+    room_sentence,
     summary_document,
     summary_sentence,
     takes_sentence,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset
-    from assetctl.prefetch.consent import Permission
+    from assetctl.prefetch.consent import Permission, Room
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -132,7 +133,9 @@ class Prefetch:
         if wishes.plan_only:
             return 0
         self._announce(plan, stack)
-        allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
+        allowed = self._permission(plan, stack)
+        room = allowed.room(plan.total)
+        self._tell_room(room, plan)
         await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
@@ -144,7 +147,7 @@ class Prefetch:
             )
         )
         report.begin()
-        self._precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
+        self._precedence = None if room.orders >= plan.total.new_orders else stack.jobs.desk.precedence
         return await self._made(stack, source, selection, plan, report)
 
     def going_on(self) -> str:
@@ -209,6 +212,20 @@ class Prefetch:
             self._printer.line(plan_sentence(plan, self._at_once(stack)))
         else:
             print_plan(plan, self._at_once(stack), self._printer)
+        if plan.obstacle is None:
+            try:
+                self._tell_room(self._permission(plan, stack).room(plan.total), plan)
+            except SpendRefused as error:
+                self._printer.warning(f"a run with that limit orders nothing: {error.what}")
+
+    def _permission(self, plan: ChapterPlan, stack: Stack) -> Permission:
+        configured = stack.settings.budget.max_generations_per_run
+        return permission(plan.total, self._wishes.budget, configured=configured)
+
+    def _tell_room(self, room: Room, plan: ChapterPlan) -> None:
+        sentence = room_sentence(room, plan.total)
+        if sentence is not None:
+            self._printer.note(sentence)
 
     def _announce(self, plan: ChapterPlan, stack: Stack) -> None:
         """What the run takes is told, before anybody has to agree to it."""

@@ -82,6 +82,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
+        self._least_s = 0.0
         self._precedence: Precedence | None = None
         read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
         written = [] if wishes.plan_out is None else [wishes.plan_out]
@@ -146,6 +147,7 @@ class Prefetch:
                 limited_by=allowed.limited_by,
             )
         )
+        self._least_s = plan.total.ordering_s(allowed.max_orders)
         report.begin()
         self._precedence = None if room.orders >= plan.total.new_orders else stack.jobs.desk.precedence
         return await self._made(stack, source, selection, plan, report)
@@ -267,6 +269,7 @@ class Prefetch:
         to_do = self._total() if output is not None else plan.chosen
         showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
+            progress.least_s = self._least_s
             teller = Teller(progress, printer, failures, report)
             stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
 
 pytestmark = pytest.mark.anyio
@@ -237,14 +238,15 @@ async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
     assert summary.stopped is None
-    assert heard.outages == [away[0], None]
+    assert heard.outages == ["closed", None]
     assert house.clock.slept[:4] == [1.0, 2.0, 4.0, 8.0]  # type: ignore[attr-defined]
 
 
 async def test_a_service_that_stays_away_ends_the_run(house: House, shop: Shop, tmp_path: Path):
     moody(shop, a=ServiceUnreachable("closed"))
     with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=100))
+        house.outages.limit_to(100.0)
+        run, heard = run_of(house, source, pace=Pace(1, 1))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.LEFT}
     assert (summary.exit_code, len(heard.outages)) == (9, 1)
@@ -270,7 +272,8 @@ async def test_an_account_that_is_exhausted_is_not_asked_for_more(
 async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop, tmp_path: Path):
     shop.__class__ = Mute
     with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=10))
+        house.outages.limit_to(10.0)
+        run, heard = run_of(house, source, pace=Pace(1, 1))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges) == (9, 1)
@@ -414,6 +417,62 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
             tasks.cancel_scope.cancel()
     assert heard.outcomes == {"s0": Outcome.PENDING, "s1": Outcome.PENDING}
     assert (shop.charges, stopped, heard.stops) == (2, ["orders"], [Stop.SIGNAL])
+
+
+class Talkative(Shop):
+    """Takes for ever to be told what an asset is for, which is stored by then."""
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        del job_id, order
+        self.announcing.set()
+        await anyio.sleep_forever()
+
+
+async def cancelled_once(event: anyio.Event, run: ChapterRun) -> None:
+    """`run` is cancelled when `event` has come."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run.run)
+        await event.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_was_stored_when_a_run_is_cancelled_is_here_and_has_its_price(
+    house: House, shop: Shop, tmp_path: Path
+):
+    shop.__class__, shop.announcing = Talkative, anyio.Event()  # type: ignore[attr-defined]
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        await cancelled_once(shop.announcing, run)  # type: ignore[attr-defined]
+    assert heard.outcomes == {"a": Outcome.GENERATED}
+    assert (heard.results[0].asset and heard.results[0].asset.cost) == PRICE
+    assert {currency: str(amount) for currency, amount in run.summary.spent.items()} == {"USD": "0.40"}
+
+
+async def test_what_is_made_anew_is_not_taken_for_here_because_an_older_one_is(
+    house: House, shop: Shop, tmp_path: Path
+):
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    shop.looks, at_work = 10**9, anyio.Event()
+    house.bus.subscribe(lambda event: at_work.set() if isinstance(event, JobProgressed) else None)
+    with chapter(tmp_path, {"scene": "a", "strategy": "generate-always"}) as source:
+        run, heard = run_of(house, source)
+        await cancelled_once(at_work, run)
+    assert (heard.outcomes, run.summary.spent) == ({"a": Outcome.PENDING}, {})
+
+
+async def test_what_was_paid_for_has_its_price_although_its_copy_was_cut_off(house: House, tmp_path: Path):
+    delivering = anyio.Event()
+
+    async def deliver(_item: object, _asset: object) -> Path:
+        delivering.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source, deliver=deliver)
+        await cancelled_once(delivering, run)
+    assert heard.outcomes == {"a": Outcome.LEFT}
+    assert {currency: str(amount) for currency, amount in run.summary.spent.items()} == {"USD": "0.40"}
 
 
 async def test_with_output_what_is_here_is_delivered_too(house: House, tmp_path: Path):

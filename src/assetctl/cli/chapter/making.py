@@ -13,18 +13,17 @@ from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
 from assetctl.cli.chapter.words import (
     chapter_title,
-    plan_document,
-    plan_sentence,
     summary_document,
     summary_sentence,
     takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
+from assetctl.errors import SpendRefused
+from assetctl.generation.outages import AWAY
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.memory import Failures, chapter_token
 from assetctl.prefetch.naming import Names
-from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.results import Outcome, Summary
 from assetctl.prefetch.running import ChapterRun, Pace
 
@@ -51,20 +50,24 @@ _DOWNLOADS_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a run works with: the wishes it fulfils, the manifest it walks and what of it is wanted, and who is told."""
+    """What a run works with: the wishes it fulfils, the manifest it walks and what of it is wanted, and who is told.
+
+    So many jobs are waited for `at_once`.
+    """
 
     wishes: Wishes
     stack: Stack
     source: ManifestSource
     selection: Selection
+    at_once: int
     report: Reporting
     printer: Printer
     progress: ProgressMode
 
     @property
-    def at_once(self) -> int:
-        """How many jobs are waited for at a time."""
-        return self.wishes.concurrency or self.stack.settings.prefetch.concurrency
+    def lines(self) -> Printer:
+        """The printer as a run uses it: a line for each document."""
+        return replace(self.printer, indent=None)
 
 
 def failures_of(wishes: Wishes, stack: Stack) -> Failures:
@@ -80,8 +83,7 @@ class Making:
         self._task = task
         self._plan = plan
         self._deadline_s = deadline_s
-        # A line for each document from here on.
-        self._printer = replace(task.printer, indent=None)
+        self._printer = task.lines
         self._names = Names()
         self._run: ChapterRun | None = None
 
@@ -108,7 +110,6 @@ class Making:
             CacheError: the cache cannot be used.
         """
         task, plan, stack = self._task, self._plan, self._task.stack
-        self._tell_begin()
         failures = failures_of(task.wishes, stack)
         # Of a run over a part, what it doesn't come to has failed still.
         if task.selection.only in (Only.MISSING, Only.ALL) and task.selection.scene is None:
@@ -117,6 +118,7 @@ class Making:
         showing = Showing(task.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, self._printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, self._printer, failures, task.report)
+            stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = self._new_run(teller)
             with self._summary_told(run, progress), closing(teller):
                 await run.run()
@@ -128,12 +130,6 @@ class Making:
             self._printer.error(_with_way_on(error))
         return run.summary.exit_code
 
-    def _tell_begin(self) -> None:
-        if self._printer.as_json:
-            self._printer.document({**plan_document(self._plan, self._task.at_once), "event": "plan", "scenes": None})
-        elif self._plan.total.items:
-            self._printer.note(plan_sentence(self._plan, self._task.at_once))
-
     def _new_run(self, teller: Teller) -> ChapterRun:
         task, stack, desk = self._task, self._task.stack, self._task.stack.jobs.desk
         is_delivered = task.wishes.output is not None
@@ -141,13 +137,15 @@ class Making:
             task.source,
             stack.service,
             task.selection,
-            pace=Pace(task.at_once, _DOWNLOADS_AT_ONCE, self._deadline_s, stack.settings.prefetch.max_outage_s),
+            pace=Pace(task.at_once, _DOWNLOADS_AT_ONCE, self._deadline_s),
             clock=stack.clock,
             listener=teller,
             see=self._names.see if is_delivered else None,
             deliver=self._deliver if is_delivered else None,
             stop_orders=lambda: desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
             sent=stack.jobs.journal.sent,
+            held=stack.holdings,
+            outages=stack.jobs.outages,
         )
 
     async def _deliver(self, item: Item, asset: Asset) -> Path:
@@ -178,5 +176,7 @@ class Making:
 def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
-    error.hint = f"{error.hint}; then {GO_ON}" if is_a_step else GO_ON
+    # Another run may order as much again.
+    joint = ", or" if isinstance(error, SpendRefused) else "; then"
+    error.hint = f"{error.hint}{joint} {GO_ON}" if is_a_step else GO_ON
     return error

@@ -14,14 +14,14 @@ from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
 from assetctl.cli.chapter.reporting import Reporting
-from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan
+from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import placeholder_keys
-from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, writing_plan
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
@@ -67,17 +67,16 @@ class Prefetch:
         Raises:
             AssetctlError: it cannot be read, planned or begun; nothing was ordered.
         """
-        wishes, printer = self._wishes, self._printer
-        _check_output(wishes.output)
-        with Reporting(self._targets, printer.pipeline.summary, stack, printer) as report:
-            async with opened(stack, wishes.chapter, printer) as source:
-                selection = self._selection(stack)
-                task = Task(wishes, stack, source, selection, report, printer, self._state.progress)
-                plan = await _planned(task)
-                if plan.check is not None and (error := plan.check.error()) is not None:
-                    print_problems(plan.check, printer)
-                    raise error
-                return await self._reported(task, plan)
+        at_once = self._wishes.concurrency or stack.settings.prefetch.concurrency
+        with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
+            chronicle = Chronicle(self._wishes, stack, at_once=at_once)
+            try:
+                code = await self._read_and_done(stack, chronicle, report, at_once)
+            except BaseException as error:
+                await self._write(report, chronicle, error)
+                raise
+            await self._write(report, chronicle, code)
+            return code or (0 if report.trouble is None else report.trouble.exit_code)
 
     def interrupted(self, error: Interrupted) -> Interrupted:
         """`error`, which ended `work`, with how far that was and how to go on."""
@@ -87,25 +86,26 @@ class Prefetch:
             error.hint = GO_ON
         return error
 
-    async def _reported(self, task: Task, plan: ChapterPlan) -> int:
-        """The exit code; however this ends, the reports are written."""
-        wishes, stack, report = self._wishes, task.stack, task.report
-        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=task.at_once, deadline_s=deadline_s)
+    async def _write(self, report: Reporting, chronicle: Chronicle, end: int | BaseException) -> None:
+        """The reports are written, after the run came to an exit code or was ended by an error."""
+        if not chronicle.is_planned:
+            report.forget()
+        summary = None if self._making is None else self._making.summary
+        # What is no Exception is somebody who wants to leave.
+        is_in_a_hurry = not isinstance(end, int | Exception)
+        await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
 
-        async def write(end: int | BaseException) -> None:
-            summary = None if self._making is None else self._making.summary
-            # What is no Exception is somebody who wants to leave.
-            is_in_a_hurry = not isinstance(end, int | Exception)
-            await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
-
-        try:
-            code = await self._done(task, plan)
-        except BaseException as error:
-            await write(error)
-            raise
-        await write(code)
-        return code or (0 if report.trouble is None else report.trouble.exit_code)
+    async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting, at_once: int) -> int:
+        wishes, printer = self._wishes, self._printer
+        _check_output(wishes.output)
+        async with opened(stack, wishes.chapter, printer) as source:
+            selection = self._selection(stack)
+            task = Task(wishes, stack, source, selection, at_once, report, printer, self._state.progress)
+            plan = await _planned(task, chronicle)
+            if plan.check is not None and (error := plan.check.error()) is not None:
+                print_problems(plan.check, printer)
+                raise error
+            return await self._done(task, plan)
 
     async def _done(self, task: Task, plan: ChapterPlan) -> int:
         wishes, stack = self._wishes, task.stack
@@ -115,11 +115,17 @@ class Prefetch:
             raise _before_all(plan.obstacle)
         if wishes.plan_only:
             return 0
+        _announce(task, plan)
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
-        await self._agree(allowed)
+        await self._agree(allowed, needs_text(plan.total, task.at_once))
         deadline_s = self._held_to_deadline(stack)
         stack.jobs.desk.limit_to(
-            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+            replace(
+                stack.jobs.allowance,
+                max_orders=allowed.max_orders,
+                max_cost=allowed.max_cost,
+                limited_by=allowed.limited_by,
+            )
         )
         task.report.begin()
         self._making = Making(task, plan, deadline_s=deadline_s)
@@ -135,16 +141,16 @@ class Prefetch:
             case Only.MISSING | Only.ALL:
                 return selection
 
-    async def _agree(self, allowed: Permission) -> None:
+    async def _agree(self, allowed: Permission, needs: str) -> None:
         if allowed.question is None:
             return
+        asked = f"{allowed.question}: {needs}"
         hint = "look with `--plan`, then say `--yes`, or limit it: --max-generations N"
         if self._state.no_input or not is_terminal(sys.stdin):
             is_taken = self._wishes.chapter.manifest == STDIN
             why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
-            raise SpendRefused(f"{allowed.question}; nothing was ordered", why=why, hint=hint)
-        question = f"{allowed.question}. Go on?"
-        if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
+            raise SpendRefused(f"{asked}; nothing was ordered", why=why, hint=hint)
+        if not await without_waiting_for(lambda: typer.confirm(f"{asked}. Go on?", err=True)):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
     def _held_to_deadline(self, stack: Stack) -> float | None:
@@ -162,7 +168,7 @@ class Prefetch:
         return deadline_s
 
 
-async def _planned(task: Task) -> ChapterPlan:
+async def _planned(task: Task, chronicle: Chronicle) -> ChapterPlan:
     wishes = task.wishes
     with ExitStack() as block:
         listeners: list[Callable[[Planned], None]] = [task.report.plan] if task.report.is_wanted else []
@@ -181,6 +187,7 @@ async def _planned(task: Task) -> ChapterPlan:
                 listener(planned)
 
         plan = await plan_chapter(task.source, task.stack.service, task.selection, tell if listeners else None)
+        chronicle.planned(plan)
         if plan.check is None or not plan.check.problems:
             if plan.obstacle is not None and (check is not None or wishes.plan_out is not None):
                 raise _before_all(plan.obstacle)
@@ -197,6 +204,14 @@ def _tell_plan(task: Task, plan: ChapterPlan) -> None:
         printer.line(plan_sentence(plan, task.at_once))
     else:
         print_plan(plan, task.at_once, printer)
+
+
+def _announce(task: Task, plan: ChapterPlan) -> None:
+    """What the run takes is told, before anybody has to agree to it."""
+    if task.lines.as_json:
+        task.lines.document({**plan_document(plan, task.at_once), "event": "plan", "scenes": None})
+    elif plan.total.items:
+        task.lines.note(plan_sentence(plan, task.at_once))
 
 
 def _before_all(error: AssetctlError) -> AssetctlError:

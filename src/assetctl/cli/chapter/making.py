@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.state import ProgressMode
     from assetctl.errors import AssetctlError
+    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
@@ -78,11 +79,17 @@ def failures_of(wishes: Wishes, stack: Stack) -> Failures:
 class Making:
     """One run over a planned chapter."""
 
-    def __init__(self, task: Task, plan: ChapterPlan, *, deadline_s: float | None) -> None:
-        """Make what `plan` says; nothing is begun after `deadline_s` on the stack's clock."""
+    def __init__(
+        self, task: Task, plan: ChapterPlan, *, deadline_s: float | None, precedence: Precedence | None
+    ) -> None:
+        """Make what `plan` says; nothing is begun after `deadline_s` on the stack's clock.
+
+        `precedence` is kept where the budget may not be enough for all of it.
+        """
         self._task = task
         self._plan = plan
         self._deadline_s = deadline_s
+        self._precedence = precedence
         self._printer = task.lines
         self._names = Names()
         self._run: ChapterRun | None = None
@@ -146,6 +153,7 @@ class Making:
             sent=stack.jobs.journal.sent,
             held=stack.holdings,
             outages=stack.jobs.outages,
+            precedence=self._precedence,
         )
 
     async def _deliver(self, item: Item, asset: Asset) -> Path:

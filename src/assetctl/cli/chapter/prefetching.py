@@ -128,7 +128,8 @@ class Prefetch:
             )
         )
         task.report.begin()
-        self._making = Making(task, plan, deadline_s=deadline_s)
+        precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
+        self._making = Making(task, plan, deadline_s=deadline_s, precedence=precedence)
         return await self._making.made()
 
     def _selection(self, stack: Stack) -> Selection:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.state import ProgressMode
     from assetctl.errors import AssetctlError
-    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset
+    from assetctl.prefetch.consent import Permission
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -79,17 +79,12 @@ def failures_of(wishes: Wishes, stack: Stack) -> Failures:
 class Making:
     """One run over a planned chapter."""
 
-    def __init__(
-        self, task: Task, plan: ChapterPlan, *, deadline_s: float | None, precedence: Precedence | None
-    ) -> None:
-        """Make what `plan` says; nothing is begun after `deadline_s` on the stack's clock.
-
-        `precedence` is kept where the budget may not be enough for all of it.
-        """
+    def __init__(self, task: Task, plan: ChapterPlan, allowed: Permission, *, deadline_s: float | None) -> None:
+        """Make what `plan` says and is `allowed`; nothing is begun after `deadline_s` on the stack's clock."""
         self._task = task
         self._plan = plan
         self._deadline_s = deadline_s
-        self._precedence = precedence
+        self._allowed = allowed
         self._printer = task.lines
         self._names = Names()
         self._run: ChapterRun | None = None
@@ -124,6 +119,7 @@ class Making:
         to_do = plan.chosen if task.wishes.output is None else plan.total.items
         showing = Showing(task.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, self._printer, stack.events, stack.clock) as progress:
+            progress.least_s = plan.total.ordering_s(self._allowed.max_orders)
             teller = Teller(progress, self._printer, failures, task.report)
             stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = self._new_run(teller)
@@ -153,7 +149,7 @@ class Making:
             sent=stack.jobs.journal.sent,
             held=stack.holdings,
             outages=stack.jobs.outages,
-            precedence=self._precedence,
+            precedence=None if self._allowed.covers(self._plan.total) else desk.precedence,
         )
 
     async def _deliver(self, item: Item, asset: Asset) -> Path:

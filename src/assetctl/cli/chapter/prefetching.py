@@ -11,7 +11,7 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
-from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan
@@ -102,9 +102,7 @@ class Prefetch:
             selection = self._selection(stack)
             task = Task(wishes, stack, source, selection, at_once, report, printer, self._state.progress)
             plan = await _planned(task, chronicle)
-            if plan.check is not None and (error := plan.check.error()) is not None:
-                print_problems(plan.check, printer)
-                raise error
+            require_sound(plan.check, printer)
             return await self._done(task, plan)
 
     async def _done(self, task: Task, plan: ChapterPlan) -> int:
@@ -128,8 +126,7 @@ class Prefetch:
             )
         )
         task.report.begin()
-        precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
-        self._making = Making(task, plan, deadline_s=deadline_s, precedence=precedence)
+        self._making = Making(task, plan, allowed, deadline_s=deadline_s)
         return await self._making.made()
 
     def _selection(self, stack: Stack) -> Selection:

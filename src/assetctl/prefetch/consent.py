@@ -47,6 +47,10 @@ class Permission:
     max_cost: Cost | None
     question: str | None = None
 
+    def covers(self, total: Tally) -> bool:
+        """Whether that is enough for all that `total` takes, if nobody else orders in the same run."""
+        return self.room(total).orders == total.new_orders
+
     def room(self, total: Tally) -> Room:
         """How many of the new orders that `total` takes that is enough for, if nobody else orders in the same run."""
         orders, money = min(total.new_orders, self.max_orders), total.money

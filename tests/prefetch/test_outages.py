@@ -78,6 +78,12 @@ async def test_who_stays_away_is_given_up_and_the_first_reason_counts():
     assert told.outages.reason(full) is full
 
 
+async def test_the_last_try_comes_when_the_time_is_over():
+    told = Told(limit_s=3)
+    assert await told.outlasted(CLOSED, CLOSED, MADE) is MADE
+    assert told.clock.slept == [1, 2]
+
+
 async def test_while_others_get_answers_nobody_is_away():
     told = Told(limit_s=40)
     waiting = told.answers(*[BUSY] * 30, MADE)

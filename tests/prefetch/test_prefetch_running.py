@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -414,6 +415,60 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
             tasks.cancel_scope.cancel()
     assert heard.outcomes == {"s0": Outcome.PENDING, "s1": Outcome.PENDING}
     assert (shop.charges, stopped, heard.stops) == (2, ["orders"], [Stop.SIGNAL])
+
+
+async def test_what_is_under_way_when_a_signal_comes_may_end(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "GRACE_S", 30)
+    shop.looks = 10**9
+    is_waited_for = anyio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, JobProgressed):
+            is_waited_for.set()
+
+    def finish() -> None:
+        shop.looks = 1
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "s0", "s1", "s2") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1), stop_orders=finish)
+        # As a signal does, which no shield holds against.
+        task = asyncio.ensure_future(run.run())
+        await is_waited_for.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert heard.outcomes == {"s0": Outcome.GENERATED, "s1": Outcome.LEFT, "s2": Outcome.LEFT}
+
+
+class Slow(Shop):
+    """A shop that takes its time over an order."""
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        await anyio.sleep(0.3)
+        return await super().submit(order, idempotency_key)
+
+
+async def test_what_is_under_way_at_the_deadline_has_a_grace(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "GRACE_S", 30)
+    shop.__class__ = Slow
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1, house.clock.elapsed_s() + 0.1))
+        await run.run()
+    assert heard.outcomes == {"a": Outcome.GENERATED}
+
+
+async def test_what_ended_a_run_first_is_why_it_ended(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=StorageFull("no room"), b=NotAllowed("not logged in"))
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1))
+        summary = await run.run()
+    assert [result.outcome for result in heard.results] == [Outcome.FAILED] * 2
+    assert summary.stopped is heard.results[0].error
 
 
 async def test_with_output_what_is_here_is_delivered_too(house: House, tmp_path: Path):

@@ -27,7 +27,8 @@ def safe(text: str, *, max_length: int | None = None) -> str:
 
     With `max_length` the result has at most that many characters, the last an ellipsis when something was cut.
     """
-    shown = "".join(_shown(character) for character in text)
+    # What is printable has no character to show.
+    shown = text if text.isprintable() else "".join(_shown(character) for character in text)
     if max_length is not None and len(shown) > max_length:
         return shown[: max_length - 1] + _ELLIPSIS if max_length > 0 else ""
     return shown

@@ -160,6 +160,10 @@ class Tool:
         (folder / f"{name}.new").write_text(text, encoding="utf-8")
         (folder / f"{name}.new").replace(folder / name)
 
+    def keys(self, *words: str) -> list[str]:
+        """The keys that `cache ls` lists, asked with these words."""
+        return self("cache", "ls", "-q", *words).out.split()
+
     def put_sound(self, name: str, sidecar: str | None = None, *, folder: str = "assets") -> Path:
         """A playable sound lies in the library as `name`."""
         path = self.work / folder / name

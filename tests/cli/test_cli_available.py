@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import pytest
 from cli_harness import INSTANT
 
 if TYPE_CHECKING:
@@ -81,3 +83,36 @@ def test_trouble_that_would_stop_the_request_is_told(tool: Tool) -> None:
     ran = tool(*ASK, "--json")
     assert (ran.code, ran.out) == (1, "")
     assert ran.error["code"] == "library_failed"
+
+
+# A chapter
+
+
+def write(tool: Tool, count: int, *last: str) -> str:
+    rows = [json.dumps({"scene": f"s{number}", "type": "audio", "generator": "instant"}) for number in range(count)]
+    (tool.work / "chapter.jsonl").write_text("\n".join([*rows, *last]))
+    return "chapter.jsonl"
+
+
+def test_each_asset_of_a_chapter_is_told_in_its_order(tool: Tool) -> None:
+    tool.put_sound("s1.wav")
+    manifest = write(tool, 3)
+    ran = tool("available", "--manifest", manifest, "--json")
+    assert ran.code == 7
+    told = [(row["request"]["scene_id"], row["available"]) for row in ran.document]
+    assert told == [("s0", False), ("s1", True), ("s2", False)]
+    rows = tool("available", "--manifest", manifest).out.splitlines()[2:]
+    assert [row.split()[:2] for row in rows] == [["s0", "no"], ["s1", "yes"], ["s2", "no"]]
+    assert tool("available", "--manifest", manifest, "-q").out == "s1.wav\n"
+    assert tool("available", "--manifest", write(tool, 2)).code == 7
+    tool.put_sound("s0.wav")
+    assert tool("available", "--manifest", write(tool, 2)).code == 0
+
+
+@pytest.mark.parametrize("words", [("--json",), (), ("-q",)])
+def test_a_chapter_with_a_mistake_at_its_end_is_told_not_at_all(tool: Tool, words: tuple[str, ...]) -> None:
+    tool.put_sound("s1.wav")
+    # More than one piece of the walk.
+    ran = tool("available", "--manifest", write(tool, 2_001, '{"scene": "x", "type": "smell"}'), *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert not [path for path in (tool.data / "prefetch").iterdir() if path.is_file()]

@@ -8,40 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service import faults
-from service.harness import LookAlike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cli_harness import Ran, Tool
 
-    from service.harness import Account
+    from service.harness import Account, LookAlike
 
 SEARCH = "POST /api/v1/assets/search"
 TAGS = ("scene:park", "choice:wait")
 MOMENT = ("--scene", "park", "--choice", "wait", "--type", "audio")
 BUYING = (*MOMENT, "--generator", "paid", "--no-placeholder", "--max-wait", "5s")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LookAlike]:
-    with LookAlike() as server:
-        yield server
-
-
-names = iter(f"person_{number}" for number in range(1000))
-
-
-@pytest.fixture
-def user(server: LookAlike, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """Somebody with a token, whose commands talk to the server."""
-    del tool
-    account = server.user(next(names))
-    monkeypatch.setenv("ASSETCTL_BACKEND__URL", server.url)
-    monkeypatch.setenv("ASSETCTL_TOKEN", account.token)
-    yield account
-    server.clear_faults()
-    assert not server.sightings()
 
 
 def put(server: LookAlike, user: Account, *tags: str, **facts: Any) -> str:
@@ -187,7 +163,7 @@ def test_offline_what_is_cached_is_served(server: LookAlike, user: Account, tool
 
 
 def test_a_search_is_remembered_for_this_login_and_confirmed_by_its_number(
-    server: LookAlike, user: Account, tool: Tool, monkeypatch: pytest.MonkeyPatch
+    server: LookAlike, user: Account, another: Account, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = put(server, user)
     look = ("available", *MOMENT, "--no-generate", "--json")
@@ -199,7 +175,7 @@ def test_a_search_is_remembered_for_this_login_and_confirmed_by_its_number(
     assert len(server.requests(SEARCH)) == searches
     assert tool(*look, "--refresh").code == 0
     assert len(server.requests(SEARCH)) == searches + 1
-    monkeypatch.setenv("ASSETCTL_TOKEN", server.user(next(names)).token)
+    monkeypatch.setenv("ASSETCTL_TOKEN", another.token)
     assert tool(*look).code == 7
 
 

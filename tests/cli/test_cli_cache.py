@@ -11,22 +11,6 @@ if TYPE_CHECKING:
     from cli_harness import Tool
 
 
-@pytest.fixture
-def three(tool: Tool) -> dict[str, dict[str, Any]]:
-    """Three cached answers by scene: a generated one, one that was paid for, one from the library."""
-    tool.put_sound("hall.wav")
-    words = ("--type", "audio", "--json")
-    return {
-        "park": tool(*INSTANT, "--choice", "go", "--json").document,
-        "lake": tool("request", "--scene", "lake", "--generator", "paid", *words).document,
-        "hall": tool("request", "--scene", "hall", *words).document,
-    }
-
-
-def keys(tool: Tool, *words: str) -> list[str]:
-    return tool("cache", "ls", "-q", *words).out.split()
-
-
 def test_nothing_cached_is_an_empty_list_and_code_0(tool: Tool) -> None:
     assert tool("cache", "ls", "--json").document == []
     assert tool("cache", "ls", "-q") == tool("-q", "cache", "ls")
@@ -69,19 +53,19 @@ def test_quiet_prints_whole_keys_only(tool: Tool, three: dict[str, Any]) -> None
 def test_all_that_a_filter_states_must_hold(
     tool: Tool, three: dict[str, Any], words: tuple[str, ...], scenes: set[str]
 ) -> None:
-    assert set(keys(tool, *words)) == {three[scene]["key"] for scene in scenes}
+    assert set(tool.keys(*words)) == {three[scene]["key"] for scene in scenes}
 
 
 def test_a_key_prefix_chooses(tool: Tool, three: dict[str, Any]) -> None:
     key = three["park"]["key"]
-    assert keys(tool, key[:10]) == [key]
-    assert keys(tool, key[:10].upper()) == [key]
+    assert tool.keys(key[:10]) == [key]
+    assert tool.keys(key[:10].upper()) == [key]
 
 
 def test_it_is_ordered_and_cut_as_asked(tool: Tool, three: dict[str, Any]) -> None:
     by_scene = [three[scene]["key"] for scene in ("hall", "lake", "park")]
-    assert keys(tool, "--sort", "scene") == by_scene
-    assert keys(tool, "--sort", "scene:desc", "--limit", "2") == by_scene[:0:-1]
+    assert tool.keys("--sort", "scene") == by_scene
+    assert tool.keys("--sort", "scene:desc", "--limit", "2") == by_scene[:0:-1]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +98,7 @@ def test_clear_without_a_filter_needs_all(tool: Tool, three: dict[str, Any]) -> 
     ran = tool("cache", "clear", "--yes")
     assert ran.code == 2
     assert "--all" in ran.err
-    assert len(keys(tool)) == len(three)
+    assert len(tool.keys()) == len(three)
 
 
 def test_clear_without_a_terminal_or_a_yes_is_refused(tool: Tool, three: dict[str, Any]) -> None:
@@ -122,7 +106,7 @@ def test_clear_without_a_terminal_or_a_yes_is_refused(tool: Tool, three: dict[st
         ran = tool("cache", "clear", "--all", *words)
         assert ran.code == 6
         assert "--yes" in ran.err
-    assert len(keys(tool)) == len(three)
+    assert len(tool.keys()) == len(three)
 
 
 def test_clear_prints_the_plan_and_keeps_what_was_paid_for(tool: Tool, three: dict[str, Any]) -> None:
@@ -130,14 +114,14 @@ def test_clear_prints_the_plan_and_keeps_what_was_paid_for(tool: Tool, three: di
     assert ran.code == 0
     assert f"{three['park']['key'][:12]}  park / go" in ran.out
     assert "1 paid for are kept" in ran.err
-    assert keys(tool) == [three["lake"]["key"]]
+    assert tool.keys() == [three["lake"]["key"]]
 
 
 def test_include_paid_takes_that_too_and_leaves_the_journal(tool: Tool, three: dict[str, Any]) -> None:
     assert three
     orders = tool.orders()
     assert tool("cache", "clear", "--all", "--include-paid", "--yes", "-q").err == ""
-    assert keys(tool) == []
+    assert tool.keys() == []
     assert tool.orders() == orders
 
 
@@ -165,7 +149,7 @@ def test_dry_run_only_prints(tool: Tool, three: dict[str, Any]) -> None:
     assert "1 entry would go" in ran.err
     document = tool("cache", "clear", "--all", "--dry-run", "--json").document
     assert (document["done"], document["kept_paid"]) == (False, [three["lake"]["key"]])
-    assert len(keys(tool)) == len(three)
+    assert len(tool.keys()) == len(three)
 
 
 def test_clear_as_a_document_says_what_was_done(tool: Tool, three: dict[str, Any]) -> None:

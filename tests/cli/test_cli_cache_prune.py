@@ -13,17 +13,6 @@ if TYPE_CHECKING:
 WORDS = ("--type", "audio", "--json")
 
 
-@pytest.fixture
-def three(tool: Tool) -> dict[str, dict[str, Any]]:
-    """A generated answer, one that was paid for, one from the library."""
-    tool.put_sound("hall.wav")
-    return {
-        "park": tool(*INSTANT, "--json").document,
-        "lake": tool("request", "--scene", "lake", "--generator", "paid", *WORDS).document,
-        "hall": tool("request", "--scene", "hall", *WORDS).document,
-    }
-
-
 def keys(tool: Tool) -> set[str]:
     return set(tool("cache", "ls", "-q").out.split())
 

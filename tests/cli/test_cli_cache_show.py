@@ -12,22 +12,6 @@ if TYPE_CHECKING:
     from cli_harness import Tool
 
 
-@pytest.fixture
-def three(tool: Tool) -> dict[str, dict[str, Any]]:
-    """Three cached answers by scene: a generated one, one that was paid for, one from the library."""
-    tool.put_sound("hall.wav")
-    words = ("--type", "audio", "--json")
-    return {
-        "park": tool(*INSTANT, "--choice", "go", "--json").document,
-        "lake": tool("request", "--scene", "lake", "--generator", "paid", *words).document,
-        "hall": tool("request", "--scene", "hall", *words).document,
-    }
-
-
-def keys(tool: Tool, *words: str) -> list[str]:
-    return tool("cache", "ls", "-q", *words).out.split()
-
-
 def test_show_tells_every_fact(tool: Tool, three: dict[str, Any]) -> None:
     asset = three["lake"]
     ran = tool("cache", "show", asset["key"][:10])
@@ -113,11 +97,11 @@ def test_prefix_of_several_lists_them(tool: Tool, command: str) -> None:
 def test_pin_and_unpin_choose_as_ls_does(tool: Tool, three: dict[str, Any]) -> None:
     ran = tool("cache", "pin", "--generator", "paid")
     assert (ran.code, ran.out, ran.err) == (0, "", "pinned 1 entry\n")
-    assert keys(tool, "--state", "pinned") == [three["lake"]["key"]]
+    assert tool.keys("--state", "pinned") == [three["lake"]["key"]]
     assert tool("cache", "pin", "--all").err == "pinned 3 entries (1 already were)\n"
-    assert len(keys(tool, "--state", "pinned")) == 3
+    assert len(tool.keys("--state", "pinned")) == 3
     assert tool("cache", "unpin", three["hall"]["key"][:8]).err == "unpinned 1 entry\n"
-    assert len(keys(tool, "--state", "pinned")) == 2
+    assert len(tool.keys("--state", "pinned")) == 2
     assert tool("cache", "show", three["park"]["key"], "--json").document["pinned"] is True
 
 
@@ -133,7 +117,7 @@ def test_pin_of_nothing_that_matches_is_an_empty_result(tool: Tool, three: dict[
     ran = tool("cache", "pin", "--scene", "nowhere")
     assert (ran.code, ran.err) == (0, "pinned 0 entries\n")
     assert tool("cache", "pin", three["park"]["key"], "--scene", "lake").code == 0
-    assert keys(tool, "--state", "pinned") == []
+    assert tool.keys("--state", "pinned") == []
 
 
 def test_pin_without_a_filter_needs_all(tool: Tool) -> None:
@@ -158,7 +142,7 @@ def test_pin_without_a_filter_needs_all(tool: Tool) -> None:
 def test_states_choose_and_all_must_hold(
     tool: Tool, three: dict[str, Any], words: tuple[str, ...], scenes: set[str]
 ) -> None:
-    assert set(keys(tool, *words)) == {three[scene]["key"] for scene in scenes}
+    assert set(tool.keys(*words)) == {three[scene]["key"] for scene in scenes}
 
 
 @pytest.mark.parametrize("words", [("--state", "old"), ("--state", "current", "--state", "expired")])
@@ -187,7 +171,7 @@ def test_listing_fits_80_columns_and_names_scenes_and_choices(tool: Tool) -> Non
 def test_listing_reads_no_blob(tool: Tool, three: dict[str, Any]) -> None:
     for blob in (tool.data / "cache" / "v1" / "blobs").rglob("*.wav"):
         blob.unlink()
-    assert set(keys(tool)) == {one["key"] for one in three.values()}
+    assert set(tool.keys()) == {one["key"] for one in three.values()}
     assert len(tool("cache", "ls", "--json").document) == 3
 
 
@@ -215,8 +199,8 @@ def test_filter_that_does_not_parse_points_at_the_character(tool: Tool, conditio
 
 def test_plain_numbers_are_bytes_and_seconds(tool: Tool, three: dict[str, Any]) -> None:
     size = three["hall"]["size_bytes"]
-    assert three["hall"]["key"] in keys(tool, "--filter", f"size>={size}", "--filter", "age<3600")
-    assert three["hall"]["key"] not in keys(tool, "--filter", f"size<{size}")
+    assert three["hall"]["key"] in tool.keys("--filter", f"size>={size}", "--filter", "age<3600")
+    assert three["hall"]["key"] not in tool.keys("--filter", f"size<{size}")
 
 
 def test_foreign_text_steers_no_terminal(tool: Tool) -> None:

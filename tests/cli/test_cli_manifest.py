@@ -79,7 +79,7 @@ def test_a_manifest_that_is_not_there_is_wrong_usage(tool: Tool) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
 def test_waiting_for_stdin_can_be_interrupted(tool: Tool) -> None:
     process = tool.spawn("manifest", "check", "-", stdin=subprocess.PIPE)
-    wait_until(lambda: list((tool.data / "prefetch").glob("*")) if tool.data.exists() else False)
+    wait_until((tool.data / "prefetch").exists)
     process.send_signal(signal.SIGINT)
     # Its stdin stays open.
     assert process.wait(timeout=LEAVES_WITHIN_S) == 130

@@ -11,8 +11,9 @@ import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
@@ -31,6 +32,8 @@ from assetctl.cli.terminal import wants_colour
 from assetctl.errors import AssetctlError, CacheError, StorageFull
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli_harness import Tool
 
 HOSTILE = "\x1b[31mred\x1b[0m \x9b2J [red]markup[/] [/] \u202eevil \x07"
@@ -266,12 +269,60 @@ def test_a_table_that_goes_to_a_file_is_not_cut() -> None:
 
 def test_a_long_table_is_drawn_in_pieces_that_look_like_one() -> None:
     rows = [[f"row {number}", f"{number:,}"] for number in range(2_500)]
-    pieces = list(render_table(("name", "number"), rows, right=("number",), stdout=io.StringIO()))
+    head, *pieces = render_table(("name", "number"), rows, right=("number",), stdout=io.StringIO())
     assert len(pieces) == 3
-    lines = "".join(pieces).splitlines()
+    lines = "".join([head, *pieces]).splitlines()
     assert lines[0] == "name      number"
     assert set(lines[1]) <= set("─━- ")
     assert lines[2:] == [f"row {number:<4}  {number:>6,}" for number in range(2_500)]
+
+
+def test_wide_characters_are_aligned_and_cut_by_the_columns_they_take() -> None:
+    rows = [["park", "1"], ["公園公", "22"]]
+    text = "".join(render_table(("a", "b"), rows, right=("b",), stdout=io.StringIO()))
+    assert text.splitlines()[2:] == ["park     1", "公園公  22"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "10")
+        text = "".join(render_table(("a",), [["公園公園公園公園"]], right=(), stdout=Terminal()))
+    assert text.splitlines()[-1] == "公園公園 …"
+
+
+class Counted:
+    """Rows without end of memory: how many were asked for is counted."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.given = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        self.given = 0
+        for number in range(self.count):
+            self.given += 1
+            yield [f"row {number}"]
+
+
+def test_neither_a_table_nor_a_list_of_documents_holds_all_its_rows() -> None:
+    rows = Counted(10_000)
+    assert "row 0" in "".join(islice(render_table(("name",), rows, right=(), stdout=io.StringIO()), 2))
+    assert rows.given <= 2_000
+
+    class Ended(io.BytesIO):
+        def write(self, _data: Any) -> int:
+            raise BrokenPipeError(errno.EPIPE, "nobody reads")
+
+    with pytest.raises(BrokenOutput):
+        Printer(stdout=io.TextIOWrapper(Ended(), encoding="utf-8")).documents(rows)
+    assert rows.given <= 2_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000, 1_001, 2_500])
+def test_documents_are_one_list_with_a_line_for_each(count: int) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    Printer(stdout=out).documents(Counted(count))
+    out.seek(0)
+    told = out.read()
+    assert json.loads(told) == [[f"row {number}"] for number in range(count)]
+    assert len(told.splitlines()) == (count + 2 if count else 1)
 
 
 def test_a_table_without_rows_has_a_header() -> None:

@@ -321,6 +321,25 @@ def test_a_plan_that_cannot_be_written_is_told(tool: Tool) -> None:
     assert (ran.code, tool.orders()) == (1, [])
 
 
+@pytest.mark.parametrize("words", [("chapter.jsonl",), ("--apply", "plan.jsonl")])
+def test_a_plan_is_not_written_over_what_is_read(tool: Tool, words: tuple[str, ...]) -> None:
+    tool("prefetch", write(tool, "a"), "--plan-out", "plan.jsonl")
+    target = "chapter.jsonl" if words == ("chapter.jsonl",) else "plan.jsonl"
+    before = (tool.work / target).read_text()
+    ran = tool("prefetch", *words, "--plan-out", f"./{target}")
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+    assert f"`{target}` cannot be the plan\n  why: the run itself reads it" in ran.err
+    assert (tool.work / target).read_text() == before
+
+
+@pytest.mark.parametrize("words", [("--scene", "b"), ("--only", "missing")])
+def test_a_part_of_a_written_plan_cannot_be_asked_for(tool: Tool, words: tuple[str, str]) -> None:
+    tool("prefetch", write(tool, "a", "b"), "--plan-out", "plan.jsonl")
+    ran = tool("prefetch", "--apply", "plan.jsonl", *words)
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+    assert "why: the plan says which assets it takes" in ran.err
+
+
 # Bad input
 
 

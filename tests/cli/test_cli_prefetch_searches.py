@@ -8,37 +8,20 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from service import faults
-from service.harness import LookAlike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cli_harness import Tool
 
-    from service.harness import Account
+    from service.harness import Account, LookAlike
 
 SEARCH = "POST /api/v1/assets/search"
 ITEMS, SCENES = 200, 20
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LookAlike]:
-    with LookAlike() as server:
-        yield server
-
-
-names = iter(f"lead_{number}" for number in range(100))
-
-
-@pytest.fixture
-def user(server: LookAlike, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """Somebody with a token, whose commands talk to the server, and a chapter of `ITEMS` over `SCENES`."""
-    account = server.user(next(names))
-    monkeypatch.setenv("ASSETCTL_BACKEND__URL", server.url)
-    monkeypatch.setenv("ASSETCTL_TOKEN", account.token)
+@pytest.fixture(autouse=True)
+def chapter(tool: Tool) -> None:
+    """A chapter of `ITEMS` over `SCENES`."""
     write(tool, ITEMS)
-    yield account
-    server.clear_faults()
 
 
 def write(tool: Tool, items: int, **fields: object) -> None:

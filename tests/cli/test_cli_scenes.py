@@ -28,22 +28,6 @@ def server() -> Iterator[LookAlike]:
         yield server
 
 
-names = iter(f"author_{number}" for number in range(1000))
-
-
-@pytest.fixture
-def user(server: LookAlike, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """Somebody with a token, whose commands talk to the server."""
-    del tool
-    account = server.user(next(names))
-    monkeypatch.setenv("ASSETCTL_BACKEND__URL", server.url)
-    monkeypatch.setenv("ASSETCTL_TOKEN", account.token)
-    yield account
-    server.clear_faults()
-    server.clear_scripts()
-    assert not server.sightings()
-
-
 def node(number: int, label: str, asset_id: int, **more: Any) -> dict[str, Any]:
     return {"id": number, "asset_id": asset_id, "label": label, **more}
 
@@ -151,9 +135,9 @@ def test_another_clip_of_the_author_is_fetched_in_place_of_the_old(
 
 
 def test_a_clip_of_somebody_else_is_trouble_of_its_own_and_buys_nothing(
-    server: LookAlike, user: Account, tool: Tool
+    server: LookAlike, user: Account, another: Account, tool: Tool
 ) -> None:
-    theirs, own = server.add_asset(server.user(next(names)))["id"], server.add_asset(user)["id"]
+    theirs, own = server.add_asset(another)["id"], server.add_asset(user)["id"]
     nodes = [node(11, "Bench", own), node(12, "Kiss", theirs), node(13, "Alone", own)]
     edges = [edge(21, 11, 12, "Confess"), edge(22, 11, 13, "Wait")]
     server.scenes([{"id": 5, "title": "Ours", "entry_node_id": 11, "nodes": nodes, "edges": edges}])
@@ -346,10 +330,10 @@ def test_what_is_not_there_is_no_chapter(user: Account, tool: Tool, words: tuple
 
 
 def test_a_world_of_another_is_none_of_ours_but_its_scenes_can_be_read(
-    server: LookAlike, tool: Tool, date: int, monkeypatch: pytest.MonkeyPatch
+    another: Account, tool: Tool, date: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del date
-    monkeypatch.setenv("ASSETCTL_TOKEN", server.user(next(names)).token)
+    monkeypatch.setenv("ASSETCTL_TOKEN", another.token)
     ran = tool("prefetch", "--from-world", "3", "--plan")
     assert (ran.code, "you have no world 3" in ran.err, "--from-scene ID" in ran.err) == (2, True, True)
     ran = tool("manifest", "export", "--from-scene", "5")

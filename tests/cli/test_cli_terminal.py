@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -139,6 +140,24 @@ def test_ctrl_c_on_the_terminal_ends_the_bar_names_the_job_and_gives_the_cursor_
     tool.release()
     assert tool(*SLOW).code == 0
     assert tool.calls("submit") == ["submit"]
+
+
+def test_a_chapter_has_a_bar_while_it_is_made_and_none_is_left_when_it_is_here(
+    tool: Tool, see: Callable[..., Seen]
+) -> None:
+    rows = [{"scene_id": scene, "type": "audio", "generator": "slow"} for scene in ("alpha", "beta")]
+    (tool.work / "chapter.json").write_text(json.dumps({"scenes": [row | {"id": row.pop("scene_id")} for row in rows]}))
+    seen = see("prefetch", "chapter.json")
+    seen.wait_for(lambda text: "0 of 2, 2 under way" in text and "alpha" in text and "beta" in text)
+    tool.release()
+    assert seen.end() == 0
+    assert "2 assets: 2 generated" in seen.text
+    assert "of 2, " not in seen.text
+    # Nothing is left to do, so there is nothing to draw or to guess.
+    again = see("prefetch", "chapter.json")
+    assert again.end() == 0
+    assert again.text.splitlines()[-1].startswith("2 assets: 2 here before")
+    assert "Traceback" not in again.text
 
 
 def test_a_closed_terminal_ends_the_asker_and_keeps_the_job(tool: Tool, see: Callable[..., Seen]) -> None:

@@ -8,24 +8,12 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_harness import INSTANT, MAIN
+from cli_harness import MAIN
 
 if TYPE_CHECKING:
     from cli_harness import Tool
 
 pytestmark = pytest.mark.skipif(shutil.which("xargs") is None, reason="this system has no xargs")
-
-
-@pytest.fixture
-def three(tool: Tool) -> dict[str, dict[str, Any]]:
-    """Three cached answers by scene: a generated one, one that was paid for, one from the library."""
-    tool.put_sound("hall.wav")
-    words = ("--type", "audio", "--json")
-    return {
-        "park": tool(*INSTANT, "--json").document,
-        "lake": tool("request", "--scene", "lake", "--generator", "paid", *words).document,
-        "hall": tool("request", "--scene", "hall", *words).document,
-    }
 
 
 def piped(tool: Tool, listing: str, command: str) -> subprocess.CompletedProcess[str]:

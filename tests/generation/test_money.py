@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,24 +42,6 @@ STATES = ["intended", "sent", "submitted", "accepted", "ready", "downloaded", "p
 async def bounded():
     with anyio.fail_after(100):
         yield
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop")
-
-
-@pytest.fixture
-async def build(tmp_path: Path, shop: Shop):
-    """Builds a house over the same disk and the same shop; another one is what another process would be."""
-    async with AsyncExitStack() as opened:
-
-        def build(**options: object) -> House:
-            house = House(tmp_path / "house", **({"generator": shop} | options))  # type: ignore[arg-type]
-            opened.push_async_callback(house.cache.aclose)
-            return house
-
-        yield build
 
 
 def customer(folder: Path, deadly: str = "", submits: str = "accept", finds: str = "tell", looks: int = 2):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -44,28 +43,6 @@ KEY = "a" * 64
 async def bounded():
     with anyio.fail_after(60):
         yield
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop")
-
-
-@pytest.fixture
-async def build(tmp_path: Path, shop: Shop):
-    async with AsyncExitStack() as opened:
-
-        def build(**options: object) -> House:
-            house = House(tmp_path / "house", **({"generator": shop} | options))  # type: ignore[arg-type]
-            opened.push_async_callback(house.cache.aclose)
-            return house
-
-        yield build
-
-
-@pytest.fixture
-def house(build: Callable[..., House]) -> House:
-    return build()
 
 
 async def place(house: House, shop: Shop, key: str = KEY) -> Order:

@@ -1,7 +1,7 @@
 """The one printer: data goes in, a path, a table or JSON comes out.
 
 stdout is data, stderr is talk. Foreign text is made safe here and nowhere else in the command line, for terminals and
-for the logs of CI jobs; JSON escapes instead. Rich is loaded only when a table is drawn.
+for the logs of CI jobs; JSON escapes instead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import sys
 import traceback
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from assetctl.cli.pipelines import Pipeline, pipeline_of
@@ -22,9 +23,10 @@ from assetctl.errors import AssetctlError, StorageFull
 from assetctl.text import safe
 
 _PIECES_AT_ONCE: Final = 10_000
+_DOCUMENTS_AT_ONCE: Final = 1_000
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from assetctl.media.cells import Cell
@@ -92,16 +94,27 @@ class Printer:
                 waiting.clear()
         self._write("".join([*waiting, "\n"]).encode())
 
+    def documents(self, documents: Iterable[Any]) -> None:
+        """They stand on stdout as one JSON list in ASCII, each on a line of its own."""
+        lines = (json.dumps(document, ensure_ascii=True) for document in documents)
+        separator = "[\n"
+        while piece := list(islice(lines, _DOCUMENTS_AT_ONCE)):
+            self._write((separator + ",\n".join(piece)).encode())
+            separator = ",\n"
+        self._write(b"[]\n" if separator == "[\n" else b"\n]\n")
+
     def bytes(self, chunk: bytes) -> None:
         """`chunk` went to stdout as it is."""
         self._write(chunk)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-        """The rows stand on stdout as a table under `columns`, those in `right` aligned right; cut to the terminal."""
-        from assetctl.cli.tables import render_table  # noqa: PLC0415 - Rich is loaded only for tables
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """The rows stand on stdout as a table under `columns`, those in `right` aligned right; cut to the terminal.
 
-        safe_rows = [[self._shown(cell) for cell in row] for row in rows]
-        for piece in render_table(columns, safe_rows, right=right, stdout=self.stdout):
+        `rows` are walked twice.
+        """
+        from assetctl.cli.tables import render_table  # noqa: PLC0415 - what measures text is loaded only for tables
+
+        for piece in render_table(columns, _ShownRows(rows, self._shown), right=right, stdout=self.stdout):
             self._write(piece.encode(errors="replace"))
 
     def picture(self, rows: Sequence[Sequence[Cell]]) -> None:
@@ -224,6 +237,17 @@ class Printer:
 
     def _painted(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownRows:
+    """Rows with every cell shown as `show` does it, each time they are walked."""
+
+    rows: Iterable[Sequence[str]]
+    show: Callable[[str], str]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return ([self.show(cell) for cell in row] for row in self.rows)
 
 
 def leave_stderr_clean() -> None:

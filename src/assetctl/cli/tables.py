@@ -1,56 +1,76 @@
-"""Tables, drawn by Rich."""
+"""Tables as plain columns: each row is measured, cut and written, and none is kept."""
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-from typing import TYPE_CHECKING, TextIO
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TextIO
 
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
 
 from assetctl.cli.terminal import is_terminal, wants_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-_UNLIMITED = 10_000
-_ROWS_AT_ONCE = 1_000
-_GAP = 2
-_NARROW = 8
-_NARROWEST = 3
+_UNLIMITED: Final = 10_000
+_ROWS_AT_ONCE: Final = 1_000
+_GAP: Final = "  "
+_NARROW: Final = 8
+_NARROWEST: Final = 3
+_ELLIPSIS: Final = "…"
 
 
 def render_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str], stdout: TextIO | None
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str], stdout: TextIO | None
 ) -> Iterator[str]:
     """The table for `stdout`: as wide as its terminal, uncut elsewhere. Cells are plain text, never markup.
 
-    In pieces of whole lines: Rich takes some kilobytes for each row that it draws, and a chapter has many.
+    In pieces of whole lines. `rows` are walked twice, and have no control characters.
     """
     width = shutil.get_terminal_size().columns if is_terminal(stdout) else _UNLIMITED
-    natural = [max(cell_len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
-    widths = _fitting(natural, width - _GAP * (len(columns) - 1))
-    colour = wants_colour(stdout, os.environ)
-    for start in range(0, max(1, len(rows)), _ROWS_AT_ONCE):
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_header=not start)
-        for column, column_width in zip(columns, widths, strict=True):
-            table.add_column(
-                Text(column),
-                justify="right" if column in right else "left",
-                no_wrap=True,
-                overflow="ellipsis",
-                width=column_width,
-            )
-        for row in rows[start : start + _ROWS_AT_ONCE]:
-            table.add_row(*(Text(cell) for cell in row))
-        target = io.StringIO()
-        Console(file=target, width=width, force_terminal=colour, no_color=not colour, highlight=False).print(table)
-        yield "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+    widths = _fitting(_natural(columns, rows), width - len(_GAP) * (len(columns) - 1))
+    are_right = [column in right for column in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        placed = zip(cells, widths, are_right, strict=True)
+        return _cropped(
+            _GAP.join(_cell(text, cell_width, is_right=is_right) for text, cell_width, is_right in placed), width
+        )
+
+    head, rule = line(columns), "─" * min(width, sum(widths) + len(_GAP) * (len(columns) - 1))
+    yield f"\x1b[1m{head}\x1b[0m\n{rule}\n" if wants_colour(stdout, os.environ) else f"{head}\n{rule}\n"
+    lines = map(line, rows)
+    while piece := list(islice(lines, _ROWS_AT_ONCE)):
+        yield "\n".join(piece) + "\n"
+
+
+def _natural(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
+    widths = [_width(column) for column in columns]
+    for row in rows:
+        for place, cell in enumerate(row):
+            # Most are no wider than those before.
+            if len(cell) * 2 > widths[place]:
+                widths[place] = max(widths[place], _width(cell))
+    return widths
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def _cell(text: str, width: int, *, is_right: bool) -> str:
+    taken = _width(text)
+    if taken > width:
+        return set_cell_size(text, width - 1) + _ELLIPSIS
+    space = " " * (width - taken)
+    return space + text if is_right else text + space
+
+
+def _cropped(line: str, width: int) -> str:
+    kept = line.rstrip()
+    return kept if _width(kept) <= width else set_cell_size(kept, width).rstrip()
 
 
 def _fitting(natural: Sequence[int], room: int) -> list[int]:

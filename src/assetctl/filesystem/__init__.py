@@ -35,6 +35,7 @@ from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
 from assetctl.filesystem.together import seal_all, sync_folders
 from assetctl.filesystem.trouble import storage_error, translated
+from assetctl.filesystem.unnamed import unnamed
 from assetctl.filesystem.writers import Writer, current_writer, host_name, is_alive, writer_from_token
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "sync_folders",
     "temporary_path",
     "translated",
+    "unnamed",
     "write_new",
     "writer_from_token",
 ]

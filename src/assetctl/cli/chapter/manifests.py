@@ -1,4 +1,4 @@
-"""Manifests as commands read them: the format option, and a walk through one off the event loop."""
+"""Manifests as commands read them: how one is named, and a walk through one off the event loop."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ManifestArgument = Annotated[
+    str | None,
+    typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
+]
 FormatOption = Annotated[
     Format | None,
     typer.Option(

@@ -43,7 +43,7 @@ from assetctl.prefetch.running import ChapterRun, Pace
 from assetctl.prefetch.scenes.chapter import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from assetctl.cli.chapter.progress import RunProgress
@@ -71,7 +71,7 @@ class Prefetch:
         """Do what `wishes` say, and tell it to `printer`.
 
         Raises:
-            InvalidRequest: a report has no known ending, or is a file that is used already.
+            InvalidRequest: a report has no known ending, or it or the plan to write is a file that is used already.
         """
         self._wishes = wishes
         self._state = state
@@ -79,8 +79,11 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
-        others = (wishes.chapter.file, wishes.plan_out, wishes.apply)
-        self._targets = targets_of(wishes.reports, [other for other in others if other is not None])
+        read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
+        written = [] if wishes.plan_out is None else [wishes.plan_out]
+        for path in written:
+            _require_another(path, read)
+        self._targets = targets_of(wishes.reports, [*read, *written])
 
     async def work(self, stack: Stack) -> int:
         """The exit code, after the chapter was planned, agreed to and made.
@@ -313,6 +316,17 @@ def _before_all(error: AssetctlError) -> AssetctlError:
     if isinstance(error, AWAY):
         error.hint = f"{error.hint or 'try again later'}; `--offline` does what needs no network"
     return error
+
+
+def _require_another(plan_out: Path, read: Sequence[Path]) -> None:
+    """Return when a plan that is put at `plan_out` takes the place of nothing that is `read`.
+
+    Raises:
+        InvalidRequest: it does.
+    """
+    if plan_out.resolve() in [path.resolve() for path in read]:
+        why = "the run itself reads it"
+        raise InvalidRequest(f"`{plan_out}` cannot be the plan", why=why, hint="name another file")
 
 
 def check_output(folder: Path | None) -> None:

@@ -51,7 +51,7 @@ class RunProgress(Listener):
     @property
     def left_s(self) -> float | None:
         """How long the rest takes if it goes on like this; None while nobody can tell."""
-        if self.done < min(_FEWEST_FOR_A_GUESS, self.total):
+        if not self.done or self.done < min(_FEWEST_FOR_A_GUESS, self.total):
             return None
         return (self._clock.elapsed_s() - self._started_s) / self.done * (self.total - self.done)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,8 @@ from assetctl.prefetch.deeds import Selection
 from assetctl.prefetch.scenes.chapter import GameChapter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from assetctl.cli.output import Printer
     from assetctl.prefetch.walking import Planned
     from assetctl.wiring import Stack
@@ -58,33 +61,40 @@ def available(
     chapter = chapter_of(manifest, format_, game, command="assetctl available --manifest") if is_chapter else None
     asked = _asked(asset_ids or [], request, chapter)
 
-    async def work(stack: Stack) -> list[_Row]:
+    async def work(stack: Stack) -> bool:
         if chapter is not None:
             return await _of_chapter(stack, chapter, printer)
-        return [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
+        rows = [_Row(one, await stack.service.is_asset_available(one)) for one in asked]
+        _print([_told(row, printer) for row in rows], printer)
+        return all(row.is_available for row in rows)
 
-    rows = with_stack(state, printer, work, refresh=refresh)
-    _print(rows, printer)
-    return 0 if all(row.is_available for row in rows) else AssetUnavailable.exit_code
+    return 0 if with_stack(state, printer, work, refresh=refresh) else AssetUnavailable.exit_code
 
 
-async def _of_chapter(stack: Stack, chapter: Chapter, printer: Printer) -> list[_Row]:
-    from assetctl.prefetch.planning import plan_chapter  # noqa: PLC0415 - only a chapter needs it
+async def _of_chapter(stack: Stack, chapter: Chapter, printer: Printer) -> bool:
+    """Whether all of `chapter` is there, after it was told; nothing is told of one with a mistake in it."""
+    from assetctl.cli.chapter.row_file import RowFile  # noqa: PLC0415 - only a chapter needs it
+    from assetctl.prefetch.planning import plan_chapter  # noqa: PLC0415 - as above
 
-    rows: list[_Row] = []
+    is_all = True
 
     def add(planned: Planned) -> None:
+        nonlocal is_all
         decision = planned.decision
         availability = None if decision is None else decision.availability
         reasons = () if decision is None or decision.error is None else (decision.error.what,)
-        rows.append(_Row(planned.item.request, availability or Availability(None, reasons=reasons)))
+        row = _Row(planned.item.request, availability or Availability(None, reasons=reasons))
+        is_all = is_all and row.is_available
+        rows.add(_told(row, printer))
 
-    async with opened(stack, chapter, printer) as source:
-        plan = await plan_chapter(source, stack.service, Selection(), add)
-    if plan.check is not None and (error := plan.check.error()) is not None:
-        print_problems(plan.check, printer)
-        raise error
-    return rows
+    with closing(RowFile(stack.data.prefetch)) as rows:
+        async with opened(stack, chapter, printer) as source:
+            plan = await plan_chapter(source, stack.service, Selection(), add)
+        if plan.check is not None and (error := plan.check.error()) is not None:
+            print_problems(plan.check, printer)
+            raise error
+        _print(rows, printer)
+    return is_all
 
 
 def _asked(asset_ids: list[str], request: AssetRequest, chapter: Chapter | None) -> list[AssetRequest | str]:
@@ -100,15 +110,24 @@ def _asked(asset_ids: list[str], request: AssetRequest, chapter: Chapter | None)
     return list(asset_ids)
 
 
-def _print(rows: list[_Row], printer: Printer) -> None:
+def _told(row: _Row, printer: Printer) -> Any:
+    """What is printed of `row`: a document, an id if there is one, or the cells of a table."""
     if printer.as_json:
-        printer.document([_document(row) for row in rows])
+        return _document(row)
+    if printer.quiet:
+        return row.availability.asset_id if row.is_available else None
+    return _cells(row)
+
+
+def _print(told: Iterable[Any], printer: Printer) -> None:
+    if printer.as_json:
+        printer.documents(told)
     elif printer.quiet:
-        for row in rows:
-            if row.is_available and row.availability.asset_id is not None:
-                printer.line(row.availability.asset_id)
+        for asset_id in told:
+            if asset_id is not None:
+                printer.line(asset_id)
     else:
-        printer.table(("asked for", "available", "source", "would", "asset"), [_cells(row) for row in rows])
+        printer.table(("asked for", "available", "source", "would", "asset"), told)
 
 
 def _document(row: _Row) -> dict[str, Any]:

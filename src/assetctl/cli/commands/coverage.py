@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from assetctl.cli.chapter.manifests import FormatOption, opened, print_problems
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, opened, print_problems
 from assetctl.cli.chapter.options import Chapter, chapter_of, game_options
 from assetctl.cli.options import Json, Refresh
 from assetctl.cli.session import printer_for, with_stack
@@ -30,10 +30,7 @@ _COLUMNS: Final = 8
 @app.command(epilog="Example: assetctl coverage chapter.toml")
 @takes(game=game_options, state=shared_options)
 def coverage(
-    manifest: Annotated[
-        str | None,
-        typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
-    ] = None,
+    manifest: ManifestArgument = None,
     format_: FormatOption = None,
     *,
     game: GameChapter | None,

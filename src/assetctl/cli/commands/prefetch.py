@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl.cli.chapter.manifests import FormatOption
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument
 from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json, Refresh, one_of, words_of
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, ProgressMode, command_app, shared_options, takes
 from assetctl.clock import SystemClock
-from assetctl.errors import Interrupted
+from assetctl.errors import Interrupted, InvalidRequest
 from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.report.kinds import kind_of
@@ -32,24 +32,21 @@ _BUDGET = "Budget and consent"
 @app.command(epilog="Example: assetctl prefetch chapter.toml --plan")
 @takes(game=game_options, state=shared_options)
 def prefetch(
-    manifest: Annotated[
-        str | None,
-        typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.", show_default=False),
-    ] = None,
+    manifest: ManifestArgument = None,
     format_: FormatOption = None,
     *,
     game: GameChapter | None,
     only: Annotated[
-        Only,
+        Only | None,
         typer.Option(
             "--only",
             parser=one_of("choice of --only", Only),
             autocompletion=words_of(Only),
             metavar="missing|placeholder|failed|all",
             rich_help_panel=_WHAT,
-            help="What isn't here, what has a placeholder, what failed last time, or all, hashed anew.",
+            help="What isn't here (the default), what has a placeholder, what failed last time, or all, hashed anew.",
         ),
-    ] = Only.MISSING,
+    ] = None,
     scene: Annotated[
         str | None,
         typer.Option(
@@ -126,6 +123,12 @@ def prefetch(
     from assetctl.cli.chapter.prefetching import Prefetch  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
     from assetctl.cli.chapter.wishes import Wishes, of_plan, parse_deadline, planned_chapter  # noqa: PLC0415 - as above
 
+    if apply is not None and (only is not None or scene is not None):
+        raise InvalidRequest(
+            "`--only` and `--scene` cannot be said with `--apply`",
+            why="the plan says which assets it takes, and all of them are made",
+            hint="leave them out, or plan that part: assetctl prefetch MANIFEST --scene GLOB --plan-out FILE",
+        )
     if apply is not None and manifest is None and game is None:
         chapter = planned_chapter(apply)
     else:
@@ -136,7 +139,7 @@ def prefetch(
     wishes = of_plan(
         Wishes(
             chapter=chapter,
-            selection=Selection(only, scene),
+            selection=Selection(only or Only.MISSING, scene),
             budget=Budget(max_generations, amount, currency, is_agreed=yes),
             concurrency=concurrency,
             deadline=None if deadline is None else parse_deadline(deadline, SystemClock().now()),

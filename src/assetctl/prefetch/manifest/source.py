@@ -196,20 +196,14 @@ def _kept(pipe: BinaryIO, scratch: Path, shown: str) -> BinaryIO:
 
 def _unnamed(scratch: Path, fill: Callable[[BinaryIO], None]) -> BinaryIO:
     """A file in `scratch` that goes with this process, after `fill` has written it."""
-    filesystem.make_private_folder(scratch)
-    path = filesystem.temporary_path(scratch, ".manifest")
-    with filesystem.translated(path):
-        file = os.fdopen(filesystem.create(path), "r+b")
-        try:
+    file = filesystem.unnamed(scratch, ".manifest")
+    try:
+        with filesystem.translated(scratch):
             fill(file)
             file.flush()
-        except BaseException:
-            file.close()
-            raise
-        finally:
-            # Windows removes no open file; what stays there is swept as that of a dead process.
-            if sys.platform != "win32":
-                filesystem.remove(path)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 

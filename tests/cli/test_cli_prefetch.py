@@ -201,10 +201,16 @@ def test_an_output_that_cannot_be_written_is_known_before_the_first_order(tool: 
 
 def test_more_than_the_settings_allow_is_refused_where_nobody_can_be_asked(tool: Tool) -> None:
     tool.settings("[budget]\nmax_generations_per_run = 2\n")
-    manifest = write(tool, "a", "b", "c")
+    manifest = write(tool, "a", "b", "c", generator="paid")
     ran = tool("prefetch", manifest)
     assert (ran.code, ran.out) == (6, "")
-    assert "this would order 3 generations, more than the 2 that the settings allow" in ran.err
+    takes = "cost 1.20 USD, time 1s to 1m 30s"
+    plan_line, refusal, *_ = ran.err.splitlines()
+    assert plan_line == f"3 assets: 3 to generate; {takes}"
+    asked = "this would order 3 generations, more than the 2 that the settings allow"
+    assert refusal == f"error: {asked}: {takes}; nothing was ordered"
+    (plan,) = lines(tool("prefetch", manifest, "--json"))
+    assert (plan["event"], plan["cost_high"]) == ("plan", [{"amount": "1.20", "currency": "USD"}])
     assert tool.orders() == []
     assert tool("prefetch", manifest, "--yes").code == 0
     assert len(tool.orders()) == 3
@@ -511,8 +517,9 @@ class TestOnATerminal:
     @pytest.mark.parametrize(("answer", "code", "orders"), [("y", 0, 2), ("n", 6, 0)])
     def test_more_than_allowed_is_asked_for(self, tool: Tool, answer: str, code: int, orders: int) -> None:
         tool.settings("[budget]\nmax_generations_per_run = 1\n")
-        child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
-        child.expect_exact("Go on?")
+        child = self.spawn(tool, "prefetch", write(tool, "a", "b", generator="paid"))
+        child.expect_exact("2 assets: 2 to generate; cost 0.80 USD, time 1s to 1m 30s")
+        child.expect_exact("more than the 1 that the settings allow: cost 0.80 USD, time 1s to 1m 30s. Go on?")
         child.sendline(answer)
         child.read()
         child.wait()

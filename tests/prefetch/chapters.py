@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from assetctl.prefetch.deeds import Deed, Selection
 from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
 from assetctl.prefetch.running import ChapterRun, Listener, Pace, Stop
+from assetctl.providers.holdings import holdings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,5 +83,5 @@ def run_of(
 ) -> tuple[ChapterRun, Heard]:
     heard = Heard()
     settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard}
-    settings |= {"sent": house.journal.sent, **options}
+    settings |= {"sent": house.journal.sent, "held": partial(holdings, house.cache), **options}
     return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

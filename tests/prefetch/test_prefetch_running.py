@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
 
 pytestmark = pytest.mark.anyio
@@ -469,6 +470,62 @@ async def test_what_ended_a_run_first_is_why_it_ended(house: House, shop: Shop, 
         summary = await run.run()
     assert [result.outcome for result in heard.results] == [Outcome.FAILED] * 2
     assert summary.stopped is heard.results[0].error
+
+
+class Talkative(Shop):
+    """Takes for ever to be told what an asset is for, which is stored by then."""
+
+    async def announce(self, job_id: str, order: GenerationOrder) -> None:
+        del job_id, order
+        self.announcing.set()
+        await anyio.sleep_forever()
+
+
+async def cancelled_once(event: anyio.Event, run: ChapterRun) -> None:
+    """`run` is cancelled when `event` has come."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run.run)
+        await event.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_was_stored_when_a_run_is_cancelled_is_here_and_has_its_price(
+    house: House, shop: Shop, tmp_path: Path
+):
+    shop.__class__, shop.announcing = Talkative, anyio.Event()  # type: ignore[attr-defined]
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        await cancelled_once(shop.announcing, run)  # type: ignore[attr-defined]
+    assert heard.outcomes == {"a": Outcome.GENERATED}
+    assert (heard.results[0].asset and heard.results[0].asset.cost) == PRICE
+    assert {currency: str(amount) for currency, amount in run.summary.spent.items()} == {"USD": "0.40"}
+
+
+async def test_what_is_made_anew_is_not_taken_for_here_because_an_older_one_is(
+    house: House, shop: Shop, tmp_path: Path
+):
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    shop.looks, at_work = 10**9, anyio.Event()
+    house.bus.subscribe(lambda event: at_work.set() if isinstance(event, JobProgressed) else None)
+    with chapter(tmp_path, {"scene": "a", "strategy": "generate-always"}) as source:
+        run, heard = run_of(house, source)
+        await cancelled_once(at_work, run)
+    assert (heard.outcomes, run.summary.spent) == ({"a": Outcome.PENDING}, {})
+
+
+async def test_what_was_paid_for_has_its_price_although_its_copy_was_cut_off(house: House, tmp_path: Path):
+    delivering = anyio.Event()
+
+    async def deliver(_item: object, _asset: object) -> Path:
+        delivering.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source, deliver=deliver)
+        await cancelled_once(delivering, run)
+    assert heard.outcomes == {"a": Outcome.LEFT}
+    assert {currency: str(amount) for currency, amount in run.summary.spent.items()} == {"USD": "0.40"}
 
 
 async def test_with_output_what_is_here_is_delivered_too(house: House, tmp_path: Path):

@@ -18,17 +18,21 @@ import anyio
 from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
+    CacheError,
     JournalError,
     ManifestError,
     SpendRefused,
 )
+from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.outages import Outages
 from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
+from assetctl.providers.base import Step
+from assetctl.providers.permitting import permits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
@@ -108,9 +112,11 @@ class ChapterRun:
         deliver: Callable[[Item, Asset], Awaitable[Path]] | None = None,
         stop_orders: Callable[[], None] | None = None,
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
+        held: Callable[[Sequence[str]], Awaitable[Mapping[str, Asset]]],
     ) -> None:
-        """Work on the items of `source` that `selection` wants; `sent` says which of some keys have been ordered.
+        """Work on the items of `source` that `selection` wants.
 
+        `sent` says which of some keys have an order that is open, `held` what the cache has for some of them.
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
         it is delivered. `stop_orders` is called when no new order may be placed any more.
         """
@@ -123,7 +129,8 @@ class ChapterRun:
         self._deliver = deliver
         self._stop_orders = stop_orders
         self._sent = sent
-        self._cut_off: list[Item] = []
+        self._held = held
+        self._cut_off: list[Planned] = []
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
         self._no_orders: AssetctlError | None = None
@@ -205,10 +212,10 @@ class ChapterRun:
             with anyio.move_on_after(self._time_left_s()):
                 result = await self._result(planned.item)
         except anyio.get_cancelled_exc_class():
-            self._cut_off.append(planned.item)
+            self._cut_off.append(planned)
             raise
         if result is None:
-            self._cut_off.append(planned.item)
+            self._cut_off.append(planned)
         else:
             self._end(result)
 
@@ -218,14 +225,27 @@ class ChapterRun:
         return None if deadline_s is None else max(0.0, deadline_s - self._clock.elapsed_s()) + GRACE_S
 
     async def _end_cut_off(self) -> None:
-        """Whoever was cut off has a result: a job that was ordered goes on and is adopted by the next run."""
-        keys = [item.key for item in self._cut_off]
+        """Whoever was cut off has a result: its file had come, or its job goes on and is adopted by the next run."""
+        sent, held = await self._looked_up([planned.item.key for planned in self._cut_off])
+        for planned in self._cut_off:
+            asset = _came(planned, held)
+            if asset is not None and self._deliver is None:
+                self._end(delivered(planned.item, asset, None))
+            else:
+                goes_on = asset is None and planned.item.key in sent
+                self._end(Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
+
+    async def _looked_up(self, keys: Sequence[str]) -> tuple[Collection[str], Mapping[str, Asset]]:
+        """Those of `keys` with an open order, all of them where that can't be told, and what the cache has for some."""
         sent: Collection[str] = keys
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_LOOK_S), suppress(JournalError):
-            # Where that can't be told, there may be a job for each.
-            sent = await self._sent(keys) if keys else ()
-        for item in self._cut_off:
-            self._end(Result(item, Outcome.PENDING if item.key in sent else Outcome.LEFT))
+        held: Mapping[str, Asset] = {}
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_LOOK_S if keys else 0.0):
+            # In this order: what is stored meanwhile is seen at least once.
+            with suppress(JournalError):
+                sent = await self._sent(keys)
+            with suppress(CacheError):
+                held = await self._held(keys)
+        return sent, held
 
     async def _result(self, item: Item) -> Result:
         try:
@@ -288,3 +308,11 @@ class ChapterRun:
 
 def _not_ordered(item: Item, why: AssetctlError) -> Result:
     return undelivered(item, why) if isinstance(why, SpendRefused) else Result(item, Outcome.LEFT)
+
+
+def _came(planned: Planned, held: Mapping[str, Asset]) -> Asset | None:
+    """The asset of `held` that `planned` came to; None when it has none, or one that may have been there before."""
+    if planned.deed is Deed.HERE or not permits(planned.item.request, Step.CACHE):
+        return None
+    asset, source = held.get(planned.item.key), Source.GENERATED if planned.deed in _ORDERED else Source.PRE_MADE
+    return None if asset is None else replace(asset, source=source)

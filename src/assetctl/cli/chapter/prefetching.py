@@ -18,6 +18,7 @@ from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
 from assetctl.cli.chapter.words import (
     chapter_title,
+    needs_text,
     plan_document,
     plan_sentence,
     print_plan,
@@ -134,8 +135,9 @@ class Prefetch:
             raise _before_all(plan.obstacle)
         if wishes.plan_only:
             return 0
+        self._announce(plan, stack)
         allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
-        await self._agree(allowed)
+        await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
             replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
@@ -205,30 +207,33 @@ class Prefetch:
         else:
             print_plan(plan, self._at_once(stack), self._printer)
 
+    def _announce(self, plan: ChapterPlan, stack: Stack) -> None:
+        """What the run takes is told, before anybody has to agree to it."""
+        at_once, printer = self._at_once(stack), _on_lines(self._printer)
+        if printer.as_json:
+            printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
+        elif plan.total.items:
+            printer.note(plan_sentence(plan, at_once))
+
     def _at_once(self, stack: Stack) -> int:
         return self._wishes.concurrency or stack.settings.prefetch.concurrency
 
-    async def _agree(self, allowed: Permission) -> None:
+    async def _agree(self, allowed: Permission, needs: str) -> None:
         if allowed.question is None:
             return
+        asked = f"{allowed.question}: {needs}"
         hint = "look with `--plan`, then say `--yes`, or limit it: --max-generations N"
         if self._state.no_input or not is_terminal(sys.stdin):
             is_taken = self._wishes.chapter.manifest == STDIN
             why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
-            raise SpendRefused(f"{allowed.question}; nothing was ordered", why=why, hint=hint)
-        question = f"{allowed.question}. Go on?"
-        if not await without_waiting_for(lambda: typer.confirm(question, err=True)):
+            raise SpendRefused(f"{asked}; nothing was ordered", why=why, hint=hint)
+        if not await without_waiting_for(lambda: typer.confirm(f"{asked}. Go on?", err=True)):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
     async def _made(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
     ) -> int:
-        # A line for each document from here on.
-        at_once, printer = self._at_once(stack), replace(self._printer, indent=None)
-        if printer.as_json:
-            printer.document({**plan_document(plan, at_once), "event": "plan", "scenes": None})
-        elif plan.total.items:
-            printer.note(plan_sentence(plan, at_once))
+        at_once, printer = self._at_once(stack), _on_lines(self._printer)
         failures = self._failures(stack)
         # Of a run over a part, what it doesn't come to has failed still.
         if selection.only in (Only.MISSING, Only.ALL) and selection.scene is None:
@@ -254,6 +259,7 @@ class Prefetch:
                 deliver=None if output is None else deliver,
                 stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
                 sent=stack.jobs.journal.sent,
+                held=stack.holdings,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
@@ -301,6 +307,11 @@ class Prefetch:
                 printer.line(takes_sentence(plan, self._at_once(stack)))
             elif not printer.quiet:
                 printer.line(summary_sentence(run.summary, self._total(), seconds))
+
+
+def _on_lines(printer: Printer) -> Printer:
+    """`printer` as a run uses it: a line for each document."""
+    return replace(printer, indent=None)
 
 
 def _with_way_on(error: AssetctlError) -> AssetctlError:

@@ -60,7 +60,7 @@ def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     parts = ", ".join(f"{count:,} {_TAKES[deed]}" for deed, count in total.counts.items() if count)
     sentence = f"{counted(total.items, 'asset', 'assets')}: {parts}"
     if total.new_orders or total.counts[Deed.JOIN]:
-        sentence += f"; cost {cost_text(total)}, time {time_text(total, at_once)}"
+        sentence += f"; {needs_text(total, at_once)}"
         if sources := total.all_sources():
             sentence += f" ({'; '.join(sources)})"
     if total.bytes_to_fetch or total.unsized:
@@ -92,6 +92,11 @@ def chapter_title(plan: ChapterPlan) -> str:
     """What the chapter is called, for a person: as it says itself, else as its manifest is."""
     check = plan.check
     return "" if check is None else check.title or check.chapter_id or check.name
+
+
+def needs_text(tally: Tally, at_once: int) -> str:
+    """What its jobs cost and how long they take, with so many at once."""
+    return f"cost {cost_text(tally)}, time {time_text(tally, at_once)}"
 
 
 def cost_text(tally: Tally) -> str:

@@ -71,15 +71,51 @@ def test_less_than_the_minimum_is_exit_code_5(tool: Tool, least: str, code: int)
         "scene_id": "a",
         "covered": 1,
         "items": 2,
-        "choices": [{"choice_id": "x", "state": "cached"}, {"choice_id": "y", "state": "placeholder"}],
+        "choices": [
+            {"choice_id": "x", "item": 1, "state": "cached"},
+            {"choice_id": "y", "item": 2, "state": "placeholder"},
+        ],
     }
     assert ("makes what is missing" in tool("coverage", "chapter.jsonl", "--min", least).err) is (code == 5)
 
 
-def test_many_choices_are_counted(tool: Tool) -> None:
-    write(tool, *(row("a", f"c{number}") for number in range(20)), row("b"), row("b", seed=1))
-    ran = tool("coverage", "chapter.jsonl")
-    assert [line.split() for line in ran.out.splitlines()[2:]][::2] == [["scene", "missing"], ["a", "20"]]
+def test_where_each_scene_has_choices_of_its_own_they_are_named_by_their_state(tool: Tool) -> None:
+    write(tool, row("s0", "s0.c0"))
+    assert tool("prefetch", "chapter.jsonl").code == 0
+    rows = [row(f"s{scene}", f"s{scene}.c{choice}") for scene in range(4) for choice in range(3)]
+    write(tool, *rows, row("ending"))
+    assert tool("coverage", "chapter.jsonl").out.splitlines()[2:] == [
+        "scene   state    assets  choices",
+        "────────────────────────────────────────────",
+        "s0      cached        1  s0.c0",
+        "s0      missing       2  s0.c1, s0.c2",
+        "s1      missing       3  s1.c0, s1.c1, s1.c2",
+        "s2      missing       3  s2.c0, s2.c1, s2.c2",
+        "s3      missing       3  s3.c0, s3.c1, s3.c2",
+        "ending  missing       1  -",
+    ]
+
+
+def test_of_very_many_choices_the_first_are_named(tool: Tool) -> None:
+    write(tool, *(row("a", f"c{number}") for number in range(120)))
+    assert tool("coverage", "chapter.jsonl").out.rstrip().endswith("c98, c99 and 20 more")
+    assert len(tool("coverage", "chapter.jsonl", "--json").document["scenes"][0]["choices"]) == 120
+
+
+def test_two_assets_of_one_moment_are_told_apart_and_keep_their_ids(tool: Tool) -> None:
+    write(tool, *(one for scene in "ab" for one in (row(scene), row(scene, "x"), row(scene, "x", seed=1))))
+    assert tool("coverage", "chapter.jsonl").out.splitlines()[2:] == [
+        "scene  -        x        x (2)",
+        "────────────────────────────────",
+        "a      missing  missing  missing",
+        "b      missing  missing  missing",
+    ]
+    (_, scene) = tool("coverage", "chapter.jsonl", "--json").document["scenes"]
+    assert [(one["choice_id"], one["item"]) for one in scene["choices"]] == [(None, 4), ("x", 5), ("x", 6)]
+
+
+def test_a_quiet_coverage_is_one_line(tool: Tool) -> None:
+    write(tool, row("a"), row("b"), row("b", seed=1))
     assert tool("coverage", "chapter.jsonl", "-q", "--scene", "b").out == "0.0 % of 2 assets: 2 missing\n"
 
 

@@ -263,6 +263,23 @@ def test_a_table_cuts_the_widest_column_and_the_first_one_last() -> None:
     assert text.splitlines()[-1] == f"{'k' * 12}  {'l' * 17}…  1.2 kB"
 
 
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        ("40", ["one  12  apple, pear, a very long word", "two   3  plum"]),
+        ("33", ["one  12  apple, pear, a very long", "         word", "two   3  plum"]),
+        ("20", ["one  12  apple,", "         pear, a", "         very long", "         word", "two   3  plum"]),
+    ],
+)
+def test_a_last_column_that_flows_is_not_cut(width: str, lines: list[str]) -> None:
+    rows = [("one", "12", "apple, pear, a very long word"), ("two", "3", "plum")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", width)
+        patch.setenv("TERM", "dumb")
+        text = "".join(render_table(("of", "no", "words"), rows, right=("no",), stdout=Terminal(), flows=True))
+    assert text.splitlines()[2:] == lines
+
+
 def test_a_table_that_goes_to_a_file_is_not_cut() -> None:
     assert "x" * 5000 in "".join(render_table(("a",), [["x" * 5000]], right=(), stdout=io.StringIO()))
 

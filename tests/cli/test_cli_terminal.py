@@ -255,3 +255,16 @@ def test_the_help_fits_a_narrow_terminal(see: Callable[..., Seen]) -> None:
     for columns in (20, 40):
         seen = see("request", "--help", columns=columns)
         assert seen.end() == 0
+
+
+@pytest.mark.parametrize(("columns", "head"), [(100, "scene  choice_0"), (40, "scene  state")])
+def test_a_matrix_that_is_wider_than_the_terminal_gives_way_to_the_names(
+    see: Callable[..., Seen], tool: Tool, columns: int, head: str
+) -> None:
+    rows = [{"scene": scene, "choice": f"choice_{number}"} for scene in "ab" for number in range(5)]
+    (tool.work / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    seen = see("coverage", "chapter.jsonl", columns=columns)
+    assert seen.end() == 0
+    assert head in seen.text
+    assert all(f"choice_{number}" in seen.text for number in range(5))
+    assert "…" not in seen.text

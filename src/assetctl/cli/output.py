@@ -85,14 +85,14 @@ class Printer:
         if self.indent is None:
             self._write(json.dumps(document, ensure_ascii=True).encode() + b"\n")
             return
-        waiting: list[str] = []
-        # In pieces: a plan may list a hundred thousand keys.
-        for text in json.JSONEncoder(indent=self.indent, ensure_ascii=True).iterencode(document):
-            waiting.append(text)
-            if len(waiting) >= _PIECES_AT_ONCE:
-                self._write("".join(waiting).encode())
-                waiting.clear()
-        self._write("".join([*waiting, "\n"]).encode())
+        self.pieces(json.JSONEncoder(indent=self.indent, ensure_ascii=True).iterencode(document))
+        self._write(b"\n")
+
+    def pieces(self, pieces: Iterable[str]) -> None:
+        """The pieces of a document stand on stdout, many at once: they are small, and a chapter has very many."""
+        left = iter(pieces)
+        while text := "".join(islice(left, _PIECES_AT_ONCE)):
+            self._write(text.encode())
 
     def documents(self, documents: Iterable[Any]) -> None:
         """They stand on stdout as one JSON list in ASCII, each on a line of its own."""
@@ -107,15 +107,24 @@ class Printer:
         """`chunk` went to stdout as it is."""
         self._write(chunk)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), flows: bool = False
+    ) -> None:
         """The rows stand on stdout as a table under `columns`, those in `right` aligned right; cut to the terminal.
 
-        `rows` are walked twice.
+        With `flows` the last column isn't cut but goes on in further lines. `rows` are walked twice.
         """
         from assetctl.cli.tables import render_table  # noqa: PLC0415 - what measures text is loaded only for tables
 
-        for piece in render_table(columns, _ShownRows(rows, self._shown), right=right, stdout=self.stdout):
+        shown = _ShownRows(rows, self._shown)
+        for piece in render_table(columns, shown, right=right, flows=flows, stdout=self.stdout):
             self._write(piece.encode(errors="replace"))
+
+    def has_room_for(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+        """Whether a table of `rows`, which are walked, would stand on stdout uncut."""
+        from assetctl.cli.tables import fits  # noqa: PLC0415 - as above
+
+        return fits(columns, _ShownRows(rows, self._shown), self.stdout)
 
     def picture(self, rows: Sequence[Sequence[Cell]]) -> None:
         """The cells stand on stderr as a picture; nothing where no terminal with colours would show it."""

@@ -19,31 +19,72 @@ _ROWS_AT_ONCE: Final = 1_000
 _GAP: Final = "  "
 _NARROW: Final = 8
 _NARROWEST: Final = 3
+_FLOW: Final = 24
 _ELLIPSIS: Final = "…"
 
 
+def fits(columns: Sequence[str], rows: Iterable[Sequence[str]], stdout: TextIO | None) -> bool:
+    """Whether the table of `rows`, which are walked, is uncut on `stdout`."""
+    return sum(_natural(columns, rows)) <= _room(columns, stdout)
+
+
 def render_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str], stdout: TextIO | None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str],
+    stdout: TextIO | None,
+    flows: bool = False,
 ) -> Iterator[str]:
     """The table for `stdout`: as wide as its terminal, uncut elsewhere. Cells are plain text, never markup.
 
-    In pieces of whole lines. `rows` are walked twice, and have no control characters.
+    In pieces of whole lines. `rows` are walked twice, and have no control characters. With `flows`, the words of the
+    last column that have no room on a row's line stand below it.
     """
-    width = shutil.get_terminal_size().columns if is_terminal(stdout) else _UNLIMITED
-    widths = _fitting(_natural(columns, rows), width - len(_GAP) * (len(columns) - 1))
+    room = _room(columns, stdout)
+    natural = _natural(columns, rows)
+    if flows:
+        natural[-1] = min(natural[-1], max(_FLOW, room - sum(natural[:-1])))
+    widths = _fitting(natural, room)
     are_right = [column in right for column in columns]
+    gaps = len(_GAP) * (len(columns) - 1)
 
     def line(cells: Sequence[str]) -> str:
         placed = zip(cells, widths, are_right, strict=True)
         return _cropped(
-            _GAP.join(_cell(text, cell_width, is_right=is_right) for text, cell_width, is_right in placed), width
+            _GAP.join(_cell(text, cell_width, is_right=is_right) for text, cell_width, is_right in placed), room + gaps
         )
 
-    head, rule = line(columns), "─" * min(width, sum(widths) + len(_GAP) * (len(columns) - 1))
+    head, rule = line(columns), "─" * (min(room, sum(widths)) + gaps)
     yield f"\x1b[1m{head}\x1b[0m\n{rule}\n" if wants_colour(stdout, os.environ) else f"{head}\n{rule}\n"
-    lines = map(line, rows)
+    lines = map(line, _flowing(rows, widths[-1]) if flows else rows)
     while piece := list(islice(lines, _ROWS_AT_ONCE)):
         yield "\n".join(piece) + "\n"
+
+
+def _room(columns: Sequence[str], stdout: TextIO | None) -> int:
+    width = shutil.get_terminal_size().columns if is_terminal(stdout) else _UNLIMITED
+    return width - len(_GAP) * (len(columns) - 1)
+
+
+def _flowing(rows: Iterable[Sequence[str]], width: int) -> Iterator[Sequence[str]]:
+    """The rows, each with what is too wide of its last cell in rows of its own below it."""
+    for *cells, last in rows:
+        first, *further = _lines_of(last, width)
+        yield [*cells, first]
+        for text in further:
+            yield [*("" for _ in cells), text]
+
+
+def _lines_of(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and _width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _natural(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:

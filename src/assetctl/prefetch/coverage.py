@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from array import array
+from collections import Counter
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from assetctl.errors import StorageFull
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.walking import Walk
+from assetctl.prefetch.scene_order import SceneOrder
+from assetctl.prefetch.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from assetctl.cache.store import AssetCache
-    from assetctl.prefetch.deeds import Selection
+    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.reading import ManifestCheck
-    from assetctl.prefetch.manifest.source import ManifestSource
-    from assetctl.prefetch.walking import Planned
-    from assetctl.service import AssetService
+    from assetctl.prefetch.walking import Planned, Walk
 
 
 class Cover(StrEnum):
@@ -42,15 +46,57 @@ _BY_DEED: Final = {
     Deed.JOIN: Cover.JOB,
     Deed.TROUBLE: Cover.TROUBLE,
 }
+_COVERS: Final = tuple(Cover)
+_CODES: Final = {cover: code for code, cover in enumerate(_COVERS)}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class CoveredItem:
+    """An item of a scene; `number` is that of the item in its chapter."""
+
+    number: int
+    choice_id: str | None
+    cover: Cover
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredScene:
+    """A scene and how it stands with its items, which are read when they are walked, as often as they are."""
+
+    scene_id: str | None
+    counts: Mapping[Cover, int]
+    items: Iterable[CoveredItem]
+
+    @property
+    def covered(self) -> int:
+        """How many of its items are there."""
+        return sum(self.counts[cover] for cover in COVERED)
+
+    @property
+    def size(self) -> int:
+        """How many items it has."""
+        return sum(self.counts.values())
+
+
 class Coverage:
-    """The state of each item: `scenes` maps a scene's id to its choices, each with its state; both in their order."""
+    """The state of each item. Their names are kept on disk, and in memory a few bytes for each. To be closed."""
 
-    scenes: dict[str, dict[str, Cover]] = field(default_factory=dict[str, dict[str, Cover]])
-    counts: dict[Cover, int] = field(default_factory=lambda: dict.fromkeys(Cover, 0))
-    check: ManifestCheck | None = None
+    def __init__(self, folder: Path) -> None:
+        """Keep names in `folder`.
+
+        Raises:
+            CacheError: nothing can be written there.
+        """
+        self.counts = dict.fromkeys(Cover, 0)
+        self.check: ManifestCheck | None = None
+        self._scratch = Scratch(folder)
+        self._starts = array("q", [0])
+        self._covers = bytearray()
+        self._scene_order = SceneOrder()
+
+    def close(self) -> None:
+        """Nothing is left of it."""
+        self._scratch.close()
 
     @property
     def items(self) -> int:
@@ -63,36 +109,67 @@ class Coverage:
         covered = sum(self.counts[cover] for cover in COVERED)
         return 100.0 * covered / self.items if self.items else 100.0
 
-    def add(self, planned: Planned, cover: Cover) -> None:
-        """One more item."""
-        request = planned.item.request
-        choices = self.scenes.setdefault(request.scene_id or "", {})
-        name = request.choice_id or ""
-        # Two items of one moment, such as its picture and its sound: the second has a name of its own.
-        choices[name if name not in choices else f"{name} ({planned.item.number})"] = cover
+    def add(self, item: Item, cover: Cover) -> None:
+        """One more item.
+
+        Raises:
+            StorageFull: neither disk nor memory has room for its name.
+        """
+        request = item.request
+        record = json.dumps((request.scene_id, request.choice_id, item.number)).encode()
+        start = self._scratch.append(record)
+        if start is None:
+            raise StorageFull("no disk has room for the names of the chapter's assets")
+        self._starts.append(start + len(record))
+        self._covers.append(_CODES[cover])
+        self._scene_order.add(request.scene_id or "")
         self.counts[cover] += 1
 
+    def scenes(self) -> Iterator[CoveredScene]:
+        """The scenes in their order, each with all its items.
 
-async def cover_chapter(
-    source: ManifestSource,
-    service: AssetService,
-    cache: AssetCache,
-    selection: Selection,
-    cards: Container[str],
-) -> Coverage:
-    """How it stands with the items of the scenes that `selection` has; `cards` are the keys with a placeholder.
+        Raises:
+            CacheError: their names cannot be read any more.
+        """
+        order = self._scene_order.order()
+        for start, end in self._scene_order.spans():
+            positions = order[start:end]
+            covers = Counter(_COVERS[self._covers[position]] for position in positions)
+            scene_id, _, _ = self._record(positions[0])
+            yield CoveredScene(scene_id, covers, _CoveredItems(self, positions))
+
+    def item_at(self, position: int) -> CoveredItem:
+        """The item that was added after `position` others."""
+        _, choice_id, number = self._record(position)
+        return CoveredItem(number, choice_id, _COVERS[self._covers[position]])
+
+    def _record(self, position: int) -> tuple[str | None, str | None, int]:
+        start, end = self._starts[position], self._starts[position + 1]
+        scene_id, choice_id, number = json.loads(self._scratch.read(start, end - start))
+        return scene_id, choice_id, number
+
+
+@dataclass(frozen=True, slots=True)
+class _CoveredItems:
+    coverage: Coverage
+    positions: Sequence[int]
+
+    def __iter__(self) -> Iterator[CoveredItem]:
+        return map(self.coverage.item_at, self.positions)
+
+
+async def cover_chapter(walk: Walk, cache: AssetCache, cards: Container[str], coverage: Coverage) -> None:
+    """`coverage` has the items of `walk`; `cards` are the keys with a placeholder.
 
     Raises:
         ManifestError: the manifest was changed meanwhile.
         CacheError: the cache cannot be used.
     """
-    coverage, walk = Coverage(), Walk(source, service, selection)
     async for piece in walk.pieces():
         known = await cache.lookup_all(_uncovered(piece))
         for planned in piece:
-            coverage.add(planned, _cover(planned, known, cards))
+            coverage.add(planned.item, _cover(planned, known, cards))
     coverage.check = walk.check()
-    return coverage
 
 
 def _uncovered(piece: Sequence[Planned]) -> list[str]:

@@ -11,12 +11,12 @@ import pytest
 
 from assetctl.errors import CacheError
 from assetctl.models import Source
+from assetctl.prefetch import scene_order, scratch
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.report import scene_order, scratch
 from assetctl.prefetch.report.gathering import Gathering
-from assetctl.prefetch.report.scratch import Scratch
 from assetctl.prefetch.report.states import State
 from assetctl.prefetch.results import Outcome, Result
+from assetctl.prefetch.scratch import Scratch
 from report_samples import an_evening, asset, item, made, planned
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.entries import Entry
 from assetctl.prefetch.report.records import asked_record, cached_record, found_record
-from assetctl.prefetch.report.scene_order import SceneOrder
-from assetctl.prefetch.report.scratch import Scratch
 from assetctl.prefetch.report.states import State, planned_state_of, state_of, unreached_state_of
+from assetctl.prefetch.scene_order import SceneOrder
+from assetctl.prefetch.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

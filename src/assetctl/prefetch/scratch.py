@@ -1,4 +1,4 @@
-"""Where records wait until a report is written: a file without a name, gone with the process however it ends."""
+"""Where records wait until they are told: a file without a name, gone with the process however it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scratch:
             CacheError: nothing can be written there.
         """
         filesystem.make_private_folder(folder)
-        self._path = filesystem.temporary_path(folder, ".report")
+        self._path = filesystem.temporary_path(folder, ".records")
         with filesystem.translated(self._path):
             self._descriptor = filesystem.create(self._path)
         # Windows removes no open file.

@@ -335,6 +335,33 @@ async def test_what_waits_for_its_turn_when_a_run_is_cancelled_was_not_begun(
     assert (queue.charges, len(await house.journal.orders(open_only=False))) == (1, 1)
 
 
+async def test_what_the_cache_had_before_and_is_no_answer_any_more_did_not_come(
+    house: House, queue: Queue, library: FakeLibrary, tmp_path: Path
+):
+    queue.turns = 10
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    house.clock.advance(days=400)
+    library.add("film", film("pre-made"), AssetRequest(scene_id="b"))
+    await house.service.request_asset(AssetRequest(scene_id="b"))
+    library.remove("film")
+    house.clock.advance(seconds=1)
+    queue.turns, waiting = 0, list[str | None]()
+    both_wait = anyio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TurnAwaited):
+            waiting.append(event.key)
+            if len(waiting) == 2:
+                both_wait.set()
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1))
+        await cancelled_once(both_wait, run)
+    assert heard.outcomes == {"a": Outcome.LEFT, "b": Outcome.LEFT}
+    assert run.summary.spent == {}
+
+
 async def test_where_nobody_can_tell_what_was_ordered_jobs_may_go_on(house: House, queue: Queue, tmp_path: Path):
     queue.turns = 0
     waiting = anyio.Event()
@@ -507,6 +534,7 @@ async def test_what_is_made_anew_is_not_taken_for_here_because_an_older_one_is(
     await house.service.request_asset(AssetRequest(scene_id="a"))
     shop.looks, at_work = 10**9, anyio.Event()
     house.bus.subscribe(lambda event: at_work.set() if isinstance(event, JobProgressed) else None)
+    house.clock.advance(seconds=1)
     with chapter(tmp_path, {"scene": "a", "strategy": "generate-always"}) as source:
         run, heard = run_of(house, source)
         await cancelled_once(at_work, run)

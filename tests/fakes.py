@@ -24,6 +24,7 @@ from assetctl.events import AssetEventBus
 from assetctl.generation.allowances import Allowance
 from assetctl.generation.journal import Journal
 from assetctl.generation.ordering import OrderDesk
+from assetctl.generation.outages import Outages
 from assetctl.generation.registry import GeneratorContext, GeneratorRegistry
 from assetctl.keys import request_key
 from assetctl.library import together
@@ -247,6 +248,7 @@ class House:
             allowance=Allowance(run_id or uuid.uuid4().hex, max_orders),
         )
         self.intake = Intake(self.cache, probe=film_probe, clock=self.clock)
+        self.outages = Outages(clock=self.clock, events=self.bus, limit_s=300.0)
         self.follower = JobFollower(
             journal=self.journal,
             desk=self.desk,
@@ -262,6 +264,7 @@ class House:
             clock=self.clock,
             random=Random(5),
             events=self.bus,
+            outages=self.outages,
         )
         known = {self.library.name: self.library} if libraries is None else libraries
         self.names = NamedAssets()

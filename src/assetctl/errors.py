@@ -130,6 +130,20 @@ class ServiceError(AssetctlError):
 
     code = "service_failed"
 
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str | None = None,
+        hint: str | None = None,
+        job_id: str | None = None,
+        request_id: str | None = None,
+        may_pass: bool = False,
+    ) -> None:
+        """Keep the parts; `may_pass` when it failed within itself, and the same question may find it well later."""
+        super().__init__(what, why=why, hint=hint, job_id=job_id, request_id=request_id)
+        self.may_pass = may_pass
+
 
 class ServiceUnreachable(ServiceError):
     """No answer from a service."""

@@ -164,6 +164,20 @@ class TurnAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAway(Event):
+    """A service gives no answer, and is asked again for `limit_s` more at most; told once until it is back."""
+
+    what: str
+    why: str | None
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBack(Event):
+    """The service that was away answers again."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferProgressed(Event):
     """Bytes arrived. `total_bytes` is None when the sender does not say."""
 

@@ -228,6 +228,7 @@ def test_a_budget_is_kept_and_the_next_run_goes_on(tool: Tool, limit: tuple[str,
     assert ran.code == 6
     assert ran.out.startswith("3 assets: 2 generated, 1 over the budget")
     assert ran.out.rstrip().endswith("spent 0.80 USD")
+    assert f"  next: raise `{limit[0]}`, or run the same command again" in ran.err
     assert len(tool.calls("submit")) == 2
     assert tool("prefetch", manifest, *limit).code == 0
     assert len(tool.calls("submit")) == 3
@@ -244,6 +245,7 @@ def test_a_limit_of_money_needs_prices(tool: Tool) -> None:
     ran = tool("prefetch", "chapter.jsonl", "--max-cost", "1 EUR")
     assert (ran.code, tool.orders()) == (6, [])
     assert "a limit in EUR cannot be held against prices in USD" in ran.err
+    assert "next: say --max-cost '1 USD', or limit their number instead: --max-generations N" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 import wave
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from cli_harness import wait_until
+from cli_harness import LEAVES_WITHIN_S, wait_until
 
 if TYPE_CHECKING:
     from cli_harness import Ran, Tool
@@ -171,6 +172,79 @@ def test_what_was_refused_before_spending_is_reported_too(tool: Tool) -> None:
     assert states(document) == {"here": "here", "a": "generate", "b": "generate"}
 
 
+REPORTS = ("--report", "report.json", "--report", "report.md", "--report", "report.html", "--report", "report.xml")
+
+
+def not_begun(tool: Tool, code: str) -> dict[str, Any]:
+    """The report of a run that ended with such an error before it began, told by every format."""
+    document = report(tool)
+    root = ET.fromstring((tool.work / "report.xml").read_bytes())
+    assert int(root.get("errors", "")) == len(root.findall(".//error")) >= 1
+    assert "Nothing was done: " in (tool.work / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "Nothing was done: " in (tool.work / "report.html").read_text(encoding="utf-8")
+    assert (document["kind"], document["is_partial"], document["ended_by"]["code"]) == ("plan", True, code)
+    assert document["exit_code"] == document["ended_by"]["exit_code"]
+    assert not tool.orders()
+    return document
+
+
+def test_a_manifest_with_mistakes_is_reported_with_all_of_them(tool: Tool) -> None:
+    (tool.work / "report.json").write_text("of an earlier run")
+    summary = tool.work / "summary.md"
+    # More than one piece of the walk: the first one was planned.
+    good = scenes(*(f"s{number}" for number in range(2_000)))
+    manifest = write(tool, *good, *scenes("a", type="smell"), *scenes("b", type="taste"))
+    ran = tool("prefetch", manifest, *REPORTS, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    document = not_begun(tool, "manifest_invalid")
+    assert (ran.code, document["exit_code"]) == (2, 2)
+    assert [(one["line"], one["field"]) for one in document["problems"]] == [(2_001, "type"), (2_002, "type")]
+    assert (document["count"], document["items"], document["plan"]) == (0, [], None)
+    assert summary.read_text() == (tool.work / "report.md").read_text()
+    assert all("smell" in (tool.work / f"report.{ending}").read_text() for ending in ("json", "md", "html", "xml"))
+    assert len(ET.fromstring((tool.work / "report.xml").read_bytes()).findall(".//error")) == 2
+
+
+def test_a_manifest_that_cannot_be_read_is_reported(tool: Tool) -> None:
+    assert tool("prefetch", "nowhere.toml", *REPORTS).code == 2
+    document = not_begun(tool, "manifest_invalid")
+    assert (document["manifest"], document["problems"]) == ("nowhere.toml", [])
+    assert document["ended_by"]["message"] == "there is no manifest `nowhere.toml`"
+
+
+def test_a_plan_that_does_not_hold_any_more_is_reported_with_what_it_would_take_now(tool: Tool) -> None:
+    manifest = write(tool, *scenes("a"))
+    tool("prefetch", manifest, "--plan-out", "plan.jsonl")
+    write(tool, *scenes("a", "b"))
+    assert tool("prefetch", "--apply", "plan.jsonl", *REPORTS).code == 6
+    document = not_begun(tool, "spend_refused")
+    assert states(document) == {"a": "generate", "b": "generate"}
+    assert document["plan"]["new_orders"] == 2
+
+
+def test_consent_that_is_missing_is_an_error_for_those_who_read_tests(tool: Tool) -> None:
+    tool.settings("[budget]\nmax_generations_per_run = 1\n")
+    assert tool("prefetch", write(tool, *scenes("a", "b")), *REPORTS).code == 6
+    assert states(not_begun(tool, "spend_refused")) == {"a": "generate", "b": "generate"}
+    root = ET.fromstring((tool.work / "report.xml").read_bytes())
+    assert [(case.get("name"), [child.tag for child in case]) for case in root.iter("testcase")][-1] == (
+        "the whole run",
+        ["error"],
+    )
+
+
+@POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_is_interrupted_while_planning_has_a_report_of_that(tool: Tool, number: signal.Signals, code: int) -> None:
+    process = tool.spawn("prefetch", "-", *REPORTS, stdin=subprocess.PIPE)
+    # The reports' own scratch file is made in it before the manifest is read.
+    wait_until((tool.data / "prefetch").exists)
+    process.send_signal(number)
+    # Its stdin stays open.
+    assert process.wait(timeout=LEAVES_WITHIN_S) == code
+    document = not_begun(tool, "interrupted")
+    assert (document["exit_code"], document["manifest"], document["plan"]) == (code, "-", None)
+
+
 def test_a_reached_budget_says_what_is_left(tool: Tool) -> None:
     manifest = write(tool, *scenes("a", "b", "c", generator="paid"))
     assert tool("prefetch", manifest, "--max-generations", "2", "--report", "report.json").code == 6
@@ -210,8 +284,15 @@ def test_an_interrupted_run_is_reported_with_what_is_left(tool: Tool, number: si
 
 
 @POSIX
+@pytest.mark.parametrize("place", ["foreground", "background"])
 @pytest.mark.parametrize("signals", [1, 2])
-def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_pictures(tool: Tool, signals: int) -> None:
+def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_pictures(
+    tool: Tool, signals: int, place: str
+) -> None:
+    # So a shell without job control starts what runs in the background.
+    is_behind = place == "background"
+    ignored = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if is_behind else None
+    number, left = (signal.SIGTERM, 143) if is_behind else (signal.SIGINT, 130)
     names = [f"s{number}" for number in range(8)]
     for name in names:
         # Ten minutes of sound take their time to look through.
@@ -223,17 +304,17 @@ def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_picture
     folder = tool.work / "out"
     # Now and then all is drawn before the signal comes; what is never hurried is drawn every time.
     for _ in range(5):
-        process = tool.spawn("prefetch", manifest, "--report", "out/report.html")
+        process = tool.spawn("prefetch", manifest, "--report", "out/report.html", preexec_fn=ignored)
         # Its page is begun, and the processes that draw for it start.
         wait_until(lambda: list(folder.glob("*.html")))
         for _ in range(signals):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
         code, files = tool.finish(process).code, [path.name for path in folder.iterdir()]
         # Whoever insists has it whole or not at all.
         assert files == ["report.html"] or (signals > 1 and files == [])
         page = (folder / "report.html").read_text(encoding="utf-8") if files else None
         assert page is None or page.count("<article ") == len(names)
-        if code == 130 and (page is None or "not drawn: nobody waited for more pictures." in page):
+        if code == left and (page is None or "not drawn: nobody waited for more pictures." in page):
             return
         for path in folder.iterdir():
             path.unlink()

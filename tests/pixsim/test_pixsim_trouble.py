@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assetctl.errors import JobFailed, NotAllowed, OutcomeUnknown, ServiceError
+from assetctl.errors import JobFailed, NotAllowed, OutcomeUnknown, ServiceError, ServiceUnreachable
 from assetctl.network import Origin
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Lost, NoAnswer
@@ -107,3 +107,17 @@ def test_forbidden_is_not_allowed_and_other_codes_are_trouble():
     assert isinstance(trouble.refusal(said(403, "Admin only", "forbidden"), HOME, "r"), NotAllowed)
     assert type(trouble.refusal(said(507, "full", "service_unavailable"), HOME, "r")) is ServiceError
     assert type(trouble.refusal(said(418, "tea", "http_418"), HOME, "r")) is ServiceError
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_is_answered_in_place_of_a_server_says_that_it_is_away(status: int):
+    for answer in (said(status, "down for a moment"), Answer(status, {}, b"<html>")):
+        error = trouble.refusal(answer, HOME, "r")
+        assert isinstance(error, ServiceUnreachable)
+        assert str(status) in (error.why or "")
+    assert "down for a moment" in (trouble.refusal(said(status, "down for a moment"), HOME, "r").why or "")
+
+
+def test_only_what_fails_within_the_server_may_pass():
+    passing = {status: trouble.refusal(said(status, "boom"), HOME, "r") for status in (404, 418, 500, 507)}
+    assert [status for status, error in passing.items() if getattr(error, "may_pass", False)] == [500]

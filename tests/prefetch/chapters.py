@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from assetctl.events import ServiceAway, ServiceBack
 from assetctl.prefetch.deeds import Deed, Selection
 from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from assetctl.errors import AssetctlError
+    from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Outcome, Result
     from assetctl.prefetch.walking import Planned
@@ -55,7 +56,7 @@ class Heard(Listener):
     begun: list[str | None] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
-    outages: list[AssetctlError | None] = field(default_factory=list)
+    outages: list[str | None] = field(default_factory=list)
 
     def began(self, item: Item) -> None:
         self.begun.append(item.request.scene_id)
@@ -63,12 +64,15 @@ class Heard(Listener):
     def ended(self, result: Result) -> None:
         self.results.append(result)
 
-    def away(self, error: AssetctlError, limit_s: float) -> None:
-        assert limit_s > 0
-        self.outages.append(error)
-
-    def back(self) -> None:
-        self.outages.append(None)
+    def hear(self, event: Event) -> None:
+        match event:
+            case ServiceAway():
+                assert event.limit_s > 0
+                self.outages.append(event.what)
+            case ServiceBack():
+                self.outages.append(None)
+            case _:
+                pass
 
     def stopping(self, why: Stop) -> None:
         self.stops.append(why)
@@ -82,6 +86,8 @@ def run_of(
     house: House, source: ManifestSource, selection: Selection = EVERYTHING, **options: object
 ) -> tuple[ChapterRun, Heard]:
     heard = Heard()
+    house.bus.subscribe(heard.hear)
     settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard}
-    settings |= {"sent": house.journal.sent, "held": partial(holdings, house.cache), **options}
+    settings |= {"sent": house.journal.sent, "held": partial(holdings, house.cache), "outages": house.outages}
+    settings |= options
     return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

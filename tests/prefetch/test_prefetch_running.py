@@ -239,14 +239,15 @@ async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
     assert summary.stopped is None
-    assert heard.outages == [away[0], None]
+    assert heard.outages == ["closed", None]
     assert house.clock.slept[:4] == [1.0, 2.0, 4.0, 8.0]  # type: ignore[attr-defined]
 
 
 async def test_a_service_that_stays_away_ends_the_run(house: House, shop: Shop, tmp_path: Path):
     moody(shop, a=ServiceUnreachable("closed"))
     with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=100))
+        house.outages.limit_to(100.0)
+        run, heard = run_of(house, source, pace=Pace(1, 1))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.LEFT}
     assert (summary.exit_code, len(heard.outages)) == (9, 1)
@@ -272,7 +273,8 @@ async def test_an_account_that_is_exhausted_is_not_asked_for_more(
 async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop, tmp_path: Path):
     shop.__class__ = Mute
     with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1, outage_s=10))
+        house.outages.limit_to(10.0)
+        run, heard = run_of(house, source, pace=Pace(1, 1))
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges) == (9, 1)

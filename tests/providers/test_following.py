@@ -17,9 +17,20 @@ from assetctl.errors import (
     JobPending,
     NeverOrdered,
     OutcomeUnknown,
+    RateLimited,
+    ServiceError,
     ServiceUnreachable,
 )
-from assetctl.events import CancelAsked, JobCollected, JobEnded, JobFileArrived, JobProgressed, OutcomeAwaited
+from assetctl.events import (
+    CancelAsked,
+    JobCollected,
+    JobEnded,
+    JobFileArrived,
+    JobProgressed,
+    OutcomeAwaited,
+    ServiceAway,
+    ServiceBack,
+)
 from assetctl.generation.base import GeneratedFile, JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.models import Source
@@ -130,9 +141,70 @@ async def test_trouble_while_looking_leaves_the_job(house: House, shop: Shop):
         raise ServiceUnreachable("no answer")
 
     shop.status = look  # type: ignore[method-assign]
-    with pytest.raises(ServiceUnreachable):
+    began_s = house.clock.elapsed_s()
+    with pytest.raises(ServiceUnreachable) as caught:
         await house.follower.bring_home(shop, order, 60)
+    assert caught.value.job_id == order.job_id
+    assert house.clock.elapsed_s() - began_s == pytest.approx(60)
     assert await state_of(house, order) is OrderState.ACCEPTED
+
+
+AWAY = [ServiceUnreachable("no answer"), RateLimited("busy"), ServiceError("boom", may_pass=True)]
+
+
+@pytest.mark.parametrize("trouble", AWAY)
+@pytest.mark.parametrize("question", ["status", "result"])
+async def test_service_that_is_away_while_its_job_is_followed_is_waited_for_aloud(
+    house: House, shop: Shop, trouble: ServiceError, question: str
+):
+    shop.looks = 3
+    order = await ordered(house, shop)
+    honest, asked, fails = getattr(shop, question), 0, {2, 3} if question == "status" else {1, 2}
+
+    async def ask(job_id: str) -> object:
+        nonlocal asked
+        asked += 1
+        if asked in fails:
+            raise trouble
+        return await honest(job_id)
+
+    setattr(shop, question, ask)
+    house.events.clear()
+    await house.follower.bring_home(shop, order, 60)
+    assert await state_of(house, order) is OrderState.CLOSED
+    told = [event for event in house.events if isinstance(event, ServiceAway | ServiceBack)]
+    assert told == [ServiceAway(None, trouble.what, None, pytest.approx(60, abs=5)), ServiceBack(None)]
+    ended = JobEnded(KEY, "shop", order.job_id or "", "succeeded")
+    # The first answer is news, not only the last.
+    assert (house.events.index(told[1]) < house.events.index(ended)) == (question == "status")
+    assert shop.charges == 1
+
+
+async def test_nobody_is_kept_from_a_job_by_who_waits_for_its_service(house: House, shop: Wrapped):
+    order = await ordered(house, shop)
+    shop.trouble = ServiceUnreachable("no answer")
+    taken = anyio.Event()
+
+    async def take(_seconds: float) -> None:
+        async with house.desk.exclusively(order.key):
+            shop.trouble = None
+            taken.set()
+
+    house.clock.sleep = take  # type: ignore[method-assign]
+    with anyio.fail_after(20):
+        await house.follower.bring_home(shop, order, 60)
+    assert taken.is_set()
+
+
+@pytest.mark.parametrize("trouble", AWAY)
+async def test_who_waits_for_nothing_does_not_wait_for_a_service_either(
+    house: House, shop: Wrapped, trouble: ServiceError
+):
+    order = await ordered(house, shop)
+    shop.trouble = trouble
+    with pytest.raises(type(trouble)):
+        await house.follower.bring_home(shop, order, 0.0)
+    assert house.clock.slept == []  # type: ignore[attr-defined]
 
 
 async def test_job_that_nobody_knows_is_an_error_and_stays_open(house: House, shop: Shop):

@@ -94,7 +94,7 @@ _FAULTS = {
     "answers lost": Fault(CREATE, faults.lost_after()),
     "500 after the deed": Fault(CREATE, faults.answers(500, "boom", code="internal_error", when="after")),
     "429": Fault(CREATE, faults.answers(429, "Rate limit exceeded. Try again in 1 seconds.", code="http_429")),
-    "503 everywhere": Fault("* *", faults.answers(503, "unavailable"), times=10, codes=(0, 4)),
+    "503 everywhere": Fault("* *", faults.answers(503, "unavailable"), times=10),
     "files cut off": Fault(FILE, faults.cut_off(200)),
     "files dripping": Fault(FILE, faults.drip(40, 0.02)),
     "status silent": Fault(STATUS, faults.silence(), variables=(("ASSETCTL_BACKEND__TIMEOUT_S", "1"),)),

@@ -81,7 +81,7 @@ def _providers() -> dict[str, Trouble]:
 
     return {
         "providers lost": one(faults.lost_after(), _UNREACHABLE, heals=True),
-        "providers 502": one(faults.answers(502), _FAILED, heals=True),
+        "providers 502": one(faults.answers(502), _UNREACHABLE, heals=True),
         "providers are a page": one(faults.text("<html>"), _FAILED),
         "providers are zipped": one(faults.zipped(), _FAILED, words="compressed"),
     }
@@ -145,7 +145,7 @@ def _job() -> dict[str, Trouble]:
             faults.answers(404, "Generation not found", code="not_found"), ("job_failed",), words="--forget"
         ),
         "asset lost": Trouble(ASSET, faults.lost_after(), _UNREACHABLE, heals=True),
-        "asset 503": Trouble(ASSET, faults.answers(503), _FAILED, heals=True),
+        "asset 503": Trouble(ASSET, faults.answers(503), _UNREACHABLE, heals=True),
         "asset is a page": Trouble(ASSET, faults.text("<html>"), _FAILED),
         "asset is gone": Trouble(
             ASSET, faults.answers(404, "Asset not found", code="not_found"), ("job_failed",), words="--forget"
@@ -173,7 +173,7 @@ def _file() -> dict[str, Trouble]:
         "file damaged": one(faults.damaged(), ("integrity",)),
         "file zipped": one(faults.zipped(), _FAILED, words="encoded"),
         "file later": one(faults.answers(202, "queued"), _UNREACHABLE + _FAILED, heals=True),
-        "file 503": one(faults.answers(503), _UNREACHABLE + _FAILED, heals=True),
+        "file 503": one(faults.answers(503), _UNREACHABLE, heals=True),
         "file at a private address": one(faults.moved("http://10.0.0.1/x"), ("address_refused",)),
         "file in a loop": one(faults.moved("/api/v1/media/u/1/loop"), ("service_failed", "not_allowed")),
         "file not given": one(faults.expired(), _NOT_ALLOWED),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assetctl.errors import IntegrityError, LinkExpired, NotAllowed, RateLimited, ServiceError
+from assetctl.errors import IntegrityError, LinkExpired, NotAllowed, RateLimited, ServiceError, ServiceUnreachable
 from assetctl.models import AssetType
 from assetctl.network import Origin
 from assetctl.transfer.answers import Asked, Body, Head, body_of, retry_after_s
@@ -91,13 +91,17 @@ def test_unsatisfiable_answer_to_no_range_is_trouble():
         judged(416, {})
 
 
-@pytest.mark.parametrize("status", [202, 408, 425, 429, 500, 502, 503, 504])
-def test_server_that_is_busy_is_asked_again(status: int):
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(429, RateLimited), *[(status, ServiceUnreachable) for status in (502, 503, 504)]]
+    + [(status, ServiceError) for status in (202, 408, 425, 500)],
+)
+def test_server_that_is_busy_is_asked_again(status: int, error: type[ServiceError]):
     with pytest.raises(Again) as caught:
         judged(status, {"retry-after": "7"})
     assert caught.value.wait_s == 7.0
     assert not caught.value.anew
-    assert isinstance(caught.value.error, RateLimited) == (status == 429)
+    assert type(caught.value.error) is error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

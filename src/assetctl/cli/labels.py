@@ -8,7 +8,7 @@ from assetctl.text import safe
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.events import JobProgressed, TurnAwaited, VerifyProgressed
+    from assetctl.events import JobProgressed, ServiceAway, TurnAwaited, VerifyProgressed
 
 
 def job_label(event: JobProgressed, *, room: int) -> str:
@@ -48,6 +48,16 @@ def turn_label(event: TurnAwaited) -> str:
     """That an order waits until it may be sent, and why if that is known."""
     why = "" if event.orders_per_minute is None else f", {event.orders_per_minute} orders a minute"
     return f"waiting for its turn{why}"
+
+
+def away_label(event: ServiceAway) -> str:
+    """That a service gives no answer, why, and how long it is tried again."""
+    why = "" if event.why is None else f": {event.why}"
+    return f"{event.what}{why}; it is tried again for up to {human_duration(round(event.limit_s))}"
+
+
+#: That it does again.
+BACK_LABEL = "it answers again"
 
 
 def verify_label(event: VerifyProgressed) -> str:

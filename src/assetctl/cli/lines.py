@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl.cli.in_hand import JobsInHand, Rate
-from assetctl.cli.labels import job_label, transfer_label, turn_label, verify_label
+from assetctl.cli.labels import BACK_LABEL, away_label, job_label, transfer_label, turn_label, verify_label
 from assetctl.events import (
     CacheTroubled,
     CancelAsked,
@@ -15,6 +15,8 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ServiceAway,
+    ServiceBack,
     TransferProgressed,
     TurnAwaited,
     VerifyProgressed,
@@ -119,6 +121,10 @@ def _sentence(event: Event) -> str | None:
             sentence = f"{event.generator}: the answer to an order got lost, asking again in {wait}"
         case TurnAwaited():
             sentence = f"{event.generator}: {turn_label(event)}"
+        case ServiceAway():
+            sentence = away_label(event)
+        case ServiceBack():
+            sentence = BACK_LABEL
         case CacheTroubled():
             sentence = event.detail
         case _:

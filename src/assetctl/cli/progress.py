@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, assert_never
 
 from assetctl.cli.in_hand import JobsInHand
+from assetctl.cli.labels import BACK_LABEL, away_label
 from assetctl.cli.lines import Lines
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
@@ -27,6 +28,8 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ServiceAway,
+    ServiceBack,
     TransferProgressed,
     TurnAwaited,
     VerifyProgressed,
@@ -140,6 +143,10 @@ class LazyBar:
             self.close()
         elif isinstance(event, CacheTroubled):
             self._printer.note(event.detail)
+        elif isinstance(event, ServiceAway):
+            self._printer.note(away_label(event))
+        elif isinstance(event, ServiceBack):
+            self._printer.note(BACK_LABEL)
 
     def close(self) -> None:
         """The bar is gone and the cursor stands at the start of a clean line."""

@@ -16,6 +16,7 @@ from assetctl.errors import Interrupted
 from assetctl.events import AssetGenerated, JobAdopted, JobCollected, JobEnded, JobSubmitted
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from assetctl.events import AssetEventBus, Event
@@ -34,9 +35,10 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
     """
     jobs = _OpenJobs()
     unsubscribe = events.subscribe(jobs)
-    with _signals():
+    ending = _Ending()
+    with _signals(ending):
         try:
-            return eventloop.run(work, _in_loop)
+            return eventloop.run(work, ending.in_loop)
         except BaseExceptionGroup as group:
             raise alone(group) from group.__cause__
         except KeyboardInterrupt:
@@ -45,18 +47,57 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], events: AssetEventBus) -> T:
             unsubscribe()
 
 
-def _in_loop(rest: Callable[[], Awaitable[T]]) -> T:
-    import anyio  # noqa: PLC0415 - loaded when somebody first has to wait (`eventloop.py`)
+class _Ending:
+    """Ends the work when a signal comes, as SIGINT ends it, also where the parent told us to ignore that one."""
 
-    results: list[T] = []
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
 
-    async def kept() -> None:
-        # Not as the result of the task: putting its signal handler back, asyncio lets `signal` write out the handler
-        # as a text, its task and that task's result included, and a plan may name a hundred thousand entries.
-        results.append(await rest())
+    def in_loop(self, rest: Callable[[], Awaitable[T]]) -> T:
+        """What `rest` returns, run in a loop.
 
-    anyio.run(kept)
-    return results[0]
+        Raises:
+            KeyboardInterrupt: a signal ended it.
+        """
+        import asyncio  # noqa: PLC0415 - loaded when somebody first has to wait (`eventloop.py`)
+
+        import anyio  # noqa: PLC0415 - as above
+
+        results: list[T] = []
+
+        async def kept() -> None:
+            self._task = asyncio.current_task()
+            try:
+                # Not as the result of the task: putting its signal handler back, asyncio lets `signal` write out the
+                # handler as a text, its task and that task's result included, and a plan may name a hundred thousand
+                # entries.
+                results.append(await rest())
+            finally:
+                self._task = None
+
+        try:
+            anyio.run(kept)
+        except asyncio.CancelledError:
+            # Nobody but `begin` cancels this task without the loop knowing that it was a signal.
+            raise KeyboardInterrupt from None
+        return results[0]
+
+    def begin(self) -> None:
+        """A signal came, whose handler calls this.
+
+        Raises:
+            KeyboardInterrupt: it is not the first, or there is nothing yet that could be cancelled.
+        """
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            # The loop, if there is one, knows what to do.
+            signal.raise_signal(signal.SIGINT)
+            return
+        # So a shell starts what runs in the background: there is no SIGINT to pass a signal on as.
+        if self._task is None or len(_received) > 1:
+            raise KeyboardInterrupt
+        self._task.cancel()
+        # The loop may be asleep.
+        self._task.get_loop().call_soon_threadsafe(lambda: None)
 
 
 def ending_signal() -> signal.Signals:
@@ -97,8 +138,8 @@ class _OpenJobs:
 
 
 @contextmanager
-def _signals() -> Generator[None]:
-    """SIGTERM and SIGHUP end the loop the way SIGINT does; `ending_signal` says which came first."""
+def _signals(ending: _Ending) -> Generator[None]:
+    """SIGTERM and SIGHUP begin the `ending` that SIGINT does; `ending_signal` says which came first."""
     _received.clear()
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set handlers; elsewhere the host program decides.
@@ -107,10 +148,7 @@ def _signals() -> Generator[None]:
 
     def as_interrupt(number: int, _frame: Any) -> None:
         _received.append(number)
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            # So a shell starts what runs in the background: there is no SIGINT to pass it on as.
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
+        ending.begin()
 
     names = [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     # What the parent told us to ignore (nohup) stays ignored.

@@ -57,6 +57,8 @@ _NEXT_STEP: Final = (
     (re.compile(r"sufficient credits", re.IGNORECASE), "add credits to an account of that provider at the server"),
     (re.compile(r"provider '|support operation", re.IGNORECASE), "assetctl generators show pixsim"),
 )
+#: What is answered for a server that is down, or by one that does not serve yet or any more.
+_AWAY: Final = frozenset({502, 503, 504})
 #: Answers that a proxy in front of the server may give although the server got the request.
 _PERHAPS_FORWARDED: Final = frozenset({408, 499})
 
@@ -194,6 +196,13 @@ def _next_step(text: str) -> str:
 
 def _failed(answer: Answer, origin: Origin, request_id: str) -> ServiceError:
     code, text = _told(answer)
+    if answer.status in _AWAY:
+        return ServiceUnreachable(
+            f"`{origin}` can't be reached",
+            why=f"status {answer.status} came in its place" + (f": {text}" if text else ""),
+            hint="try again later",
+            request_id=request_id,
+        )
     if code is None:
         return ServiceError(
             f"`{origin}` doesn't answer as a PixSim7 server does",
@@ -206,6 +215,7 @@ def _failed(answer: Answer, origin: Origin, request_id: str) -> ServiceError:
         why=text,
         hint=f"try again; its log knows the request as {request_id}",
         request_id=request_id,
+        may_pass=answer.status == 500,  # noqa: PLR2004 - internal server error
     )
 
 

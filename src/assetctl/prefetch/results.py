@@ -21,8 +21,8 @@ from assetctl.errors import (
     StorageFull,
     StorageUnusable,
 )
+from assetctl.generation.outages import is_away
 from assetctl.models import AttemptOutcome, Source
-from assetctl.prefetch.outages import is_away
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,6 @@ from assetctl.errors import (
 )
 from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
-from assetctl.prefetch.outages import Outages
 from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
     from assetctl.clock import Clock
+    from assetctl.generation.outages import Outages
     from assetctl.models import Asset, AssetRequest
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
@@ -50,19 +50,17 @@ GRACE_S: Final = 1.0
 _LOOK_S: Final = 0.5
 _LANE_LENGTH: Final = 4_000
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
+#: What is had from these is no word of a service.
+_UNASKED: Final = frozenset({Source.CACHED, Source.PLACEHOLDER})
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock.
-
-    `outage_s` is how long a service may be away in the middle of a run.
-    """
+    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock."""
 
     jobs: int
     downloads: int
     deadline_s: float | None = None
-    outage_s: float = 300.0
 
 
 class Stop(Enum):
@@ -85,12 +83,6 @@ class Listener:
     def ended(self, result: Result) -> None:
         """An item has its result."""
 
-    def away(self, error: AssetctlError, limit_s: float) -> None:
-        """A service gives no answer, and is asked again for `limit_s` more at most; told once until it is `back`."""
-
-    def back(self) -> None:
-        """The service that was away answers again."""
-
     def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""
 
@@ -112,12 +104,14 @@ class ChapterRun:
         stop_orders: Callable[[], None] | None = None,
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
         held: Callable[[Sequence[str], datetime], Awaitable[Mapping[str, Asset]]],
+        outages: Outages,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
         `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
-        it is delivered. `stop_orders` is called when no new order may be placed any more.
+        it is delivered. `stop_orders` is called when no new order may be placed any more. A service that is away is
+        waited for as long as `outages` allows.
         """
         self._service = service
         self._selection = selection
@@ -134,7 +128,7 @@ class ChapterRun:
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
         self._no_orders: AssetctlError | None = None
-        self._outages = Outages(pace.outage_s, clock=clock, on_away=listener.away, on_back=listener.back)
+        self._outages = outages
         self._working = 0
         self._done = anyio.Event()
         self.summary = Summary()
@@ -277,9 +271,12 @@ class ChapterRun:
 
     async def _asset(self, item: Item) -> Asset:
         """The asset of `item`; a service that is away for a while is waited for."""
-        return await self._outages.outlasted(
-            lambda: self._service.request_asset(self._timed(item.request)), self._is_over
+        asset = await self._outages.outlasted(
+            lambda: self._service.request_asset(self._timed(item.request)), is_over=self._is_over
         )
+        if asset.source not in _UNASKED:
+            self._outages.answered()
+        return asset
 
     def _timed(self, request: AssetRequest) -> AssetRequest:
         if self._pace.deadline_s is None:

@@ -15,6 +15,7 @@ from assetctl.errors import IntegrityError, JobError, JobFailed, ServiceError
 from assetctl.events import CancelAsked, JobCollected, JobFileArrived, OutcomeAwaited
 from assetctl.generation.base import GenerationOrder, JobState
 from assetctl.generation.orders import OrderState
+from assetctl.generation.outages import may_pass
 from assetctl.generation.waiting import settled
 from assetctl.models import Origin, Source
 from assetctl.providers.intake import Facts, Handover
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.orders import Order
+    from assetctl.generation.outages import Outages
     from assetctl.models import MediaInfo
     from assetctl.providers.intake import Intake
     from assetctl.providers.results import ResultFiles
@@ -61,8 +63,9 @@ class JobFollower:
         clock: Clock,
         random: Random,
         events: AssetEventBus,
+        outages: Outages,
     ) -> None:
-        """Follow jobs of `journal` into `cache`."""
+        """Follow jobs of `journal` into `cache`; a service that is away meanwhile is waited for with `outages`."""
         self._journal = journal
         self._desk = desk
         self._cache = cache
@@ -70,28 +73,34 @@ class JobFollower:
         self._results = results
         self._clock = clock
         self._events = events
-        self._watch = JobWatch(journal=journal, desk=desk, clock=clock, random=random, events=events)
+        self._outages = outages
+        self._watch = JobWatch(journal=journal, desk=desk, clock=clock, random=random, events=events, outages=outages)
 
     async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
         """The job's verified file in the cache, the order closed; stored by us or by somebody else meanwhile.
+
+        A service that is away is waited for, also with its file half fetched.
 
         Raises:
             JobPending: `max_wait_s` passed and the job goes on, or it is paused.
             JobFailed, JobCancelled: it ended without a file.
             IntegrityError: its file is not what it should be.
-            ServiceError: the generator could not be asked; the job may go on.
+            ServiceError: the generator could not be asked within `max_wait_s`; the job may go on.
         """
+        until_s = self._clock.elapsed_s() + max_wait_s
         try:
             # What is heard of a job is of use until its file is here, not only until it has ended.
             async with generator.watch():
                 if order.state is OrderState.ACCEPTED:
                     await self._watch.wait(generator, order, max_wait_s)
-                async with self._desk.exclusively(order.key):
-                    arrival = await self._collect(generator, order)
+                arrival = await self._outages.outlasted(
+                    lambda: self._collected(generator, order), until_s=until_s, is_passing=may_pass
+                )
         except ServiceError as error:
             # Whoever is told of it should know that there is a job to come back for.
             error.job_id = error.job_id or order.job_id
             raise
+        self._outages.answered()
         self._events.publish(JobCollected(order.key, generator.name, order.job_id or ""))
         return arrival
 
@@ -157,6 +166,11 @@ class JobFollower:
         """`order` is given up on the user's word: its key is free, whatever its job may have cost is not looked for."""
         async with self._desk.exclusively(order.key):
             await self._journal.advance(order, OrderState.ABANDONED, detail="given up by the user")
+
+    async def _collected(self, generator: Generator, order: Order) -> Arrival:
+        # Whoever waits for a service that is away holds no lock meanwhile.
+        async with self._desk.exclusively(order.key):
+            return await self._collect(generator, order)
 
     async def _collect(self, generator: Generator, order: Order) -> Arrival:
         """The file, with the order's lock held."""

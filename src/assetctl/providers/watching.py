@@ -13,6 +13,7 @@ from assetctl.errors import AssetctlError, JobCancelled, JobError, JobFailed, Jo
 from assetctl.events import JobEnded, JobProgressed
 from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.orders import OrderState
+from assetctl.generation.outages import may_pass
 from assetctl.generation.waiting import wait_for_job
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
     from assetctl.generation.orders import Order
+    from assetctl.generation.outages import Outages
     from assetctl.models import AssetType
 
 #: How long it is believed what jobs typically take.
@@ -39,14 +41,22 @@ class JobWatch:
     """Watches jobs of accepted orders, whoever placed them."""
 
     def __init__(
-        self, *, journal: Journal, desk: OrderDesk, clock: Clock, random: Random, events: AssetEventBus
+        self,
+        *,
+        journal: Journal,
+        desk: OrderDesk,
+        clock: Clock,
+        random: Random,
+        events: AssetEventBus,
+        outages: Outages,
     ) -> None:
-        """Watch jobs of `journal`."""
+        """Watch jobs of `journal`; a service that is away meanwhile is waited for with `outages`."""
         self._journal = journal
         self._desk = desk
         self._clock = clock
         self._random = random
         self._events = events
+        self._outages = outages
         self._typical: dict[tuple[str, AssetType], tuple[float, float | None]] = {}
 
     async def wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
@@ -55,7 +65,7 @@ class JobWatch:
         Raises:
             JobPending: `max_wait_s` passed and the job goes on, or it is paused.
             JobFailed, JobCancelled: it ended without a file; the order is closed.
-            ServiceError: the generator could not be asked; the job may go on.
+            ServiceError: the generator could not be asked within `max_wait_s`; the job may go on.
         """
         job_id = order.job_id or ""
         status = await self.look_on(generator, order, max_wait_s)
@@ -77,15 +87,18 @@ class JobWatch:
 
         Raises:
             JobError: there is no such job any more.
-            ServiceError: the generator could not be asked; the job may go on.
+            ServiceError: the generator could not be asked within `max_wait_s`; the job may go on.
         """
         job_id = order.job_id or ""
+        until_s = self._clock.elapsed_s() + max_wait_s
         # Labels and the first pause only: the machine's clock may have been set meanwhile.
         gone_s = math.inf if order.sent_at is None else max(0.0, (self._clock.now() - order.sent_at).total_seconds())
         typical_s = await self._typical_s(order)
         async with generator.watch() as hints:
             status = await wait_for_job(
-                lambda: self._look(generator, order, job_id),
+                lambda: self._outages.outlasted(
+                    lambda: self._look(generator, order, job_id), until_s=until_s, is_passing=may_pass
+                ),
                 clock=self._clock,
                 random=self._random,
                 max_wait_s=max_wait_s,
@@ -132,7 +145,7 @@ class JobWatch:
 
     async def _look(self, generator: Generator, order: Order, job_id: str) -> JobStatus:
         try:
-            return await generator.status(job_id)
+            status = await generator.status(job_id)
         except JobError as error:
             # Somebody else may have collected the job and let the generator forget it while we slept.
             current = await self._journal.get(order.order_id)
@@ -140,6 +153,8 @@ class JobWatch:
                 return SUCCEEDED
             await self.gone(generator, order, error)
             raise
+        self._outages.answered()
+        return status
 
     def _teller(self, order: Order, job_id: str, typical_s: float | None, gone_s: float) -> Callable[[JobStatus], None]:
         start_s = self._clock.elapsed_s() - (0.0 if math.isinf(gone_s) else gone_s)

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from assetctl.errors import IntegrityError, LinkExpired, NotAllowed, RateLimited, ServiceError
+from assetctl.errors import (
+    IntegrityError,
+    LinkExpired,
+    NotAllowed,
+    RateLimited,
+    ServiceError,
+    ServiceUnreachable,
+)
 from assetctl.models import AssetType
 from assetctl.text import safe
 from assetctl.transfer.remote import MAX_BYTES
@@ -34,6 +41,8 @@ _RANGE_NOT_SATISFIABLE: Final = 416
 _TOO_MANY: Final = 429
 _EXPIRED: Final = frozenset({401, 403, 404, 410})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: What is answered for a server that is down.
+_AWAY: Final = frozenset({502, 503, 504})
 
 #: What to do about a file that is not what it should be; an order that made it stays open.
 LOOK_AT_IT: Final = "ask again; if it is the same then, look at the asset where it comes from"
@@ -151,9 +160,17 @@ def _check_status(head: Head, asked: Asked, now: datetime) -> None:
         raise LinkExpired("the link to the file leads nowhere any more", why=said, hint="ask again for a fresh one")
     if status in _BUSY:
         wait_s = retry_after_s(head.headers, now)
-        kind = RateLimited if status == _TOO_MANY else ServiceError
-        raise Again(kind("the file cannot be had now", why=said, hint="ask again in a minute"), wait_s=wait_s)
+        raise Again(_busy(status, said), wait_s=wait_s)
     raise ServiceError("the file cannot be had", why=said, hint=LOOK_AT_IT)
+
+
+def _busy(status: int, said: str) -> ServiceError:
+    what, hint = "the file cannot be had now", "ask again in a minute"
+    if status == _TOO_MANY:
+        return RateLimited(what, why=said, hint=hint)
+    if status in _AWAY:
+        return ServiceUnreachable(what, why=said, hint=hint)
+    return ServiceError(what, why=said, hint=hint, may_pass=True)
 
 
 def _check_kind(head: Head, file: RemoteFile) -> None:

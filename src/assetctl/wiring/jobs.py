@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from assetctl.generation.allowances import Allowance
     from assetctl.generation.journal import Journal
     from assetctl.generation.ordering import OrderDesk
+    from assetctl.generation.outages import Outages
     from assetctl.generation.registry import GeneratorRegistry
     from assetctl.providers.following import JobFollower
     from assetctl.providers.results import ResultFiles
@@ -95,7 +96,15 @@ class Jobs:
             clock=self._clock,
             random=Random(),  # noqa: S311 - spreads askers, hides nothing
             events=self._events,
+            outages=self.outages,
         )
+
+    @cached_property
+    def outages(self) -> Outages:
+        """What is known of services that give no answer."""
+        from assetctl.generation.outages import Outages
+
+        return Outages(clock=self._clock, events=self._events)
 
     @cached_property
     def results(self) -> ResultFiles:

@@ -81,6 +81,7 @@ class BarProgress(RunProgress):
 
     def heard(self, event: Event) -> None:
         """The line of the item that `event` is about says so."""
+        super().heard(event)
         line = self._lines.get(event.key or "")
         item = self.active.get(event.key or "")
         if line is None or item is None:

@@ -29,13 +29,13 @@ from assetctl.cli.chapter.words import (
 from assetctl.cli.job_options import generator_of
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
-from assetctl.prefetch.outages import AWAY
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, writing_plan
 from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.report.target import targets_of
@@ -92,38 +92,34 @@ class Prefetch:
         Raises:
             AssetctlError: it cannot be read, planned or begun; nothing was ordered.
         """
-        wishes = self._wishes
-        check_output(wishes.output)
         with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
-            async with opened(stack, self._wishes.chapter, self._printer) as source:
-                selection = self._selection(stack)
-                plan = self._plan = await self._planned(stack, source, selection, report)
-                if plan.check is not None and (error := plan.check.error()) is not None:
-                    print_problems(plan.check, self._printer)
-                    raise error
-                return await self._reported(stack, source, selection, plan, report)
+            chronicle = Chronicle(self._wishes, stack, at_once=self._at_once(stack))
+            try:
+                code = await self._read_and_done(stack, chronicle, report)
+            except BaseException as error:
+                await self._write(report, chronicle, error)
+                raise
+            await self._write(report, chronicle, code)
+            return code or (0 if report.trouble is None else report.trouble.exit_code)
 
-    async def _reported(
-        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
-    ) -> int:
-        """The exit code; however this ends, the reports are written."""
-        wishes = self._wishes
-        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=deadline_s)
+    async def _write(self, report: Reporting, chronicle: Chronicle, end: int | BaseException) -> None:
+        """The reports are written, after the run came to an exit code or was ended by an error."""
+        if not chronicle.is_planned:
+            report.forget()
+        summary = None if self._run is None else self._run.summary
+        # What is no Exception is somebody who wants to leave.
+        is_in_a_hurry = not isinstance(end, int | Exception)
+        await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
 
-        async def write(end: int | BaseException) -> None:
-            summary = None if self._run is None else self._run.summary
-            # What is no Exception is somebody who wants to leave.
-            is_in_a_hurry = not isinstance(end, int | Exception)
-            await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
-
-        try:
-            code = await self._done(stack, source, selection, plan, report)
-        except BaseException as error:
-            await write(error)
-            raise
-        await write(code)
-        return code or (0 if report.trouble is None else report.trouble.exit_code)
+    async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting) -> int:
+        check_output(self._wishes.output)
+        async with opened(stack, self._wishes.chapter, self._printer) as source:
+            selection = self._selection(stack)
+            plan = await self._planned(stack, source, selection, chronicle, report)
+            if plan.check is not None and (error := plan.check.error()) is not None:
+                print_problems(plan.check, self._printer)
+                raise error
+            return await self._done(stack, source, selection, plan, report)
 
     async def _done(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
@@ -140,7 +136,12 @@ class Prefetch:
         await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
-            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+            replace(
+                stack.jobs.allowance,
+                max_orders=allowed.max_orders,
+                max_cost=allowed.max_cost,
+                limited_by=allowed.limited_by,
+            )
         )
         report.begin()
         return await self._made(stack, source, selection, plan, report)
@@ -160,7 +161,7 @@ class Prefetch:
         return f"{done:,} of {self._total():,} are here{going}"
 
     async def _planned(
-        self, stack: Stack, source: ManifestSource, selection: Selection, report: Reporting
+        self, stack: Stack, source: ManifestSource, selection: Selection, chronicle: Chronicle, report: Reporting
     ) -> ChapterPlan:
         with ExitStack() as block:
             listeners: list[Callable[[Planned], None]] = [report.plan] if report.is_wanted else []
@@ -178,7 +179,8 @@ class Prefetch:
                 for listener in listeners:
                     listener(planned)
 
-            plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            plan = self._plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            chronicle.planned(plan)
             if plan.check is None or not plan.check.problems:
                 if plan.obstacle is not None and (check is not None or self._wishes.plan_out is not None):
                     raise _before_all(plan.obstacle)
@@ -248,11 +250,12 @@ class Prefetch:
         showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
             teller = Teller(progress, printer, failures, report)
+            stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(
                 source,
                 stack.service,
                 selection,
-                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s, stack.settings.prefetch.max_outage_s),
+                pace=Pace(at_once, _DOWNLOADS_AT_ONCE, self._deadline_s),
                 clock=stack.clock,
                 listener=teller,
                 see=None if output is None else names.see,
@@ -260,6 +263,7 @@ class Prefetch:
                 stop_orders=lambda: stack.jobs.desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
                 sent=stack.jobs.journal.sent,
                 held=stack.holdings,
+                outages=stack.jobs.outages,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
@@ -317,7 +321,9 @@ def _on_lines(printer: Printer) -> Printer:
 def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
-    error.hint = f"{error.hint}; then {_GO_ON}" if is_a_step else _GO_ON
+    # Another run may order as much again.
+    joint = ", or" if isinstance(error, SpendRefused) else "; then"
+    error.hint = f"{error.hint}{joint} {_GO_ON}" if is_a_step else _GO_ON
     return error
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapter.words import item_name
+from assetctl.cli.labels import BACK_LABEL, away_label
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
+from assetctl.events import Event, ServiceAway, ServiceBack
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.pipelines import Pipeline
     from assetctl.clock import Clock
-    from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Result
 
@@ -46,7 +47,14 @@ class RunProgress(Listener):
         self.failed += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
 
     def heard(self, event: Event) -> None:
-        """`event` happened to something that the run works on."""
+        """`event` happened to something that the run works on, or needs."""
+        match event:
+            case ServiceAway():
+                self.say(away_label(event))
+            case ServiceBack():
+                self.say(BACK_LABEL)
+            case _:
+                pass
 
     @property
     def left_s(self) -> float | None:
@@ -99,7 +107,7 @@ class LineProgress(RunProgress):
 
     def heard(self, event: Event) -> None:
         """Jobs that are looked at are a sign of life, also while none of them ends."""
-        del event
+        super().heard(event)
         self._say_rarely()
 
     def say(self, text: str) -> None:

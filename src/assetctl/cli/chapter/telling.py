@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter.progress import failure_reason
 from assetctl.cli.chapter.words import result_document
-from assetctl.prefetch.outages import AWAY
+from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop
-from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.cli.chapter.progress import RunProgress
     from assetctl.cli.chapter.reporting import Reporting
     from assetctl.cli.output import Printer
-    from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.memory import Failures
     from assetctl.prefetch.results import Result
@@ -58,15 +56,6 @@ class Teller(Listener):
             self._printer.line(result.asset.asset_id)
         elif _is_worth_a_line(result):
             self._tell(result)
-
-    def away(self, error: AssetctlError, limit_s: float) -> None:
-        """A service gives no answer and is waited for."""
-        why = "" if error.why is None else f": {error.why}"
-        self._progress.say(f"{error.what}{why}; it is tried again for up to {human_duration(limit_s)}")
-
-    def back(self) -> None:
-        """It answers again."""
-        self._progress.say("it answers again")
 
     def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""

@@ -16,6 +16,7 @@ from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
+from assetctl.prefetch.manifest.findings import problem_document
 from assetctl.prefetch.manifest.reading import check_manifest, placed
 from assetctl.prefetch.manifest.schema import manifest_schema
 from assetctl.prefetch.scenes.chapter import GameChapter
@@ -24,7 +25,6 @@ from assetctl.units import counted
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
-    from assetctl.prefetch.manifest.findings import Problem
     from assetctl.prefetch.manifest.reading import ManifestCheck
 
 app = command_app("Chapter manifests.")
@@ -125,15 +125,5 @@ def _document(found: ManifestCheck) -> dict[str, Any]:
         "items": found.items,
         "duplicates": found.duplicates,
         "duplicate_lines": [{"line": line, "item": number} for line, number in found.duplicate_lines],
-        "problems": [_problem_document(problem) for problem in found.problems],
-    }
-
-
-def _problem_document(problem: Problem) -> dict[str, Any]:
-    return {
-        "line": problem.place,
-        "field": problem.field,
-        "what": problem.what,
-        "why": problem.why,
-        "hint": problem.hint,
+        "problems": [problem_document(problem) for problem in found.problems],
     }

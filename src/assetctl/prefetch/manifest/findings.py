@@ -63,6 +63,17 @@ class Problem:
     is_fatal: bool = False
 
 
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """`problem`, whose place is a line or unknown, as a document."""
+    return {
+        "line": problem.place,
+        "field": problem.field,
+        "what": problem.what,
+        "why": problem.why,
+        "hint": problem.hint,
+    }
+
+
 def problem_of(error: AssetctlError, place: Place | None, field: str | None = None) -> Problem:
     """`error` as the mistake at `place`."""
     return Problem(place, field, error.what, error.why, error.hint)

@@ -62,6 +62,10 @@ class Gathering:
             CacheError: nothing can be written there.
         """
         self._scratch = Scratch(folder)
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing was planned, whatever was told before."""
         self._numbers = array("q")
         self._asked = _Places()
         self._found = _Places()

@@ -148,7 +148,6 @@ def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:
     [
         (("--only", "placeholder"), "no placeholder is left to replace"),
         (("--only", "failed"), "nothing that failed last time is left to try again"),
-        (("--scene", "beach_*"), "no scene is called like `beach_*`"),
         (
             ("--only", "failed", "--scene", "a*"),
             "nothing that failed last time is left to try again in scenes called like `a*`",
@@ -194,6 +193,17 @@ def test_an_output_that_cannot_be_written_is_known_before_the_first_order(tool: 
     ran = tool("prefetch", "chapter.jsonl", "--output", "file/out")
     assert ran.code == 1
     assert tool.orders() == []
+
+
+@pytest.mark.parametrize("command", [("prefetch",), ("prefetch", "--plan"), ("coverage", "--min", "95")])
+def test_scenes_that_are_not_there_are_wrong_usage(tool: Tool, command: tuple[str, ...]) -> None:
+    manifest = write(tool, "romance_1", "romance_2", "lake")
+    ran = tool(command[0], manifest, *command[1:], "--scene", "Romanse_*")
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+    assert "no scene of the chapter matches `Romanse_*`" in ran.err
+    assert "did you mean `romance_2`?" in ran.err
+    ran = tool(command[0], manifest, *command[1:], "--scene", "zz*")
+    assert (ran.code, ran.err.splitlines()[-1]) == (2, "  next: known: lake, romance_1, romance_2")
 
 
 # Budget and consent

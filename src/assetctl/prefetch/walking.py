@@ -92,7 +92,7 @@ class Walk:
             # What has a mistake is refused as a whole: the rest is read, but nobody is asked any more.
             if items and not self._checking.has_problems:
                 yield await self._planned(items)
-        if is_sound and self._others is not None:
+        if self._others is not None and not self._checking.has_problems:
             raise _no_such_scene(self._selection.scene or "", list(self._others))
 
     async def _planned(self, items: list[Item]) -> list[Planned]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
-from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle, exit_code_of
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
@@ -81,6 +81,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
+        self._least_s = 0.0
         self._precedence: Precedence | None = None
         read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
         written = [] if wishes.plan_out is None else [wishes.plan_out]
@@ -118,9 +119,7 @@ class Prefetch:
         async with opened(stack, self._wishes.chapter, self._printer) as source:
             selection = self._selection(stack)
             plan = await self._planned(stack, source, selection, chronicle, report)
-            if plan.check is not None and (error := plan.check.error()) is not None:
-                print_problems(plan.check, self._printer)
-                raise error
+            require_sound(plan.check, self._printer)
             return await self._done(stack, source, selection, plan, report)
 
     async def _done(
@@ -145,6 +144,7 @@ class Prefetch:
                 limited_by=allowed.limited_by,
             )
         )
+        self._least_s = plan.total.ordering_s(allowed.max_orders)
         report.begin()
         self._precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
         return await self._made(stack, source, selection, plan, report)
@@ -252,6 +252,7 @@ class Prefetch:
         to_do = self._total() if output is not None else plan.chosen
         showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
+            progress.least_s = self._least_s
             teller = Teller(progress, printer, failures, report)
             stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(

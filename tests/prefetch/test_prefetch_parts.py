@@ -209,6 +209,13 @@ def test_a_limit_of_money_takes_the_plans_currency():
     assert permission(total(), Budget(max_amount=Decimal(2)), configured=9).max_cost == money("2")
 
 
+@pytest.mark.parametrize("agreed", [Budget(is_agreed=True), Budget(max_generations=3), Budget()])
+def test_whoever_agrees_agrees_to_no_more_than_the_limit_of_money(agreed: Budget):
+    budget = replace(agreed, max_amount=Decimal(2))
+    for configured in (1, 9):
+        assert permission(total(*[making()] * 3), budget, configured=configured).max_cost == money("2")
+
+
 @pytest.mark.parametrize(
     ("orders", "budget"),
     [
@@ -318,7 +325,8 @@ def step(number: int, would: Would | None, scene: str = "a", **facts: object) ->
 
 def make(number: int, high: str = "0.40", **facts: object) -> Planned:
     estimate = Estimate(money("0.10"), money(high))
-    return step(number, Would.GENERATE, estimate=estimate, generator="shop", is_paid=True, **facts)
+    known = {"estimate": estimate, "generator": "shop", "is_paid": True}
+    return step(number, Would.GENERATE, **(known | facts))
 
 
 BEFORE = (step(1, Would.NOTHING), make(2), step(3, Would.DOWNLOAD), step(4, None))
@@ -369,7 +377,10 @@ def test_a_plan_holds_when_nothing_changed_but_what_it_said(plan: Path, now: tup
         ((make(1), *BEFORE[1:]), "`a`: `here` was planned, now it takes `generate`"),
         ((BEFORE[0], make(2, "0.50"), *BEFORE[2:]), "`a`: its price was `0.40 USD` and is `0.50 USD`"),
         ((*BEFORE[:2], make(3), BEFORE[3]), "`a`: `library` was planned, now it takes `generate`"),
+        ((BEFORE[0], make(2, is_paid=False), *BEFORE[2:]), "`a`: its is_paid was `True` and is `False`"),
+        ((BEFORE[0], make(2, generator="mall"), *BEFORE[2:]), "`a`: its generator was `shop` and is `mall`"),
         ((*BEFORE, make(5)), "`a` is new"),
+        (BEFORE[:3], "1 that were planned are no longer asked for"),
         (BEFORE[:2], "2 that were planned are no longer asked for"),
         ((BEFORE[1], *BEFORE[1:]), "`a` stands where `000000000000` was planned"),
     ],

@@ -123,6 +123,8 @@ def test_a_summary_counts_what_was_not_begun_and_tells_what_was_spent():
     summary.counts[Outcome.GENERATED] = 2
     summary.spent["USD"] = Decimal("0.80")
     assert summary_sentence(summary, 5, 61.0) == "5 assets: 2 generated, 3 not begun; 1m 1s, spent 0.80 USD"
+    summary.unpriced = 2
+    assert summary_sentence(summary, 2, 1.0).endswith(", spent 0.80 USD and an unknown amount for 2")
 
 
 def failed(one: Item) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
-from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle, exit_code_of
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
@@ -119,9 +119,7 @@ class Prefetch:
         async with opened(stack, self._wishes.chapter, self._printer) as source:
             selection = self._selection(stack)
             plan = await self._planned(stack, source, selection, chronicle, report)
-            if plan.check is not None and (error := plan.check.error()) is not None:
-                print_problems(plan.check, self._printer)
-                raise error
+            require_sound(plan.check, self._printer)
             return await self._done(stack, source, selection, plan, report)
 
     async def _done(

@@ -165,7 +165,8 @@ class FoldedProgress(LineProgress):
         self._is_open = False
         self._printer.mark(self._pipeline.closing(self._clock.now()))
         for result, reason in self._failures:
-            is_error = result.outcome is not Outcome.PLACEHOLDER
+            # A job that goes on is collected by the next run; all else that is told went wrong.
+            is_error = result.outcome is not Outcome.PENDING
             self._printer.mark(self._pipeline.annotation(item_name(result.item), reason, is_error=is_error))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.exit_codes import delivered_exit_code
-from assetctl.cli.labels import attempt_label
+from assetctl.cli.progress.labels import attempt_label
 from assetctl.documents import asset_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.events import AssetPlayed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter.progress import failure_reason
 from assetctl.cli.chapter.words import result_document, result_sentence
-from assetctl.cli.labels import attempt_label
+from assetctl.cli.progress.labels import attempt_label
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop

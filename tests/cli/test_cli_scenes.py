@@ -221,6 +221,30 @@ def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool
     assert tool("prefetch", "chapter.json").out.startswith("2 assets: 2 here before")
 
 
+@pytest.fixture
+def town(server: LookAlike, user: Account) -> range:
+    """The ids of the scenes of the world 3."""
+    server.worlds([{"id": 3, "owner_user_id": user.id, "name": "Town"}])
+    ids = range(1, 31)
+    nodes = {id_: [node(id_, "a", GONE)] for id_ in ids}
+    server.scenes([{"id": id_, "world_id": 3, "entry_node_id": id_, "nodes": nodes[id_], "edges": []} for id_ in ids])
+    return ids
+
+
+@pytest.mark.parametrize("words", [("prefetch", "--plan"), ("coverage",), ("manifest", "export")])
+def test_how_far_the_reading_of_many_scenes_is_is_told(tool: Tool, town: range, words: tuple[str, ...]) -> None:
+    ran = tool(*words, "--from-world", "3", "--progress", "json")
+    told = [json.loads(line) for line in ran.err.splitlines() if '"ScenesRead"' in line]
+    assert [event["scenes"] for event in told] == [*town, len(town)]
+    assert {event["known_scenes"] for event in told} == {len(town)}
+
+
+@pytest.mark.usefixtures("town")
+def test_a_bar_is_shown_while_a_chapter_to_prefetch_is_read(tool: Tool) -> None:
+    ran = tool("prefetch", "--from-world", "3", "--plan", "--progress", "bar", env={"FORCE_COLOR": "1"})
+    assert "reading scenes: " in ran.err
+
+
 def test_an_exported_manifest_is_exact_in_a_log_that_obeys(server: LookAlike, user: Account, tool: Tool) -> None:
     del user
     title = "##[error]x"

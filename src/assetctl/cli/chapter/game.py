@@ -44,7 +44,7 @@ async def read_rows(stack: Stack, chapter: GameChapter, printer: Printer) -> tup
     from assetctl.prefetch.scenes.gathering import gather  # noqa: PLC0415 - brings task groups
     from assetctl.prefetch.scenes.writing import rows  # noqa: PLC0415 - only such a chapter needs it
 
-    gathered = await gather(stack.backend.game_server, chapter)
+    gathered = await gather(stack.backend.game_server, chapter, tell=stack.events.publish)
     for note in gathered.notes:
         printer.note(f"{chapter.name}: {note}")
     # The backend's ids mean something in the backend's library alone.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,8 @@ from assetctl.cli.chapter.words import (
     takes_sentence,
 )
 from assetctl.cli.job_options import generator_of
+from assetctl.cli.progress import showing_progress
+from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
@@ -113,13 +115,21 @@ class Prefetch:
 
     async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting) -> int:
         check_output(self._wishes.output)
-        async with opened(stack, self._wishes.chapter, self._printer) as source:
+        async with AsyncExitStack() as block:
+            with self._showing_what_is_read(stack):
+                source = await block.enter_async_context(opened(stack, self._wishes.chapter, self._printer))
             selection = self._selection(stack)
             plan = await self._planned(stack, source, selection, chronicle, report)
             if plan.check is not None and (error := plan.check.error()) is not None:
                 print_problems(plan.check, self._printer)
                 raise error
             return await self._done(stack, source, selection, plan, report)
+
+    def _showing_what_is_read(self, stack: Stack) -> AbstractContextManager[None]:
+        # JSON lines of all that happens are shown from the start to the end.
+        is_shown = self._state.progress is ProgressMode.JSON
+        mode = ProgressMode.NONE if is_shown else self._state.progress
+        return showing_progress(stack.events, self._printer, mode, clock=stack.clock)
 
     async def _done(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting

@@ -75,7 +75,7 @@ def test_every_mistake_of_every_row_is_told(tmp_path: Path):
         (6, None, "the line is not a JSON object"),
         (7, None, "the line is not JSON"),
         (8, None, "the request doesn't say what it is for"),
-        (9, None, "`--reuse per-player` needs to know the player"),
+        (9, None, "the reuse `per-player` needs to know the player"),
         (10, "reuse", "`never` is no reuse"),
     ]
 

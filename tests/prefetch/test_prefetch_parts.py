@@ -12,6 +12,7 @@ import pytest
 
 from assetctl.errors import InvalidRequest, ManifestError, SpendRefused, StorageFull
 from assetctl.explanation import Decision
+from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import plan_file
 from assetctl.prefetch.consent import Budget, parse_amount, permission
@@ -136,6 +137,20 @@ def test_more_than_the_settings_allow_needs_a_yes():
     assert permission(tally, Budget(is_agreed=True), configured=2).question is None
     assert permission(tally, Budget(is_agreed=True), configured=2).max_orders == 3
     assert permission(tally, Budget(max_generations=1), configured=2).max_orders == 1
+
+
+@pytest.mark.parametrize(
+    ("budget", "configured", "limited_by"),
+    [
+        (Budget(), 3, LimitedBy.SETTING),
+        (Budget(), 2, LimitedBy.CONSENT),
+        (Budget(is_agreed=True), 2, LimitedBy.CONSENT),
+        (Budget(max_generations=3), 2, LimitedBy.OPTION),
+    ],
+)
+def test_it_is_known_whose_limit_it_is(budget: Budget, configured: int, limited_by: LimitedBy):
+    allowed = permission(total(*[making()] * 3), budget, configured=configured)
+    assert (allowed.max_orders, allowed.limited_by) == (3, limited_by)
 
 
 @pytest.mark.parametrize(

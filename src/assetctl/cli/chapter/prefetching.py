@@ -146,7 +146,12 @@ class Prefetch:
         await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
-            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+            replace(
+                stack.jobs.allowance,
+                max_orders=allowed.max_orders,
+                max_cost=allowed.max_cost,
+                limited_by=allowed.limited_by,
+            )
         )
         report.begin()
         return await self._made(stack, source, selection, plan, report)
@@ -326,7 +331,9 @@ def _on_lines(printer: Printer) -> Printer:
 def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
-    error.hint = f"{error.hint}; then {_GO_ON}" if is_a_step else _GO_ON
+    # Another run may order as much again.
+    joint = ", or" if isinstance(error, SpendRefused) else "; then"
+    error.hint = f"{error.hint}{joint} {_GO_ON}" if is_a_step else _GO_ON
     return error
 
 

@@ -76,7 +76,7 @@ def _why_nothing(selection: Selection) -> str:
         case Only.FAILED:
             why = "nothing that failed last time is left to try again"
         case Only.MISSING | Only.ALL:
-            return "0 assets" if scene is None else f"no scene is called like `{scene}`"
+            return "0 assets"
         case _ as unknown:
             assert_never(unknown)
     return why if scene is None else f"{why} in scenes called like `{scene}`"

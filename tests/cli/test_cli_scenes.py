@@ -221,6 +221,22 @@ def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool
     assert tool("prefetch", "chapter.json").out.startswith("2 assets: 2 here before")
 
 
+@pytest.mark.usefixtures("date")
+def test_the_scenes_are_checked_as_what_their_export_would_be(tool: Tool) -> None:
+    ran = tool("manifest", "check", "--from-scene", "5")
+    assert (ran.code, ran.out, ran.err) == (0, "", "no problem: 2 assets in 1 scene\n")
+    document = tool("manifest", "check", "--from-world", "3", "--json").document
+    assert (document["file"], document["items"], document["problems"]) == ("world 3", 2, [])
+
+
+def test_what_is_wrong_with_the_scenes_is_told_by_the_check(server: LookAlike, user: Account, tool: Tool) -> None:
+    del user
+    said = {"meta": {"assetctl": {"type": "smell"}}}
+    server.scenes([{"id": 5, "entry_node_id": 1, "nodes": [node(1, "a", GONE, **said)], "edges": []}])
+    ran = tool("manifest", "check", "--from-scene", "5")
+    assert (ran.code, "scene 5, node 1: `smell` is no type" in ran.err) == (2, True)
+
+
 @pytest.fixture
 def town(server: LookAlike, user: Account) -> range:
     """The ids of the scenes of the world 3."""
@@ -307,6 +323,8 @@ def test_folders_have_no_assets_of_the_backend(server: LookAlike, tool: Tool, da
         (("prefetch", "chapter.toml", "--order", "likely"), "`--order` needs `--from-scene` or `--from-world`"),
         (("prefetch",), "nothing says which chapter"),
         (("coverage",), "nothing says which chapter"),
+        (("manifest", "check"), "nothing says which chapter"),
+        (("manifest", "check", "chapter.toml", "--from-scene", "5"), "takes the place of a manifest"),
         (("coverage", "-", "--from-scene", "5"), "takes the place of a manifest"),
         (("available", "17", "--from-scene", "5"), "can't be mixed"),
         (("available", "--scene", "x", "--from-scene", "5"), "can't be mixed"),

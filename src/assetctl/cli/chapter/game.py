@@ -32,7 +32,7 @@ async def scenes_source(stack: Stack, chapter: GameChapter, scratch: Path, print
 
     title, rows = await read_rows(stack, chapter, printer)
     named = (chapter.address, title)
-    return await in_thread(lambda: written_source(chapter.name, json_lines(rows), scratch, named))
+    return await in_thread(lambda: written_source(chapter.name, json_lines(rows), scratch, named, chapter.option))
 
 
 async def read_rows(stack: Stack, chapter: GameChapter, printer: Printer) -> tuple[str | None, list[Mapping[str, Any]]]:

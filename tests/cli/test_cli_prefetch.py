@@ -244,6 +244,13 @@ def test_a_budget_is_kept_and_the_next_run_goes_on(tool: Tool, limit: tuple[str,
     assert len(tool.calls("submit")) == 3
 
 
+def test_a_budget_is_used_up_in_the_order_of_the_chapter(tool: Tool) -> None:
+    manifest = write(tool, *(f"s{number:02}" for number in range(12)), generator="paid")
+    made = lines(tool("prefetch", manifest, "--max-generations", "3", "--json"))
+    generated = [line["scene_id"] for line in made if line.get("outcome") == "generated"]
+    assert sorted(generated) == ["s00", "s01", "s02"]
+
+
 def test_a_budget_of_nothing_orders_nothing(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, "a"), "--max-generations", "0")
     assert (ran.code, tool.orders()) == (6, [])

@@ -163,6 +163,21 @@ def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Bud
     assert (allowed.max_orders, allowed.question) == (orders, None)
 
 
+@pytest.mark.parametrize(("budget", "covers_all"), [
+    (Budget(), True),
+    (Budget(max_generations=2), True),
+    (Budget(max_generations=1), False),
+    (Budget(max_amount=Decimal("0.80")), True),
+    (Budget(max_amount=Decimal("0.79")), False),
+    (Budget(2, Decimal("0.79")), False),
+    (Budget(max_amount=Decimal("0.79"), is_agreed=True), False),
+])  # fmt: skip
+def test_a_limit_may_not_cover_all_of_a_plan(budget: Budget, *, covers_all: bool):
+    order = making("0.30", "0.40")
+    sums = total(order, order)
+    assert permission(sums, budget, configured=50).covers(sums) is covers_all
+
+
 def test_a_limit_of_money_takes_the_plans_currency():
     tally = total(making(currency="EUR"))
     assert permission(tally, Budget(max_amount=Decimal(2)), configured=9).max_cost == money("2", "EUR")

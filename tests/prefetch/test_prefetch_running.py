@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from chapters import chapter, run_of
+from chapters import Heard, chapter, run_of
 
 from assetctl.errors import (
     AccountExhausted,
     JobFailed,
+    JobPending,
     JournalError,
     ManifestError,
     NotAllowed,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
 
@@ -213,6 +215,33 @@ async def test_when_the_budget_is_used_up_the_rest_is_refused_and_adopting_goes_
     assert summary.refused is not None
 
 
+class Undecided(Shop):
+    """Checks an order of `a` until another scene was ordered, for a while."""
+
+    async def check(self, order: GenerationOrder) -> None:
+        if order.request.scene_id == "a":
+            with anyio.move_on_after(0.3):
+                await self.ordered.wait()
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        self.ordered.set()
+        return await super().submit(order, idempotency_key)
+
+
+async def test_what_a_limit_leaves_room_for_is_ordered_in_the_order_of_the_manifest(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    shop.__class__, shop.ordered = Undecided, anyio.Event()  # type: ignore[attr-defined]
+    house.desk.limit_to(Allowance("run", 2))
+    with chapter(tmp_path, "x", "a", "b", "c", "d") as source:
+        run, heard = run_of(house, source, precedence=house.desk.precedence)
+        library.add("film", film("pre-made"), AssetRequest(scene_id="x"))
+        await run.run()
+    made = [scene for scene, outcome in heard.outcomes.items() if outcome is Outcome.GENERATED]
+    assert sorted(scene or "" for scene in made) == ["a", "b"]
+    assert (heard.outcomes["x"], shop.charges) == (Outcome.FETCHED, 2)
+
+
 @pytest.mark.parametrize("error", [StorageFull("no room"), NotAllowed("who are you?")])
 async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, tmp_path: Path, error: Exception):
     moody(shop, b=error)
@@ -277,6 +306,27 @@ async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges) == (9, 1)
+
+
+async def test_jobs_go_on_although_whoever_is_asked_before_them_stays_away(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    shop.looks = 10**6
+    for scene in "ab":
+        with pytest.raises(JobPending):
+            await house.service.request_asset(AssetRequest(scene_id=scene, max_wait_s=0))
+
+    class Leaving(Heard):
+        def began(self, item: Item) -> None:
+            super().began(item)
+            library.trouble = ServiceUnreachable("closed")
+
+    with chapter(tmp_path, "a", "b", "c") as source:
+        heard = Leaving()
+        run, _ = run_of(house, source, pace=Pace(1, 1), listener=heard)
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.PENDING, "c": Outcome.LEFT}
+    assert (summary.exit_code, shop.charges) == (9, 2)
 
 
 async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, shop: Shop, tmp_path: Path):

@@ -40,6 +40,11 @@ class Permission:
     max_cost: Cost | None
     question: str | None = None
 
+    def covers(self, total: Tally) -> bool:
+        """Whether that is enough for all that `total` takes, as far as nobody else orders in the same run."""
+        cost = Decimal(0) if self.max_cost is None else total.money.high.get(self.max_cost.currency, Decimal(0))
+        return total.new_orders <= self.max_orders and (self.max_cost is None or cost <= self.max_cost.amount)
+
 
 def parse_amount(text: str) -> tuple[Decimal, str | None]:
     """The amount and the currency that `text` says, such as `20` or `20 USD`.

@@ -13,6 +13,7 @@ from assetctl.errors import (
     AssetUnavailable,
     JobPending,
     JournalError,
+    LibraryError,
     NotAllowed,
     OutcomeUnknown,
     PrefetchIncomplete,
@@ -86,12 +87,12 @@ def delivered(item: Item, asset: Asset, output: Path | None) -> Result:
     return Result(item, _BY_SOURCE[asset.source], asset, output=output)
 
 
-def undelivered(item: Item, error: AssetctlError) -> Result:
-    """The result for `item`, which could not be had."""
+def undelivered(item: Item, error: AssetctlError, *, is_ordered: bool = False) -> Result:
+    """The result for `item`, which could not be had; `is_ordered` when a job makes it that `error` does not name."""
     match error:
         case JobPending():
             outcome = Outcome.PENDING
-        case ServiceError() if error.job_id is not None:
+        case ServiceError() | LibraryError() if is_ordered or error.job_id is not None:
             # Nobody could ask how its job is doing: it goes on.
             outcome = Outcome.PENDING
         case SpendRefused():

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
     from assetctl.errors import AssetctlError
+    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset
     from assetctl.prefetch.consent import Permission
     from assetctl.prefetch.deeds import Selection
@@ -82,6 +83,7 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
+        self._precedence: Precedence | None = None
         read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
         written = [] if wishes.plan_out is None else [wishes.plan_out]
         for path in written:
@@ -154,6 +156,7 @@ class Prefetch:
             )
         )
         report.begin()
+        self._precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
         return await self._made(stack, source, selection, plan, report)
 
     def going_on(self) -> str:
@@ -274,6 +277,7 @@ class Prefetch:
                 sent=stack.jobs.journal.sent,
                 held=stack.holdings,
                 outages=stack.jobs.outages,
+                precedence=self._precedence,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()

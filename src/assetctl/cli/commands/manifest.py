@@ -9,7 +9,7 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
-from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, read_whole
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, problem_lines, read_whole
 from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -17,7 +17,7 @@ from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
 from assetctl.prefetch.manifest.findings import problem_document
-from assetctl.prefetch.manifest.reading import check_manifest, placed
+from assetctl.prefetch.manifest.reading import check_manifest
 from assetctl.prefetch.manifest.schema import manifest_schema
 from assetctl.prefetch.scenes.chapter import GameChapter
 from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
@@ -106,10 +106,8 @@ def schema(*, state: CliState) -> None:
 
 def _print(found: ManifestCheck, printer: Printer) -> None:
     for problem in found.problems:
-        printer.line(f"{placed(found.name, problem)}: {problem.what}")
-        for part in (problem.why, problem.hint):
-            if part:
-                printer.line(f"  {part}")
+        for line in problem_lines(found.name, problem):
+            printer.line(line)
     for line, number in found.duplicate_lines:
         where = found.name if line is None else f"{found.name}:{line}"
         printer.note(f"{where}: the same request as item {number:,}; it is done once")

@@ -105,4 +105,4 @@ def test_more_mistakes_than_one_name_the_command_that_lists_them(tool: Tool) -> 
     rows = b'{"scene": "a", "type": "smell"}\n{"scene": "b", "type": "taste"}\n'
     ran = tool("prefetch", "-", "--plan", stdin=rows)
     assert ran.code == 2
-    assert "(1 more: `assetctl manifest check -` lists them)" in ran.err
+    assert "next: `assetctl manifest check -` lists all that are left" in ran.err

@@ -95,7 +95,7 @@ async def with_assetctl(jobs: list[tuple[str, str]], folder: Path, token: Secret
                     source=Source.PRE_MADE,
                     origin=Origin(provider="library:bench"),
                 )
-                await intake.take(done.path, facts, sha256=digest, handover=Handover.GIVE, hashed=done.sha256)
+                await intake.take(done.path, facts, sha256=digest, handover=Handover.GIVE, hashed=done.hashed)
 
         await all_of(jobs, fetch)
     await cache.aclose()

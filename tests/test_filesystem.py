@@ -38,6 +38,39 @@ def test_folder_is_private_whatever_the_umask(tmp_path: Path, mask: int):
     filesystem.make_private_folder(tmp_path / "a" / "b")
 
 
+def test_folders_made_together_are_synced_once(tmp_path: Path):
+    (tmp_path / "b").mkdir(mode=0o700)
+    steps: list[tuple[str, Path]] = []
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    filesystem.make_private_folders(folders, step=lambda change, path: steps.append((change, path)))
+    made = [("mkdir", tmp_path / "a"), ("mkdir", tmp_path / "c")]
+    assert steps == [*made, ("sync folder", tmp_path)]
+    assert [mode(folder) for folder in folders] == [0o700] * 3
+
+
+def test_of_folders_made_together_a_link_is_refused(tmp_path: Path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(StorageUnusable, match="link"):
+        filesystem.make_private_folders([tmp_path / "a", tmp_path / "link"])
+
+
+def test_sealed_file_is_written_and_synced_before_nobody_may_write_to_it(tmp_path: Path):
+    steps: list[str] = []
+    filesystem.write_sealed(tmp_path / "a", b"x", step=lambda change, _: steps.append(change))
+    assert steps == ["create", "write", "sync", "chmod"]
+    assert ((tmp_path / "a").read_bytes(), mode(tmp_path / "a")) == (b"x", 0o400)
+
+
+def test_file_that_cannot_be_synced_is_not_left(tmp_path: Path):
+    def refuse(change: str, _path: Path) -> None:
+        if change == "sync":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(CacheError):
+        filesystem.write_sealed(tmp_path / "a", b"x", step=refuse)
+    assert not (tmp_path / "a").exists()
+
+
 def test_rights_of_an_existing_folder_stay(tmp_path: Path):
     tmp_path.chmod(0o755)
     filesystem.make_private_folder(tmp_path)

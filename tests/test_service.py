@@ -311,18 +311,18 @@ async def test_mistake_in_a_provider_looks_like_one(bench: Bench):
 
 
 @pytest.mark.parametrize(
-    ("policy", "hint"),
+    ("policy", "why"),
     [
-        ({}, "assetctl explain"),
-        ({"allow_generation": False}, "--no-generate"),
-        ({"strategy": Strategy.PRE_MADE_ONLY}, "--no-generate"),
+        ({}, None),
+        ({"allow_generation": False}, "`--no-generate` or `allow_generation` says so"),
+        ({"strategy": Strategy.PRE_MADE_ONLY}, "`pre-made-only` says so"),
     ],
 )
-async def test_nobody_says_what_to_do_next(bench: Bench, policy: dict[str, object], hint: str):
+async def test_nobody_says_why_and_what_to_do_next(bench: Bench, policy: dict[str, object], why: str | None):
     with pytest.raises(AssetUnavailable) as caught:
         await bench.service.request_asset(replace(REQUEST, **policy))
-    assert hint in (caught.value.hint or "")
-    assert caught.value.exit_code == 7
+    assert "`assetctl explain` with the same options" in (caught.value.hint or "")
+    assert (caught.value.why, caught.value.exit_code) == (why, 7)
 
 
 async def test_nonsense_is_refused_before_anybody_is_asked(bench: Bench):

@@ -217,7 +217,7 @@ def test_every_request_that_makes_sense_has_a_key(parameters: dict[str, str | fl
 def test_reuse_that_nobody_can_be_told_by_is_refused(reuse: Reuse, missing: str):
     with pytest.raises(InvalidRequest, match=f"needs to know the {missing}") as caught:
         check_request(replace(GOOD, reuse=reuse))
-    assert f"--{missing}" in (caught.value.hint or "")
+    assert f"name the {missing}, or leave the reuse out" in (caught.value.hint or "")
     check_request(replace(GOOD, reuse=reuse, **{f"{missing}_id": "ann"}))
 
 

@@ -96,6 +96,7 @@ def input_document(given: AssetInput) -> dict[str, Any]:
     }
 
 
+_KNOWN_SHOWN: Final = 40
 _TEXT_FIELDS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model",
                 "player_id", "playthrough_id")  # fmt: skip
 _FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag")
@@ -153,11 +154,14 @@ def word(name: str, value: object, words: type_[_E]) -> _E:
 
 
 def nearest_hint(given: str, known: frozenset[str] | list[str]) -> str:
-    """A sentence that suggests the known word nearest to `given`, or lists them all."""
+    """A sentence that suggests the known word nearest to `given`, or lists them, the first of very many."""
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
     close = difflib.get_close_matches(given, sorted(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(known))}"
+    if close:
+        return f"did you mean `{close[0]}`?"
+    more = len(known) - _KNOWN_SHOWN
+    return f"known: {', '.join(sorted(known)[:_KNOWN_SHOWN])}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _wrong(name: str, value: object, wanted: str) -> InvalidRequest:

@@ -319,9 +319,11 @@ def _nobody(request: AssetRequest, troubles: Sequence[AssetctlError]) -> Assetct
         return troubles[-1]
     if request.allow_generation and request.strategy is not Strategy.PRE_MADE_ONLY:
         return AssetUnavailable("nobody has this asset", hint="`assetctl explain` with the same options shows why")
+    forbidding = "`--no-generate` or `allow_generation`" if not request.allow_generation else f"`{request.strategy}`"
     return AssetUnavailable(
         "nobody has this asset, and generating it is not allowed",
-        hint="ask without `--no-generate`, or `assetctl explain` with the same options shows why",
+        why=f"{forbidding} says so",
+        hint="allow it, or `assetctl explain` with the same options shows where it was looked for",
     )
 
 

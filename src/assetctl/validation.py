@@ -87,7 +87,7 @@ def check_id(name: str, value: str | None) -> None:
     if value is None or (len(value) <= MAX_ID_LENGTH and _PLAIN_ID.fullmatch(value)):
         return
     if not value.strip():
-        raise InvalidRequest(f"the {name} id is empty", hint=f"name the {name} or leave `--{name}` out")
+        raise InvalidRequest(f"the {name} id is empty", hint=f"name the {name}, or leave it out")
     if len(value) > MAX_ID_LENGTH:
         raise InvalidRequest(
             f"the {name} id is too long",
@@ -131,7 +131,7 @@ def _check_prompt(prompt: str | None) -> None:
     if prompt is None:
         return
     if not prompt.strip():
-        raise InvalidRequest("the prompt is empty", hint="say what the asset shows, or leave `--prompt` out")
+        raise InvalidRequest("the prompt is empty", hint="say what the asset shows, or leave the prompt out")
     _check_prose("the prompt", prompt)
 
 
@@ -228,7 +228,7 @@ def _check_reuse(request: AssetRequest) -> None:
     name, value = needed.get(request.reuse, ("", ""))
     if value is None:
         raise InvalidRequest(
-            f"`--reuse {request.reuse.value}` needs to know the {name}",
+            f"the reuse `{request.reuse.value}` needs to know the {name}",
             why="without it nobody could tell whose result it is",
-            hint=f"add `--{name} ID`, or leave `--reuse` out to share the result with everybody",
+            hint=f"name the {name}, or leave the reuse out to share the result with everybody",
         )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from assetctl.cli.chapter.covering import coverage_pieces, print_coverage
+from assetctl.cli.output import Printer
+from assetctl.models import AssetRequest
+from assetctl.prefetch.coverage import Cover, Coverage
+from assetctl.prefetch.manifest.findings import Item
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cli_harness import Tool
 
 
@@ -112,6 +122,27 @@ def test_two_assets_of_one_moment_are_told_apart_and_keep_their_ids(tool: Tool) 
     ]
     (_, scene) = tool("coverage", "chapter.jsonl", "--json").document["scenes"]
     assert [(one["choice_id"], one["item"]) for one in scene["choices"]] == [(None, 4), ("x", 5), ("x", 6)]
+
+
+def test_only_a_whole_chapter_is_told_as_100_percent(tmp_path: Path) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with closing(Coverage(tmp_path)) as found:
+        for number in range(4_000):
+            cover = Cover.CACHED if number else Cover.MISSING
+            found.add(Item(number, number, AssetRequest(scene_id="a"), f"{number:064x}"), cover)
+        print_coverage(found, Printer(stdout=out, quiet=True))
+        document = json.loads("".join(coverage_pieces(found, 100.0, is_enough=False)))
+    written = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert written == "99.9 % of 4,000 assets: 3,999 cached, 1 missing\n"
+    assert document["percent"] == 99.97
+
+
+def test_a_job_is_told_also_where_its_generator_cannot_be_asked(tool: Tool) -> None:
+    write(tool, row("far", generator="remote"))
+    tool.say("busy", "")
+    assert tool("request", "--scene", "far", "--type", "audio", "--generator", "remote", "--detach").code == 4
+    for words in ((), ("--offline",)):
+        assert tool("coverage", "chapter.jsonl", "-q", *words).out == "0.0 % of 1 asset: 1 job\n"
 
 
 def test_a_quiet_coverage_is_one_line(tool: Tool) -> None:

@@ -42,6 +42,22 @@ def test_every_mistake_is_told_with_file_line_and_field(tool: Tool) -> None:
     assert ran.out == ("chapter.toml:3: there is no field `stile` in `scenes`\n  did you mean `style`?\n")
 
 
+@pytest.mark.parametrize("command", ["prefetch", "coverage", "available --manifest"])
+def test_several_mistakes_are_told_once_each_in_their_order(tool: Tool, command: str) -> None:
+    write(tool, "chapter.toml", '[[scenes]]\nid = "a"\nseed = -1\n[defaultz]\nid = "b"\n[defaults]\nstile = "x"\n')
+    ran = tool(*command.split(), "chapter.toml")
+    assert (ran.code, ran.out) == (2, "")
+    assert [line for line in ran.err.splitlines() if not line.startswith("  ")] == [
+        "chapter.toml:3: `seed`: the seed `-1` is out of range",
+        "chapter.toml:4: a manifest has no `defaultz`",
+        "chapter.toml:7: there is no field `stile` in `defaults`",
+        "error: `chapter.toml` has 3 mistakes",
+    ]
+    alone = tool(*command.split(), "chapter.toml", "--json")
+    assert "(2 more: " in alone.error["message"]
+    assert len(alone.err.splitlines()) == 1
+
+
 def test_a_knob_that_the_generator_does_not_have_is_a_mistake_too(tool: Tool) -> None:
     write(tool, "rows.csv", "scene,type,generator,parameters.loudness\na,audio,instant,5\nb,audio,instant,50\n")
     ran = tool("manifest", "check", "rows.csv", "--json", env={"PYTHONPATH": ""})

@@ -89,8 +89,15 @@ def test_ten_failures_are_shown_beside_the_job() -> None:
     assert "s11: reason 11" in stderr.getvalue()
 
 
-def test_a_placeholder_for_what_failed_is_a_warning(tool: Tool) -> None:
+def test_what_failed_is_an_error_also_where_a_placeholder_stands_in_its_place(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, {"scene": "card", "generator": "failing"}), env=GITHUB)
+    assert obeyed(ran) == ["group", "stop-commands", "endgroup", "error"]
+
+
+def test_a_job_that_goes_on_is_a_warning(tool: Tool) -> None:
+    slow = {"scene": "park", "generator": "slow", "max_wait_s": 0.1, "allow_placeholder": False}
+    ran = tool("prefetch", write(tool, slow), env=GITHUB)
+    assert ran.code == 4
     assert obeyed(ran) == ["group", "stop-commands", "endgroup", "warning"]
 
 
@@ -98,7 +105,7 @@ def test_a_placeholder_for_what_failed_is_a_warning(tool: Tool) -> None:
 def test_what_is_foreign_is_never_obeyed(tool: Tool, hostile: str) -> None:
     rows = [failing(hostile), {"scene": f"{hostile} 2", "generator": "failing"}]
     ran = tool("prefetch", write(tool, *rows, title=f"{hostile}\n{hostile}##[error]x%0A"), env=GITHUB)
-    assert sorted(obeyed(ran)) == ["endgroup", "error", "group", "stop-commands", "warning"]
+    assert sorted(obeyed(ran)) == ["endgroup", "error", "error", "group", "stop-commands"]
     assert "%250A" in ran.err
     titles = re.findall(r"^::(?:error|warning) title=(.*?)::", ran.err, re.MULTILINE)
     assert all(title.startswith("%3A%3A") for title in titles)

@@ -148,7 +148,6 @@ def test_only_what_has_a_placeholder_is_tried_again(tool: Tool) -> None:
     [
         (("--only", "placeholder"), "no placeholder is left to replace"),
         (("--only", "failed"), "nothing that failed last time is left to try again"),
-        (("--scene", "beach_*"), "no scene is called like `beach_*`"),
         (
             ("--only", "failed", "--scene", "a*"),
             "nothing that failed last time is left to try again in scenes called like `a*`",
@@ -196,6 +195,17 @@ def test_an_output_that_cannot_be_written_is_known_before_the_first_order(tool: 
     assert tool.orders() == []
 
 
+@pytest.mark.parametrize("command", [("prefetch",), ("prefetch", "--plan"), ("coverage", "--min", "95")])
+def test_scenes_that_are_not_there_are_wrong_usage(tool: Tool, command: tuple[str, ...]) -> None:
+    manifest = write(tool, "romance_1", "romance_2", "lake")
+    ran = tool(command[0], manifest, *command[1:], "--scene", "Romanse_*")
+    assert (ran.code, ran.out, tool.orders()) == (2, "", [])
+    assert "no scene of the chapter matches `Romanse_*`" in ran.err
+    assert "did you mean `romance_2`?" in ran.err
+    ran = tool(command[0], manifest, *command[1:], "--scene", "zz*")
+    assert (ran.code, ran.err.splitlines()[-1]) == (2, "  next: known: lake, romance_1, romance_2")
+
+
 # Budget and consent
 
 
@@ -228,9 +238,17 @@ def test_a_budget_is_kept_and_the_next_run_goes_on(tool: Tool, limit: tuple[str,
     assert ran.code == 6
     assert ran.out.startswith("3 assets: 2 generated, 1 over the budget")
     assert ran.out.rstrip().endswith("spent 0.80 USD")
+    assert f"  next: raise `{limit[0]}`, or run the same command again" in ran.err
     assert len(tool.calls("submit")) == 2
     assert tool("prefetch", manifest, *limit).code == 0
     assert len(tool.calls("submit")) == 3
+
+
+def test_a_budget_is_used_up_in_the_order_of_the_chapter(tool: Tool) -> None:
+    manifest = write(tool, *(f"s{number:02}" for number in range(12)), generator="paid")
+    made = lines(tool("prefetch", manifest, "--max-generations", "3", "--json"))
+    generated = [line["scene_id"] for line in made if line.get("outcome") == "generated"]
+    assert sorted(generated) == ["s00", "s01", "s02"]
 
 
 def test_a_budget_of_nothing_orders_nothing(tool: Tool) -> None:
@@ -244,6 +262,7 @@ def test_a_limit_of_money_needs_prices(tool: Tool) -> None:
     ran = tool("prefetch", "chapter.jsonl", "--max-cost", "1 EUR")
     assert (ran.code, tool.orders()) == (6, [])
     assert "a limit in EUR cannot be held against prices in USD" in ran.err
+    assert "next: say --max-cost '1 USD', or limit their number instead: --max-generations N" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 import wave
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from cli_harness import wait_until
+from cli_harness import LEAVES_WITHIN_S, wait_until
 
 if TYPE_CHECKING:
     from cli_harness import Ran, Tool
@@ -169,6 +170,79 @@ def test_what_was_refused_before_spending_is_reported_too(tool: Tool) -> None:
     assert document["is_partial"]
     assert document["partial"].startswith("Nothing was done: this would order 2 generations")
     assert states(document) == {"here": "here", "a": "generate", "b": "generate"}
+
+
+REPORTS = ("--report", "report.json", "--report", "report.md", "--report", "report.html", "--report", "report.xml")
+
+
+def not_begun(tool: Tool, code: str) -> dict[str, Any]:
+    """The report of a run that ended with such an error before it began, told by every format."""
+    document = report(tool)
+    root = ET.fromstring((tool.work / "report.xml").read_bytes())
+    assert int(root.get("errors", "")) == len(root.findall(".//error")) >= 1
+    assert "Nothing was done: " in (tool.work / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "Nothing was done: " in (tool.work / "report.html").read_text(encoding="utf-8")
+    assert (document["kind"], document["is_partial"], document["ended_by"]["code"]) == ("plan", True, code)
+    assert document["exit_code"] == document["ended_by"]["exit_code"]
+    assert not tool.orders()
+    return document
+
+
+def test_a_manifest_with_mistakes_is_reported_with_all_of_them(tool: Tool) -> None:
+    (tool.work / "report.json").write_text("of an earlier run")
+    summary = tool.work / "summary.md"
+    # More than one piece of the walk: the first one was planned.
+    good = scenes(*(f"s{number}" for number in range(2_000)))
+    manifest = write(tool, *good, *scenes("a", type="smell"), *scenes("b", type="taste"))
+    ran = tool("prefetch", manifest, *REPORTS, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    document = not_begun(tool, "manifest_invalid")
+    assert (ran.code, document["exit_code"]) == (2, 2)
+    assert [(one["line"], one["field"]) for one in document["problems"]] == [(2_001, "type"), (2_002, "type")]
+    assert (document["count"], document["items"], document["plan"]) == (0, [], None)
+    assert summary.read_text() == (tool.work / "report.md").read_text()
+    assert all("smell" in (tool.work / f"report.{ending}").read_text() for ending in ("json", "md", "html", "xml"))
+    assert len(ET.fromstring((tool.work / "report.xml").read_bytes()).findall(".//error")) == 2
+
+
+def test_a_manifest_that_cannot_be_read_is_reported(tool: Tool) -> None:
+    assert tool("prefetch", "nowhere.toml", *REPORTS).code == 2
+    document = not_begun(tool, "manifest_invalid")
+    assert (document["manifest"], document["problems"]) == ("nowhere.toml", [])
+    assert document["ended_by"]["message"] == "there is no manifest `nowhere.toml`"
+
+
+def test_a_plan_that_does_not_hold_any_more_is_reported_with_what_it_would_take_now(tool: Tool) -> None:
+    manifest = write(tool, *scenes("a"))
+    tool("prefetch", manifest, "--plan-out", "plan.jsonl")
+    write(tool, *scenes("a", "b"))
+    assert tool("prefetch", "--apply", "plan.jsonl", *REPORTS).code == 6
+    document = not_begun(tool, "spend_refused")
+    assert states(document) == {"a": "generate", "b": "generate"}
+    assert document["plan"]["new_orders"] == 2
+
+
+def test_consent_that_is_missing_is_an_error_for_those_who_read_tests(tool: Tool) -> None:
+    tool.settings("[budget]\nmax_generations_per_run = 1\n")
+    assert tool("prefetch", write(tool, *scenes("a", "b")), *REPORTS).code == 6
+    assert states(not_begun(tool, "spend_refused")) == {"a": "generate", "b": "generate"}
+    root = ET.fromstring((tool.work / "report.xml").read_bytes())
+    assert [(case.get("name"), [child.tag for child in case]) for case in root.iter("testcase")][-1] == (
+        "the whole run",
+        ["error"],
+    )
+
+
+@POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_is_interrupted_while_planning_has_a_report_of_that(tool: Tool, number: signal.Signals, code: int) -> None:
+    process = tool.spawn("prefetch", "-", *REPORTS, stdin=subprocess.PIPE)
+    # The reports' own scratch file is made in it before the manifest is read.
+    wait_until((tool.data / "prefetch").exists)
+    process.send_signal(number)
+    # Its stdin stays open.
+    assert process.wait(timeout=LEAVES_WITHIN_S) == code
+    document = not_begun(tool, "interrupted")
+    assert (document["exit_code"], document["manifest"], document["plan"]) == (code, "-", None)
 
 
 def test_a_reached_budget_says_what_is_left(tool: Tool) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.errors import SpendRefused
-from assetctl.generation.allowances import Allowance, Spent, require_room, sum_up
+from assetctl.generation.allowances import Allowance, LimitedBy, Spent, require_room, sum_up
 from assetctl.generation.journal import Journal
 from assetctl.generation.orders import OrderState
 from assetctl.models import Cost
@@ -83,6 +83,20 @@ def test_refusal_says_what_the_limit_is_and_how_much_is_used():
     assert "1.00 USD" in why
     assert "0.80 USD" in why
     assert "0.40 USD" in why
+
+
+@pytest.mark.parametrize(
+    ("limited_by", "name"),
+    [
+        (LimitedBy.SETTING, "`budget.max_generations_per_run`"),
+        (LimitedBy.OPTION, "`--max-generations`"),
+        (LimitedBy.CONSENT, "as was agreed to"),
+    ],
+)
+def test_refusal_names_whose_limit_it_is(limited_by: LimitedBy, name: str):
+    with pytest.raises(SpendRefused) as caught:
+        require_room(Allowance("r", 2, limited_by=limited_by), Spent(2), None)
+    assert caught.value.why == f"this run may order 2 and has ordered 2 ({name})"
 
 
 # In the journal

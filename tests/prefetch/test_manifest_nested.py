@@ -10,6 +10,7 @@ from manifest_samples import Read
 
 from assetctl.models import AssetType, Style
 from assetctl.prefetch.manifest.nested import MAX_NESTED_BYTES
+from assetctl.prefetch.manifest.reading import placed
 from assetctl.prefetch.manifest.source import Format
 
 if TYPE_CHECKING:
@@ -118,18 +119,18 @@ location_id = "x"
 def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path):
     read = Read(tmp_path, MISTAKES, Format.TOML)
     assert read.problems == [
-        (21, "extra", "a manifest has no `extra`"),
-        (3, "names", "a chapter has no `names`"),
         (2, "id", "`id` must be text"),
+        (3, "names", "a chapter has no `names`"),
         (5, "stile", "there is no field `stile` in `defaults`"),
         (6, "style", "`anme` is no style"),
         (9, "duration_s", "`duration_s` must be a number of seconds"),
         (12, "seed", "`seed` must be a whole number"),
         (13, "id", "a choice has no id"),
-        (20, "location_id", "`location_id` is given twice"),
         (17, "id", "a scene has no id"),
+        (20, "location_id", "`location_id` is given twice"),
+        (21, "extra", "a manifest has no `extra`"),
     ]
-    assert [problem.hint for problem in read.check.problems][3:5] == ["did you mean `style`?", "did you mean `anime`?"]
+    assert [problem.hint for problem in read.check.problems][2:4] == ["did you mean `style`?", "did you mean `anime`?"]
 
 
 def test_a_mistake_that_is_inherited_is_told_once(tmp_path: Path):
@@ -149,10 +150,30 @@ def test_json_mistakes_have_lines_too(tmp_path: Path):
   "defaults": {
     "type": "vidio"}}"""
     assert Read(tmp_path, text, Format.JSON).problems == [
-        (9, "type", "`vidio` is no type"),
-        (7, "seed", "`seed` must be a whole number"),
         (6, "choice", "`-d` cannot be the id of a choice"),
+        (7, "seed", "`seed` must be a whole number"),
+        (9, "type", "`vidio` is no type"),
     ]
+
+
+def test_where_all_stands_on_one_line_scenes_and_choices_are_named(tmp_path: Path):
+    choices = [{"id": "x", "sede": 3}, {"duration_s": "long"}, 3]
+    scenes = [{"id": "a", "type": "vidio"}, {"id": "b", "choices": choices}, {}]
+    document = {"defaults": {"seed": "x"}, "scenes": scenes}
+    text = json.dumps(document) + "\n"
+    check = Read(tmp_path, text, Format.JSON).check
+    assert [problem.within for problem in check.problems] == [
+        None,
+        "scene `a`",
+        "scene `b`, choice `x`",
+        "scene `b`, choice 2",
+        "scene `b`, choice 2",
+        "scene `b`, choice 3",
+        "scene 3",
+    ]
+    assert placed("it.json", check.problems[2]) == "it.json:1: scene `b`, choice `x`"
+    beautiful = Read(tmp_path, json.dumps(document, indent=1), Format.JSON).check
+    assert {problem.within for problem in beautiful.problems} == {None}
 
 
 @pytest.mark.parametrize(

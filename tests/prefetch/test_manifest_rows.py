@@ -51,6 +51,33 @@ def test_equal_requests_are_told_and_done_once(tmp_path: Path):
     assert read.check.duplicates == 1
 
 
+def test_a_column_that_is_none_hides_no_other_mistake(tmp_path: Path):
+    text = "scene,chioce,seed,type,\na,b,x,vidio,\nc,d,1,audio,\ne,f,1\n"
+    assert Read(tmp_path, text, Format.CSV).problems == [
+        (1, "chioce", "there is no column `chioce`"),
+        (1, None, "column 5 has no name"),
+        (2, "seed", "`seed` must be a whole number"),
+        (2, "type", "`vidio` is no type"),
+        (4, None, "the row has 3 cells, the header 5"),
+    ]
+
+
+def test_where_no_column_is_one_nothing_more_is_read(tmp_path: Path):
+    assert Read(tmp_path, "y\ny,y\n", Format.CSV).problems == [(1, "y", "there is no column `y`")]
+
+
+def test_a_field_that_is_none_hides_no_other_mistake(tmp_path: Path):
+    assert Read(tmp_path, '{"scene": "a", "sede": 1, "type": "vidio"}\n', Format.JSONL).problems == [
+        (1, "sede", "there is no field `sede`"),
+        (1, "type", "`vidio` is no type"),
+    ]
+
+
+def test_parameters_that_are_no_object_are_told_also_beside_columns_of_theirs(tmp_path: Path):
+    (problem,) = Read(tmp_path, "scene,parameters,parameters.fps\na,[1],3\n", Format.CSV).problems
+    assert problem[:2] == (2, "parameters")
+
+
 def test_every_mistake_of_every_row_is_told(tmp_path: Path):
     lines = [
         '{"scene": "ok"}',
@@ -75,7 +102,7 @@ def test_every_mistake_of_every_row_is_told(tmp_path: Path):
         (6, None, "the line is not a JSON object"),
         (7, None, "the line is not JSON"),
         (8, None, "the request doesn't say what it is for"),
-        (9, None, "`--reuse per-player` needs to know the player"),
+        (9, None, "the reuse `per-player` needs to know the player"),
         (10, "reuse", "`never` is no reuse"),
     ]
 

@@ -12,6 +12,7 @@ import pytest
 
 from assetctl.errors import InvalidRequest, ManifestError, SpendRefused, StorageFull
 from assetctl.explanation import Decision
+from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import plan_file
 from assetctl.prefetch.consent import Budget, parse_amount, permission
@@ -92,6 +93,12 @@ def test_only_new_orders_at_a_limited_generator_take_turns():
     assert (tally.turns, tally.least_s) == ({}, 0.0)
 
 
+@pytest.mark.parametrize(("max_orders", "least_s"), [(0, 0.0), (20, 0.0), (21, 60.0), (99, 120.0)])
+def test_what_may_not_be_ordered_takes_no_time(max_orders: int, least_s: float):
+    tally = total(*[replace(making(None), orders_per_minute=20)] * 41)
+    assert tally.ordering_s(max_orders) == least_s
+
+
 def test_generators_take_their_turns_side_by_side():
     tally = total(*[replace(making(None), orders_per_minute=10)] * 11)
     for _ in range(11):
@@ -139,6 +146,20 @@ def test_more_than_the_settings_allow_needs_a_yes():
 
 
 @pytest.mark.parametrize(
+    ("budget", "configured", "limited_by"),
+    [
+        (Budget(), 3, LimitedBy.SETTING),
+        (Budget(), 2, LimitedBy.CONSENT),
+        (Budget(is_agreed=True), 2, LimitedBy.CONSENT),
+        (Budget(max_generations=3), 2, LimitedBy.OPTION),
+    ],
+)
+def test_it_is_known_whose_limit_it_is(budget: Budget, configured: int, limited_by: LimitedBy):
+    allowed = permission(total(*[making()] * 3), budget, configured=configured)
+    assert (allowed.max_orders, allowed.limited_by) == (3, limited_by)
+
+
+@pytest.mark.parametrize(
     ("budget", "configured", "orders"), [(Budget(is_agreed=True), 2, 4), (Budget(), 3, 4), (Budget(), 9, 9)]
 )
 def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Budget, configured: int, orders: int):
@@ -146,6 +167,21 @@ def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Bud
     tally.add(Deed.JOIN, Availability(Would.GENERATE, job_id="an order"))
     allowed = permission(tally, budget, configured=configured)
     assert (allowed.max_orders, allowed.question) == (orders, None)
+
+
+@pytest.mark.parametrize(("budget", "covers_all"), [
+    (Budget(), True),
+    (Budget(max_generations=2), True),
+    (Budget(max_generations=1), False),
+    (Budget(max_amount=Decimal("0.80")), True),
+    (Budget(max_amount=Decimal("0.79")), False),
+    (Budget(2, Decimal("0.79")), False),
+    (Budget(max_amount=Decimal("0.79"), is_agreed=True), False),
+])  # fmt: skip
+def test_a_limit_may_not_cover_all_of_a_plan(budget: Budget, *, covers_all: bool):
+    order = making("0.30", "0.40")
+    sums = total(order, order)
+    assert permission(sums, budget, configured=50).covers(sums) is covers_all
 
 
 def test_a_limit_of_money_takes_the_plans_currency():

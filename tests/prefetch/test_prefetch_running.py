@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from chapters import chapter, run_of
+from chapters import Heard, chapter, run_of
 
 from assetctl.errors import (
     AccountExhausted,
     JobFailed,
+    JobPending,
     JournalError,
     ManifestError,
     NotAllowed,
@@ -20,11 +22,11 @@ from assetctl.errors import (
 )
 from assetctl.events import Event, JobProgressed, JobSubmitted, TurnAwaited
 from assetctl.generation.allowances import Allowance
-from assetctl.models import AssetRequest
+from assetctl.models import AssetRequest, Estimate
 from assetctl.prefetch import running, walking
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.planning import plan_chapter
-from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
 from fakes import FarLibrary, House, film
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.generation.base import GeneratedFile, GenerationOrder, JobStatus
+    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
 
@@ -50,6 +53,17 @@ class Moody(Shop):
         if waiting := self.moods.get(order.request.scene_id):
             raise waiting.pop(0) if len(waiting) > 1 else waiting[0]
         return await super().submit(order, idempotency_key)
+
+
+class Silent(Shop):
+    """Never says what anything costs."""
+
+    async def estimate(self, order: GenerationOrder) -> Estimate:
+        del order
+        return Estimate()
+
+    async def result(self, job_id: str) -> GeneratedFile:
+        return replace(await super().result(job_id), cost=None)
 
 
 class Mute(Shop):
@@ -213,6 +227,44 @@ async def test_when_the_budget_is_used_up_the_rest_is_refused_and_adopting_goes_
     assert summary.refused is not None
 
 
+@pytest.mark.parametrize(("is_paid", "told"), [(True, "an unknown amount for 2"), (False, "")])
+async def test_only_what_may_cost_something_has_cost_an_unknown_amount(
+    house: House, shop: Shop, tmp_path: Path, *, is_paid: bool, told: str
+):
+    shop.__class__, shop.is_paid = Silent, is_paid
+    with chapter(tmp_path, "a", "b", {"scene": "c", "allow_generation": False}) as source:
+        run, _ = run_of(house, source)
+        summary = await run.run()
+    assert (spent_text(summary.spent, summary.unpriced), summary.counts[Outcome.GENERATED]) == (told, 2)
+
+
+class Undecided(Shop):
+    """Checks an order of `a` until another scene was ordered, for a while."""
+
+    async def check(self, order: GenerationOrder) -> None:
+        if order.request.scene_id == "a":
+            with anyio.move_on_after(0.3):
+                await self.ordered.wait()
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        self.ordered.set()
+        return await super().submit(order, idempotency_key)
+
+
+async def test_what_a_limit_leaves_room_for_is_ordered_in_the_order_of_the_manifest(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    shop.__class__, shop.ordered = Undecided, anyio.Event()  # type: ignore[attr-defined]
+    house.desk.limit_to(Allowance("run", 2))
+    with chapter(tmp_path, "x", "a", "b", "c", "d") as source:
+        run, heard = run_of(house, source, precedence=house.desk.precedence)
+        library.add("film", film("pre-made"), AssetRequest(scene_id="x"))
+        await run.run()
+    made = [scene for scene, outcome in heard.outcomes.items() if outcome is Outcome.GENERATED]
+    assert sorted(scene or "" for scene in made) == ["a", "b"]
+    assert (heard.outcomes["x"], shop.charges) == (Outcome.FETCHED, 2)
+
+
 @pytest.mark.parametrize("error", [StorageFull("no room"), NotAllowed("who are you?")])
 async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, tmp_path: Path, error: Exception):
     moody(shop, b=error)
@@ -277,6 +329,27 @@ async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop,
         summary = await run.run()
     assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.LEFT}
     assert (summary.exit_code, shop.charges) == (9, 1)
+
+
+async def test_jobs_go_on_although_whoever_is_asked_before_them_stays_away(
+    house: House, library: FakeLibrary, shop: Shop, tmp_path: Path
+):
+    shop.looks = 10**6
+    for scene in "ab":
+        with pytest.raises(JobPending):
+            await house.service.request_asset(AssetRequest(scene_id=scene, max_wait_s=0))
+
+    class Leaving(Heard):
+        def began(self, item: Item) -> None:
+            super().began(item)
+            library.trouble = ServiceUnreachable("closed")
+
+    with chapter(tmp_path, "a", "b", "c") as source:
+        heard = Leaving()
+        run, _ = run_of(house, source, pace=Pace(1, 1), listener=heard)
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.PENDING, "b": Outcome.PENDING, "c": Outcome.LEFT}
+    assert (summary.exit_code, shop.charges) == (9, 2)
 
 
 async def test_after_the_deadline_nothing_is_begun_and_jobs_go_on(house: House, shop: Shop, tmp_path: Path):

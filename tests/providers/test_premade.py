@@ -9,11 +9,12 @@ import anyio
 import pytest
 
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError, ServiceUnreachable
+from assetctl.filesystem import hash_file
 from assetctl.keys import asset_key, request_key
 from assetctl.models import AssetType, Availability, Origin, Reuse, Source, Would
 from assetctl.providers.absences import MAX_AGE_S, MIN_RENEWED
 from assetctl.providers.base import Asked
-from assetctl.providers.intake import Facts
+from assetctl.providers.intake import Facts, Handover
 from fakes import NOW, REQUEST, FakeLibrary, FarLibrary, House, film
 
 if TYPE_CHECKING:
@@ -170,6 +171,16 @@ async def test_promised_digest_is_held(house: House, tmp_path: Path):
     file.write_bytes(film("another"))
     with pytest.raises(IntegrityError, match="not the one that was promised"):
         await house.intake.take(file, _facts(), sha256="0" * 64)
+
+
+async def test_promised_digest_is_held_of_what_was_hashed_on_its_way(house: House, tmp_path: Path):
+    for handover in (Handover.SHARE, Handover.GIVE):
+        file = tmp_path / f"{handover.value}.mp4"
+        file.write_bytes(film(handover.value))
+        hashed = hash_file(file)
+        with pytest.raises(IntegrityError, match="not the one that was promised"):
+            await house.intake.take(file, _facts(), sha256="0" * 64, handover=handover, hashed=hashed)
+        assert await house.cache.lookup(_facts().key) is None
 
 
 @pytest.fixture

@@ -156,14 +156,14 @@ class Shelf:
 
     def put_together(self, names: Sequence[str], serial: int, *, size: int, paid: bool) -> None:
         """Each of `names` has its `serial`-th answer; all went through one transaction of the index."""
-        turns = self.cache._storing._turns
+        batches = self.cache._storing._batches
         with ThreadPoolExecutor(len(names)) as threads:
-            with turns._turn:
+            with batches._working:
                 stores = []
                 for count, name in enumerate(names, 1):
                     # One after the other up to where they wait, so that every run takes the same steps.
                     stores.append(threads.submit(self.put, name, serial, size=size, paid=paid))
-                    while len(turns._waiting) < count and not stores[-1].done():
+                    while len(batches._waiting) < count and not stores[-1].done():
                         time.sleep(0.001)
             for store in stores:
                 store.result()

@@ -36,7 +36,7 @@ async def test_download_that_broke_off_goes_on_where_it_stopped(build: Build, tm
     files.faults = [files.cut(2 * MB), files.cut(2 * MB + MB // 2)]
     with serving(files) as server:
         done = await build(server.url).fetch(remote(server.url), tmp_path / "a")
-    assert done.sha256 == digest(LARGE)
+    assert done.hashed.sha256 == digest(LARGE)
     assert done.path.read_bytes() == LARGE
     first, second, third = server.asked
     assert "range" not in first.headers
@@ -114,7 +114,7 @@ async def test_unsatisfiable_range_begins_anew(build: Build, tmp_path: Path):
     files = FileServer(LARGE)
     files.faults = [files.cut(2 * MB), always(plain(b"", "416 Range Not Satisfiable", Content_Range="bytes */5"))]
     with serving(files) as server:
-        assert (await build(server.url).fetch(remote(server.url), tmp_path / "a")).sha256 == digest(LARGE)
+        assert (await build(server.url).fetch(remote(server.url), tmp_path / "a")).hashed.sha256 == digest(LARGE)
     assert "range" not in server.asked[2].headers
 
 
@@ -208,8 +208,17 @@ async def test_file_that_came_whole_is_not_asked_for_again(build: Build, tmp_pat
         assert await downloads.fetch(remote(server.url, sha256=digest(SMALL)), tmp_path / "a") == first
         assert len(server.asked) == 1
         (tmp_path / "a").write_bytes(b"film:changed")
-        assert await downloads.fetch(remote(server.url), tmp_path / "a") == first
+        again = await downloads.fetch(remote(server.url), tmp_path / "a")
+        assert again.hashed.sha256 == first.hashed.sha256
         assert len(server.asked) == 2
+
+
+async def test_what_was_hashed_on_its_way_is_the_file_that_came(build: Build, tmp_path: Path):
+    with serving(FileServer(SMALL)) as server:
+        done = await build(server.url).fetch(remote(server.url), tmp_path / "a")
+        assert done.hashed.is_still(done.path.stat())
+        found = await build(server.url).fetch(remote(server.url), tmp_path / "a")
+        assert found.hashed == done.hashed
 
 
 async def test_process_killed_after_the_last_byte_leaves_nothing_to_ask_for(build: Build, tmp_path: Path):
@@ -226,7 +235,7 @@ async def test_process_killed_after_the_last_byte_leaves_nothing_to_ask_for(buil
             await downloads.fetch(remote(server.url), tmp_path / "a")
         with (tmp_path / "a.part").open("ab") as part:
             part.write(LARGE[-1:])
-        assert (await downloads.fetch(remote(server.url), tmp_path / "a")).sha256 == digest(LARGE)
+        assert (await downloads.fetch(remote(server.url), tmp_path / "a")).hashed.sha256 == digest(LARGE)
         assert len(server.asked) == 2
 
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 async def test_file_comes_whole_with_its_digest(build: Build, tmp_path: Path):
     with serving(FileServer(SMALL)) as server:
         done = await build(server.url).fetch(remote(server.url), tmp_path / "a.mp4")
-    assert (done.path, done.sha256, done.size_bytes) == (tmp_path / "a.mp4", digest(SMALL), len(SMALL))
+    assert (done.path, done.hashed.sha256, done.hashed.size_bytes) == (tmp_path / "a.mp4", digest(SMALL), len(SMALL))
     assert done.path.read_bytes() == SMALL
     assert done.path.stat().st_mode & 0o777 == 0o600
 
@@ -81,7 +81,7 @@ async def test_chunked_file_of_unknown_length_comes_whole(build: Build, tmp_path
         return True
 
     with serving(chunked) as server:
-        assert (await build(server.url).fetch(remote(server.url), tmp_path / "a")).sha256 == digest(SMALL)
+        assert (await build(server.url).fetch(remote(server.url), tmp_path / "a")).hashed.sha256 == digest(SMALL)
 
 
 async def test_body_that_ends_with_its_connection_is_believed_only_with_a_digest_or_length(
@@ -226,7 +226,7 @@ async def test_room_that_nobody_knows_is_taken_for_enough(build: Build, tmp_path
     data = b"film:" + bytes(20 * MB)
     with serving(FileServer(data)) as server:
         done = await build(server.url, free_bytes=lambda _: None).fetch(remote(server.url), tmp_path / "a")
-    assert done.size_bytes == len(data)
+    assert done.hashed.size_bytes == len(data)
 
 
 async def test_memory_stays_small_whatever_comes(build: Build, tmp_path: Path):

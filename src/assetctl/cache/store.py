@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from assetctl.cache.removal.pruning import Limits
     from assetctl.cache.removal.shrinking import Shrinking
     from assetctl.clock import Clock
-    from assetctl.filesystem import FindKind, Step
+    from assetctl.filesystem import FindKind, HashedFile, Step
     from assetctl.models import AssetRequest
 
 _log = logging.getLogger(__name__)
@@ -176,16 +176,19 @@ class AssetCache:
                 with eventloop.shield():
                     await self._in_thread(lambda: filesystem.remove(path))
 
-    async def store(self, partial_path: Path, draft: EntryDraft | Callable[[], EntryDraft]) -> CacheEntry:
+    async def store(
+        self, partial_path: Path, draft: EntryDraft | Callable[[], tuple[EntryDraft, HashedFile]]
+    ) -> CacheEntry:
         """The entry that answers `draft.key` from now on, in place of any earlier one, on the disk for good.
 
         `partial_path` is a file written within `partial`; it becomes the blob. Bytes that are there already are kept
-        once. A `draft` that is yet to be made is made in the same worker thread, and the file with it if it will.
+        once. A `draft` that is yet to be made is made in the same worker thread, and the file with it if it will; it
+        comes with what the file was when its bytes were hashed, and they are hashed once more only if it is no longer.
         """
 
         def work() -> CacheEntry:
-            known = draft() if callable(draft) else draft
-            entry = self._storing.store(partial_path, known, self._clock.now())
+            known, hashed = draft() if callable(draft) else (draft, None)
+            entry = self._storing.store(partial_path, known, self._clock.now(), hashed=hashed)
             self._leases.keep_new(entry.blob)
             if self._limits is not None:
                 self._shrinking_batches.take_part(entry)

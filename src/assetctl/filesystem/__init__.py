@@ -19,10 +19,12 @@ from assetctl.filesystem.files import (
     sha256_of_descriptor,
     sync_folder,
     write_new,
+    write_sealed,
 )
-from assetctl.filesystem.folders import free_bytes, make_private_folder, names_in
+from assetctl.filesystem.folders import free_bytes, make_private_folder, make_private_folders, names_in
 from assetctl.filesystem.growing import GrowingFile
 from assetctl.filesystem.handing_out import hand_out
+from assetctl.filesystem.hashed import HashedFile, hash_descriptor, hash_file
 from assetctl.filesystem.kinds import FileSystemKind, FindKind, kind_in, kind_of, require_local
 from assetctl.filesystem.lines import append
 from assetctl.filesystem.shared_folders import (
@@ -44,6 +46,7 @@ __all__ = [
     "FileSystemKind",
     "FindKind",
     "GrowingFile",
+    "HashedFile",
     "Step",
     "Writer",
     "append",
@@ -53,6 +56,8 @@ __all__ = [
     "current_writer",
     "free_bytes",
     "hand_out",
+    "hash_descriptor",
+    "hash_file",
     "host_name",
     "is_alive",
     "is_shared_folder",
@@ -60,6 +65,7 @@ __all__ = [
     "kind_of",
     "link_or_copy",
     "make_private_folder",
+    "make_private_folders",
     "make_shared_folder",
     "move",
     "move_all",
@@ -82,5 +88,6 @@ __all__ = [
     "translated",
     "unnamed",
     "write_new",
+    "write_sealed",
     "writer_from_token",
 ]

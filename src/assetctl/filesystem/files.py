@@ -51,10 +51,25 @@ def write_new(path: Path, data: bytes, *, step: Step = no_step) -> None:
     Raises:
         CacheError: it could not be written (see `translated`).
     """
+    _write(path, data, step, sealed=False)
+
+
+def write_sealed(path: Path, data: bytes, *, step: Step = no_step) -> None:
+    """As `write_new`, and sealed.
+
+    Raises:
+        CacheError: it could not be written or synced (see `translated`).
+    """
+    _write(path, data, step, sealed=True)
+
+
+def _write(path: Path, data: bytes, step: Step, *, sealed: bool) -> None:
     with translated(path, needed_bytes=len(data)):
         descriptor = create(path, step=step)
         try:
             write_all(descriptor, data, path, step)
+            if sealed:
+                _seal(descriptor, path, step)
         except BaseException:
             os.close(descriptor)
             path.unlink(missing_ok=True)
@@ -113,8 +128,8 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-def seal(path: Path, *, step: Step = no_step) -> None:
-    """The bytes of `path`, a regular file and no link, are on the disk, and nobody may write to it any more.
+def seal(path: Path, *, step: Step = no_step) -> os.stat_result:
+    """What the system says of `path`, a regular file and no link: it is on the disk, nobody may write to it any more.
 
     Raises:
         CacheError: it is something else or could not be synced (see `translated`).
@@ -124,12 +139,20 @@ def seal(path: Path, *, step: Step = no_step) -> None:
         mode = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY | os.O_NONBLOCK
         descriptor = _regular(os.open(path, mode | _NO_FOLLOW | _BINARY))
         try:
-            step("sync", path)
-            _sync(descriptor)
+            return _seal(descriptor, path, step)
         finally:
             os.close(descriptor)
-        step("chmod", path)
+
+
+def _seal(descriptor: int, path: Path, step: Step) -> os.stat_result:
+    step("sync", path)
+    _sync(descriptor)
+    step("chmod", path)
+    if sys.platform == "win32":
         path.chmod(READ_ONLY_FILE)
+    else:
+        os.fchmod(descriptor, READ_ONLY_FILE)
+    return os.fstat(descriptor)
 
 
 def _sync(descriptor: int) -> None:

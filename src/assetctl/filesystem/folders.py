@@ -38,12 +38,27 @@ def make_private_folder(path: Path, *, inside: Path | None = None, step: Step = 
         CacheError: it could not be made (see `translated`).
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links we refuse
-    with translated(path):
-        if inside is None:
+    if inside is None:
+        with translated(path):
             check_way(path)
-        for folder in reversed([path, *_missing(path.parents)]):
-            _make(folder, step)
-        _check_folder(path)
+    make_private_folders([path], step=step)
+
+
+def make_private_folders(paths: Iterable[Path], *, step: Step = no_step) -> None:
+    """As `make_private_folder` for each of `paths`, below folders that were checked before; each of those synced once.
+
+    Raises:
+        StorageUnusable, CacheError: as `make_private_folder`; some of them may be made.
+    """
+    grown: set[Path] = set()
+    for path in paths:
+        with translated(path):
+            grown.update(
+                folder.parent for folder in reversed([path, *_missing(path.parents)]) if _is_made(folder, step)
+            )
+            _check_folder(path)
+    for folder in sorted(grown):
+        sync_folder(folder, step=step)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -76,16 +91,17 @@ def _missing(folders: Iterable[Path]) -> list[Path]:
     return missing
 
 
-def _make(folder: Path, step: Step) -> None:
+def _is_made(folder: Path, step: Step) -> bool:
+    """Whether `folder` was made, and is to be synced; not so if it was there."""
     if os.path.lexists(folder):
-        return
+        return False
     step("mkdir", folder)
     try:
         folder.mkdir(PRIVATE_FOLDER)
     except FileExistsError:
-        return  # another process was faster; what it made is checked like everything that was there before
+        return False  # another process was faster; what it made is checked like everything that was there before
     folder.chmod(PRIVATE_FOLDER)
-    sync_folder(folder.parent, step=step)
+    return True
 
 
 def _check_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from assetctl.filesystem.files import create, open_to_continue, remove, write_all
+from assetctl.filesystem.hashed import HashedFile
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.trouble import translated
 
@@ -63,6 +64,17 @@ class GrowingFile:
     def sha256(self) -> str:
         """Of all it holds now, as 64 lower-case hex digits."""
         return self._digest.hexdigest()
+
+    def finish(self) -> HashedFile:
+        """What it is now, all of it hashed as it was written; nothing of it is open any more.
+
+        Raises:
+            CacheError: the system doesn't say what it is (see `translated`).
+        """
+        with translated(self._path):
+            hashed = HashedFile.of_descriptor(self._descriptor, self.sha256, self.size_bytes)
+        self.close()
+        return hashed
 
     def append(self, pieces: Iterable[bytes]) -> None:
         """`pieces` are at its end; after an error, part of them may be.

@@ -43,7 +43,7 @@ def sync_folders(folders: Sequence[Path], *, step: Step = no_step) -> None:
     _at_once(sync_folder, folders)
 
 
-def _at_once(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
+def _at_once(sync: Callable[[Path], object], paths: Sequence[Path]) -> None:
     if len(paths) < 2:  # noqa: PLR2004 - one needs no thread
         for path in paths:
             sync(path)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum, auto
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import SpendRefused
 from assetctl.models import Cost
@@ -20,9 +21,25 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, Decimal] = MappingProxyType({})
 
 
+class LimitedBy(Enum):
+    """Where the number of orders that a run may place comes from."""
+
+    SETTING = auto()
+    OPTION = auto()
+    CONSENT = auto()
+
+
+#: Each limit by name, and how it is raised.
+_LIMITS: Final = {
+    LimitedBy.SETTING: ("`budget.max_generations_per_run`", "raise it in the settings"),
+    LimitedBy.OPTION: ("`--max-generations`", "raise `--max-generations`"),
+    LimitedBy.CONSENT: ("as was agreed to", "look with `--plan` at what is left"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much the run called `run_id` may order; None is without a limit.
+    """How much the run called `run_id` may order; None is without a limit. `limited_by` says whose `max_orders` is.
 
     Processes that give the same `run_id` share one count. Each holds its orders to the limits it was given itself.
     """
@@ -30,6 +47,7 @@ class Allowance:
     run_id: str
     max_orders: int | None = None
     max_cost: Cost | None = None
+    limited_by: LimitedBy = LimitedBy.SETTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +80,12 @@ def require_room(allowance: Allowance, spent: Spent, price: Cost | None) -> None
     Raises:
         SpendRefused: it doesn't; says which limit, and how much of it is used.
     """
+    whose, hint = _LIMITS[allowance.limited_by]
     if allowance.max_orders is not None and spent.orders >= allowance.max_orders:
         raise SpendRefused(
             "the limit of new generations is reached",
-            why=f"this run may order {allowance.max_orders} and has ordered {spent.orders}"
-            " (`budget.max_generations_per_run`)",
-            hint="raise it in the settings, or ask with `--no-generate`",
+            why=f"this run may order {allowance.max_orders} and has ordered {spent.orders} ({whose})",
+            hint=hint,
         )
     if allowance.max_cost is not None:
         _require_money(allowance.max_cost, spent, price)
@@ -84,13 +102,13 @@ def _require_money(limit: Cost, spent: Spent, price: Cost | None) -> None:
         raise SpendRefused(
             "this order could pass the limit of money",
             why=f"{what} can't be held against {_money(limit)}",
-            hint="leave that limit out, and limit the number of generations instead",
+            hint="leave `--max-cost` out, and limit their number instead: --max-generations N",
         )
     if used + price.amount * (price.currency == limit.currency) > limit.amount:
         raise SpendRefused(
             "the limit of money is reached",
             why=f"{shown}; this order takes up to {_money(price)}",
-            hint="raise the limit, or ask with `--no-generate`",
+            hint="raise `--max-cost`",
         )
 
 

@@ -23,6 +23,7 @@ from assetctl.errors import (
 from assetctl.events import JobAdopted, JobSubmitted, WaitingForLock
 from assetctl.generation.base import GenerationOrder
 from assetctl.generation.orders import OrderState
+from assetctl.generation.precedence import Precedence
 from assetctl.models import Cost
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class OrderDesk:
         self._events = events
         self._allowance = allowance
         self._until_s: float | None = None
+        self.precedence = Precedence()
 
     def limit_to(self, allowance: Allowance | None) -> None:
         """From now on new orders are placed within `allowance`; earlier ones count if they were of the same run."""
@@ -190,6 +192,7 @@ class OrderDesk:
         order, _ = await self._journal.intend(
             wanted.key, generator.name, wanted.request, allowance=self._allowance, price=_price(generator, estimate)
         )
+        self.precedence.leave(wanted.key)
         return await self._send(generator, order, estimate)
 
     async def _send_again(self, generator: Generator, order: Order) -> Order:

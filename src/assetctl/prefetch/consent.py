@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import InvalidRequest, SpendRefused
+from assetctl.generation.allowances import LimitedBy
 from assetctl.models import Cost
 from assetctl.prefetch.deeds import Deed
 
@@ -35,8 +36,14 @@ class Permission:
     """What may be ordered. `question` is what somebody must say yes to first, None when nothing needs a yes."""
 
     max_orders: int
+    limited_by: LimitedBy
     max_cost: Cost | None
-    question: str | None
+    question: str | None = None
+
+    def covers(self, total: Tally) -> bool:
+        """Whether that is enough for all that `total` takes, as far as nobody else orders in the same run."""
+        cost = Decimal(0) if self.max_cost is None else total.money.high.get(self.max_cost.currency, Decimal(0))
+        return total.new_orders <= self.max_orders and (self.max_cost is None or cost <= self.max_cost.amount)
 
 
 def parse_amount(text: str) -> tuple[Decimal, str | None]:
@@ -62,18 +69,18 @@ def permission(total: Tally, budget: Budget, *, configured: int) -> Permission:
     """
     max_cost = _max_cost(total, budget)
     if budget.max_generations is not None:
-        return Permission(budget.max_generations, max_cost, None)
+        return Permission(budget.max_generations, LimitedBy.OPTION, max_cost)
     # Of what is being made an order may turn out never to have arrived, and is sent again: agreed to already.
     planned = total.new_orders + total.counts[Deed.JOIN]
     if budget.is_agreed:
         # What turns out to be missing only later was agreed to as little as what was never planned.
-        return Permission(planned, max_cost, None)
+        return Permission(planned, LimitedBy.CONSENT, max_cost)
     if total.new_orders <= configured:
-        return Permission(max(configured, planned), max_cost, None)
+        return Permission(max(configured, planned), LimitedBy.SETTING, max_cost)
     question = (
         f"this would order {total.new_orders:,} generations, more than the {configured:,} that the settings allow"
     )
-    return Permission(planned, max_cost, question)
+    return Permission(planned, LimitedBy.CONSENT, max_cost, question)
 
 
 def _max_cost(total: Tally, budget: Budget) -> Cost | None:
@@ -88,8 +95,10 @@ def _max_cost(total: Tally, budget: Budget) -> Cost | None:
         )
     currency = budget.currency or (currencies[0] if currencies else "USD")
     if any(known != currency for known in currencies):
+        # Nothing can be said in several currencies at once.
+        said = f"say --max-cost '{budget.max_amount} {currencies[0]}', or " if len(currencies) == 1 else ""
         raise SpendRefused(
             f"a limit in {currency} cannot be held against prices in {', '.join(currencies)}",
-            hint="name the currency, such as --max-cost '20 EUR', or limit the number: --max-generations N",
+            hint=f"{said}limit their number instead: --max-generations N",
         )
     return Cost(budget.max_amount, currency)

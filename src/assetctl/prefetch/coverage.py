@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.cache.store import AssetCache
+    from assetctl.generation.journal import Journal
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.walking import Planned, Walk
@@ -104,10 +105,19 @@ class Coverage:
         return sum(self.counts.values())
 
     @property
+    def covered(self) -> int:
+        """How many of them are there."""
+        return sum(self.counts[cover] for cover in COVERED)
+
+    @property
     def percent(self) -> float:
         """The share that is there, of 100; all of nothing is 100."""
-        covered = sum(self.counts[cover] for cover in COVERED)
-        return 100.0 * covered / self.items if self.items else 100.0
+        return 100.0 * self.covered / self.items if self.items else 100.0
+
+    def percent_down_to(self, digits: int) -> float:
+        """`percent` rounded down to so many decimal places: 100 only where nothing is missing."""
+        scale = 10**digits
+        return 100 * scale * self.covered // self.items / scale if self.items else 100.0
 
     def add(self, item: Item, cover: Cover) -> None:
         """One more item.
@@ -158,17 +168,23 @@ class _CoveredItems:
         return map(self.coverage.item_at, self.positions)
 
 
-async def cover_chapter(walk: Walk, cache: AssetCache, cards: Container[str], coverage: Coverage) -> None:
+async def cover_chapter(
+    walk: Walk, cache: AssetCache, journal: Journal, cards: Container[str], coverage: Coverage
+) -> None:
     """`coverage` has the items of `walk`; `cards` are the keys with a placeholder.
 
     Raises:
         ManifestError: the manifest was changed meanwhile.
         CacheError: the cache cannot be used.
+        JournalError: the journal can't be read.
     """
     async for piece in walk.pieces():
-        known = await cache.lookup_all(_uncovered(piece))
+        uncovered = _uncovered(piece)
+        # Who makes it may not be asked, such as offline: the journal knows of the job all the same.
+        jobs = await journal.sent(uncovered)
+        known = await cache.lookup_all(uncovered)
         for planned in piece:
-            coverage.add(planned.item, _cover(planned, known, cards))
+            coverage.add(planned.item, _cover(planned, jobs, known, cards))
     coverage.check = walk.check()
 
 
@@ -176,9 +192,11 @@ def _uncovered(piece: Sequence[Planned]) -> list[str]:
     return [planned.item.key for planned in piece if planned.deed not in _BY_DEED]
 
 
-def _cover(planned: Planned, known: Container[str], cards: Container[str]) -> Cover:
+def _cover(planned: Planned, jobs: Container[str], known: Container[str], cards: Container[str]) -> Cover:
     if planned.deed in _BY_DEED:
         return _BY_DEED[planned.deed]
+    if planned.item.key in jobs:
+        return Cover.JOB
     if planned.item.key in known:
         return Cover.STALE
     return Cover.PLACEHOLDER if planned.item.key in cards else Cover.MISSING

@@ -20,7 +20,9 @@ from assetctl.errors import (
     AssetctlError,
     CacheError,
     JournalError,
+    LibraryError,
     ManifestError,
+    ServiceError,
     SpendRefused,
 )
 from assetctl.models import Source
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.generation.outages import Outages
+    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset, AssetRequest
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
@@ -106,10 +109,12 @@ class ChapterRun:
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
         held: Callable[[Sequence[str]], Awaitable[Mapping[str, Asset]]],
         outages: Outages,
+        precedence: Precedence | None = None,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
         `sent` says which of some keys have an order that is open, `held` what the cache has for some of them.
+        With `precedence` items are ordered one after the other, in the order of the manifest.
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
         it is delivered. `stop_orders` is called when no new order may be placed any more. A service that is away is
         waited for as long as `outages` allows.
@@ -124,6 +129,7 @@ class ChapterRun:
         self._stop_orders = stop_orders
         self._sent = sent
         self._held = held
+        self._precedence = precedence
         self._cut_off: list[Planned] = []
         self._walk = Walk(source, service, selection)
         self._is_stopping = False
@@ -176,6 +182,8 @@ class ChapterRun:
                 if self._selection.wants(planned.item, planned.deed) or (
                     self._deliver is not None and self._selection.counts_all
                 ):
+                    if self._precedence is not None and planned.deed is Deed.MAKE:
+                        self._precedence.enter(planned.item.key)
                     await (jobs if planned.deed in _ORDERED else downloads).send(planned)
                 elif self._selection.counts_all:
                     self.summary.counts[Outcome.HERE] += 1
@@ -187,7 +195,11 @@ class ChapterRun:
         try:
             async with lane:
                 async for planned in lane:
-                    await self._settle(planned)
+                    try:
+                        await self._settle(planned)
+                    finally:
+                        if self._precedence is not None:
+                            self._precedence.leave(planned.item.key)
         finally:
             self._working -= 1
             if not self._working:
@@ -195,10 +207,10 @@ class ChapterRun:
 
     async def _settle(self, planned: Planned) -> None:
         if self._is_over():
-            self._end(Result(planned.item, Outcome.LEFT))
+            self._end(planned, Result(planned.item, Outcome.PENDING if planned.deed is Deed.JOIN else Outcome.LEFT))
             return
         if self._no_orders is not None and planned.deed is Deed.MAKE:
-            self._end(_not_ordered(planned.item, self._no_orders))
+            self._end(planned, _not_ordered(planned.item, self._no_orders))
             return
         self._listener.began(planned.item)
         result: Result | None = None
@@ -211,7 +223,7 @@ class ChapterRun:
         if result is None:
             self._cut_off.append(planned)
         else:
-            self._end(result)
+            self._end(planned, result)
 
     def _time_left_s(self) -> float | None:
         """When an item is cut off: a little after the deadline, as what waits for its job leaves by itself."""
@@ -224,10 +236,10 @@ class ChapterRun:
         for planned in self._cut_off:
             asset = _came(planned, held)
             if asset is not None and self._deliver is None:
-                self._end(delivered(planned.item, asset, None))
+                self._end(planned, delivered(planned.item, asset, None))
             else:
                 goes_on = asset is None and planned.item.key in sent
-                self._end(Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
+                self._end(planned, Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
 
     async def _looked_up(self, keys: Sequence[str]) -> tuple[Collection[str], Mapping[str, Asset]]:
         """Those of `keys` with an open order, all of them where that can't be told, and what the cache has for some."""
@@ -245,17 +257,17 @@ class ChapterRun:
         try:
             asset = await self._asset(item)
         except AssetctlError as error:
-            return self._failure(item, error)
+            return await self._failure(item, error)
         for attempt in asset.attempts:
             if attempt.code == AccountExhausted.code:
                 self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
         try:
             output = None if self._deliver is None else await self._deliver(item, asset)
         except AssetctlError as error:
-            return replace(self._failure(item, error), asset=asset)
+            return replace(await self._failure(item, error), asset=asset)
         return delivered(item, asset, output)
 
-    def _failure(self, item: Item, error: AssetctlError) -> Result:
+    async def _failure(self, item: Item, error: AssetctlError) -> Result:
         if isinstance(error, SpendRefused) and self._is_over():
             return Result(item, Outcome.LEFT)
         if isinstance(error, SpendRefused | AccountExhausted):
@@ -263,7 +275,14 @@ class ChapterRun:
         if stops_all(error) and self.summary.stopped is None:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
-        return undelivered(item, error)
+        is_before_its_job = isinstance(error, ServiceError | LibraryError) and error.job_id is None
+        return undelivered(item, error, is_ordered=is_before_its_job and await self._is_ordered(item))
+
+    async def _is_ordered(self, item: Item) -> bool:
+        """Whether a job may make `item`."""
+        with suppress(JournalError):
+            return item.key in await self._sent([item.key])
+        return True
 
     def _refuse_orders(self, error: AssetctlError) -> None:
         """What is left to generate is left to another run; the rest goes on."""
@@ -298,9 +317,11 @@ class ChapterRun:
                 self._stop_orders()
             self._listener.stopping(why)
 
-    def _end(self, result: Result) -> None:
-        self.summary.add(result)
-        self._listener.ended(result)
+    def _end(self, planned: Planned, result: Result) -> None:
+        availability = None if planned.decision is None else planned.decision.availability
+        told = replace(result, is_paid=availability is not None and availability.is_paid)
+        self.summary.add(told)
+        self._listener.ended(told)
 
 
 def _not_ordered(item: Item, why: AssetctlError) -> Result:

@@ -11,6 +11,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from assetctl.documents import nearest_hint
+from assetctl.errors import InvalidRequest
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.deeds import Deed, Selection, deed_of
 from assetctl.prefetch.manifest.findings import Item
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from assetctl.service import AssetService
 
 PIECE: Final = 2_000
+_NAMES_KEPT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Walk:
         self._reader: ManifestReader | None = None
         self._source = source
         self._checking: Checking | None = None
+        #: The first scenes that were not chosen, as long as none was.
+        self._others: dict[str, None] | None = None if selection.scene is None else {}
 
     def check(self) -> ManifestCheck:
         """What was found of the manifest; complete once the walk is."""
@@ -64,6 +69,7 @@ class Walk:
 
         Raises:
             ManifestError: the manifest was changed meanwhile.
+            InvalidRequest: it is sound and has none of the scenes that were chosen by name.
             CacheError: the cache cannot be used.
         """
         # A chapter waits as long as its jobs take; who wants less says so, or gives a deadline.
@@ -80,10 +86,15 @@ class Walk:
                         see(finding)
                     if self._selection.has_scene(finding):
                         items.append(finding)
+                        self._others = None
+                    elif self._others is not None and len(self._others) < _NAMES_KEPT:
+                        self._others[finding.request.scene_id or ""] = None
             # What has a mistake is refused as a whole: the rest is read, but nobody is asked any more.
             is_sound = is_sound and not self._checking.has_problems
             if is_sound and items:
                 yield await self._planned(items)
+        if is_sound and self._others is not None:
+            raise _no_such_scene(self._selection.scene or "", list(self._others))
 
     async def _planned(self, items: list[Item]) -> list[Planned]:
         decisions = await self._service.decisions([Asked(item.request, item.key) for item in items])
@@ -94,3 +105,9 @@ class Walk:
         # Nobody has seen in the plan what was written into the file since.
         self._source.require_unchanged()
         return piece
+
+
+def _no_such_scene(glob: str, names: list[str]) -> InvalidRequest:
+    known = [name for name in names if name]
+    hint = nearest_hint(glob.strip("*?"), known) if known else "its assets belong to no scene"
+    return InvalidRequest(f"no scene of the chapter matches `{glob}`", hint=hint)

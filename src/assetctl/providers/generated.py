@@ -171,6 +171,7 @@ class GeneratedAssetProvider:
         return await self._follower.bring_home(generator, found, max(0.0, left_s))
 
     async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
+        await self._desk.precedence.come_first(key)
         # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
         if isinstance(generator, TakesTurns) and await self._is_to_be_sent(generator, key):
             waiting = TurnAwaited(key, generator.name, generator.orders_per_minute)

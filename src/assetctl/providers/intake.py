@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assetctl.cache.entries import CacheEntry
     from assetctl.cache.store import AssetCache
     from assetctl.clock import Clock
+    from assetctl.filesystem import HashedFile
     from assetctl.models import Cost, MediaInfo, Origin, Source
 
 #: How long an answer may be reused, by how far it is shared (contract, `--reuse`); `always` is never reused at all.
@@ -84,12 +85,12 @@ class Intake:
         *,
         sha256: str | None = None,
         handover: Handover = Handover.COPY,
-        hashed: str | None = None,
+        hashed: HashedFile | None = None,
         before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
     ) -> CacheEntry:
         """The entry for a verified copy of `file`, which is handed over as `handover` says.
 
-        `hashed` is the digest of its bytes where they were hashed before; then it is no file to `COPY`.
+        `hashed` is what `file` was when its bytes were hashed before; without it they are hashed here.
 
         `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
 
@@ -100,22 +101,24 @@ class Intake:
         suffix = _suffix_of(file, facts.asset_type)
         async with self._cache.partial(suffix) as partial:
 
-            def looked() -> tuple[MediaInfo, str]:
+            def looked() -> tuple[MediaInfo, HashedFile]:
                 _hand_over(file, partial, handover)
                 media = self._probe(partial, facts.asset_type)
-                # Nobody asks for it where nothing was promised: storing hashes the bytes once more.
-                is_asked_for = sha256 is not None or before_store is not None
-                digest = hashed or (filesystem.sha256_of(partial) if is_asked_for else "")
+                known = filesystem.hash_file(partial) if hashed is None else hashed
                 if sha256 is not None:
-                    _check_promise(digest, sha256, facts)
-                return media, digest
+                    _check_promise(known.sha256, sha256, facts)
+                return media, known
+
+            def drafted() -> tuple[EntryDraft, HashedFile]:
+                media, known = looked()
+                return self._draft(facts, suffix, media), known
 
             if before_store is None:
                 # In one thread: for a small file, waking another takes as long as the work.
-                return await self._cache.store(partial, lambda: self._draft(facts, suffix, looked()[0]))
-            media, digest = await in_thread(looked)
-            await before_store(media, digest)
-            return await self._cache.store(partial, self._draft(facts, suffix, media))
+                return await self._cache.store(partial, drafted)
+            media, known = await in_thread(looked)
+            await before_store(media, known.sha256)
+            return await self._cache.store(partial, lambda: (self._draft(facts, suffix, media), known))
 
     def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:
         time_to_live = TIME_TO_LIVE[facts.request.reuse]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from assetctl.clock import Clock
     from assetctl.events import AssetEventBus
+    from assetctl.filesystem import HashedFile
     from assetctl.generation.base import GeneratedFile, Generator
     from assetctl.generation.orders import Order
     from assetctl.models import AssetType
@@ -41,11 +42,11 @@ _LEFTOVER_AGE_S: Final = 86_400.0
 class LocalFile:
     """A finished job's file on this machine.
 
-    `hashed` is the digest of its bytes where they were hashed on their way, and then the file is ours alone.
+    `hashed` tells its digest where it was hashed on its way, and then the file is ours alone.
     """
 
     path: Path
-    hashed: str | None = None
+    hashed: HashedFile | None = None
 
 
 class ResultFiles:
@@ -110,7 +111,7 @@ class ResultFiles:
                 if file.path is not None:
                     return LocalFile(file.path)
             else:
-                return LocalFile(done.path, done.sha256)
+                return LocalFile(done.path, done.hashed)
 
     async def _prepare(self) -> None:
         await in_thread(filesystem.make_private_folder, self._folder)

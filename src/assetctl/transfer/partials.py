@@ -141,13 +141,12 @@ class Partial:
         Raises:
             CacheError: it could not be put there.
         """
-        done = Downloaded(self.target, self.sha256, self.size_bytes)
-        self.close()
+        hashed = self._opened().finish()
         if self._keep:
             # Whoever is killed before the file is stored finds it again without asking for it.
-            self._write_note(Record(self._record.identity, self._record.boot, sha256=done.sha256))
+            self._write_note(Record(self._record.identity, self._record.boot, sha256=hashed.sha256))
         filesystem.move(self._part, self.target, step=self._step)
-        return done
+        return Downloaded(self.target, hashed)
 
     def discard(self) -> None:
         """Nothing is left of it, nor of the record."""
@@ -180,11 +179,10 @@ class Partial:
             return None
         try:
             with filesystem.translated(self.target):
-                is_it = filesystem.sha256_of_descriptor(descriptor) == wanted
-                size_bytes = os.fstat(descriptor).st_size
+                hashed = filesystem.hash_descriptor(descriptor)
         finally:
             os.close(descriptor)
-        return Downloaded(self.target, wanted, size_bytes) if is_it else None
+        return Downloaded(self.target, hashed) if hashed.sha256 == wanted else None
 
     def _noted(self) -> Record | None:
         descriptor = _opened(self._note)

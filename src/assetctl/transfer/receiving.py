@@ -165,7 +165,7 @@ class _Intake:
         if not self._size:
             raise IntegrityError(f"the file at `{self._origin}` is empty", hint=LOOK_AT_IT)
         done = await in_thread(self._finish, self._waiting)
-        self._on_progress(done.size_bytes, done.size_bytes)
+        self._on_progress(done.hashed.size_bytes, done.hashed.size_bytes)
         return done
 
     def _finish(self, pieces: list[bytes]) -> Downloaded:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from assetctl.filesystem import HashedFile
+
 Recognise: TypeAlias = Callable[[bytes, AssetType], str | None]
 """Says of the first `HEAD_BYTES` of a file what is wrong with them for its type, None when nothing is."""
 
@@ -54,11 +56,10 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that came whole. It is the caller's now, and not yet synced."""
+    """A file that came whole, `hashed` on its way. It is the caller's now, and not yet synced."""
 
     path: Path
-    sha256: str
-    size_bytes: int
+    hashed: HashedFile
 
 
 @dataclass(frozen=True, slots=True)

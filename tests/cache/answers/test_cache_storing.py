@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -115,18 +116,18 @@ class Counting:
 @asynccontextmanager
 async def _held_up(cache: AssetCache, count: int, then: Callable[[], Awaitable[object]] | None = None):
     """What is stored in the block waits for its turn until `count` wait, and until `then` is done."""
-    turns = cache._storing._turns
-    await anyio.to_thread.run_sync(turns._turn.acquire)
+    batches = cache._storing._batches
+    await anyio.to_thread.run_sync(batches._working.acquire)
     try:
         yield
         with anyio.fail_after(60):
-            while len(turns._waiting) < count:  # noqa: ASYNC110 - threads are waited for
+            while len(batches._waiting) < count:  # noqa: ASYNC110 - threads are waited for
                 await anyio.sleep(0.001)
         if then is not None:
             await then()
     finally:
         # Whatever happened: who waits for a lock cannot be cancelled.
-        turns._turn.release()
+        batches._working.release()
 
 
 async def _put_together(cache: AssetCache, *drafts: EntryDraft) -> list[CacheEntry | Exception]:
@@ -209,6 +210,63 @@ async def test_one_that_cannot_be_stored_takes_none_of_the_others_along(root: Pa
         assert isinstance(second, CacheError)
         assert [await cache.lookup(key_of(name)) for name in "abc"] == [first, None, third]
         assert list((root / "v1" / "partial").iterdir()) == []
+
+
+async def _put_hashed(cache: AssetCache, name: str, hashed: Callable[[Path], filesystem.HashedFile]) -> CacheEntry:
+    """The entry of `name`, whose file `hashed` has still the time to change once it is written."""
+    async with cache.partial(".mp4") as path:
+        filesystem.write_new(path, bytes_of(name))
+        return await cache.store(path, lambda: (draft(name), hashed(path)))
+
+
+async def test_a_digest_of_the_very_file_is_believed(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        entry = await _put_hashed(cache, "clip", lambda path: replace(filesystem.hash_file(path), sha256="ab" * 32))
+        assert entry.sha256 == "ab" * 32, "it was not hashed again"
+        assert await cache.verified(entry) is None, "what is handed out is hashed"
+        assert await cache.lookup(entry.key) is None
+
+
+async def test_a_file_that_changed_after_it_was_hashed_is_not_stored(root: Path):
+    def changed(path: Path) -> filesystem.HashedFile:
+        hashed = filesystem.hash_file(path)
+        path.write_bytes(bytes_of("bill"))
+        os.utime(path, ns=(0, 0))
+        return hashed
+
+    async with AssetCache(root, clock=StillClock()) as cache:
+        with pytest.raises(CacheError, match="not what was hashed"):
+            await _put_hashed(cache, "clip", changed)
+        assert await cache.lookup(key_of("clip")) is None
+        assert list((root / "v1" / "partial").iterdir()) == []
+
+
+async def test_a_copy_of_what_was_hashed_is_hashed_again_and_stored(root: Path):
+    def copied(path: Path) -> filesystem.HashedFile:
+        hashed = filesystem.hash_file(path)
+        filesystem.copy(path, root.parent / "copy")
+        (root.parent / "copy").replace(path)
+        return hashed
+
+    async with AssetCache(root, clock=StillClock()) as cache:
+        entry = await _put_hashed(cache, "clip", copied)
+        assert await cache.verified(entry) is not None
+
+
+async def test_what_a_key_has_already_is_in_the_sidecar_of_its_new_answer(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        await put(cache, draft("clip"), b"old")
+        await cache.set_pinned([key_of("clip")], pinned=True)
+        await put(cache, draft("clip"), b"new")
+        assert list((root / "v1" / "partial").iterdir()) == []
+    (root / "v1" / "index.sqlite3").unlink()
+    async with AssetCache(root, clock=StillClock()) as rebuilt:
+        entry = await rebuilt.lookup(key_of("clip"))
+        assert entry is not None
+        assert (entry.pinned, entry.size_bytes) == (True, 3)
+        path = await rebuilt.verified(entry)
+        assert path is not None
+        assert path.read_bytes() == b"new"
 
 
 def _orphan(root: Path) -> Path:

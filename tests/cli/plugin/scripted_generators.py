@@ -88,7 +88,8 @@ class ScriptedGenerator:
             return JobStatus(JobState.FAILED, message=HOSTILE)
         if (self.folder / job_id / "cancelled").exists():
             return JobStatus(JobState.CANCELLED)
-        if self.name == "slow" and not (self.folder / "release").exists():
+        is_slow = self.name == "slow" and not (self.folder / "release").exists()
+        if is_slow or (self.folder / "busy").exists():
             said = self.folder / "says"
             fraction = self.folder / "fraction"
             return JobStatus(

@@ -21,6 +21,7 @@ from assetctl.cache.index.index import put
 from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
@@ -29,25 +30,27 @@ if TYPE_CHECKING:
     from assetctl.cache.files.blobs import Blobs
     from assetctl.cache.index.database import Run
     from assetctl.cache.index.index import Index
+    from assetctl.filesystem import HashedFile
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """The sealed bytes of `temporary`, to be stored as `draft` says; whether the cache has them already `is_there`."""
+    """The sealed bytes of `temporary` as the first answer of their key: `entry`, and `sidecar` its sealed sidecar.
+
+    Whether the cache has the bytes already `is_there`.
+    """
 
     temporary: Path
-    draft: EntryDraft
-    size_bytes: int
-    sha256: str
+    entry: CacheEntry
+    sidecar: Path
     is_there: bool
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """`entry` in place of `previous`, which is `kept` apart if it was paid for; `sidecar` is that of `entry`."""
+    """`entry` in place of `previous`, which is `kept` apart if it was paid for; `sidecar` is of `entry` and sealed."""
 
     new: _New
     entry: CacheEntry
@@ -65,23 +68,45 @@ class Storing:
         self._index = index
         self._batches = Batches(self._store)
 
-    def store(self, temporary: Path, draft: EntryDraft, now: datetime) -> CacheEntry:
+    def store(
+        self, temporary: Path, draft: EntryDraft, now: datetime, *, hashed: HashedFile | None = None
+    ) -> CacheEntry:
         """The entry of `draft` with the bytes of `temporary`, which is gone; all of it on the disk.
 
+        They are hashed unless `temporary` is still the very file that was `hashed`.
+
         Raises:
-            CacheError: it could not be stored; `temporary` may be still there.
+            CacheError: it could not be stored, or is not what was `hashed`; `temporary` may be still there.
         """
-        filesystem.seal(temporary, step=self._blobs.step)
-        with filesystem.translated(temporary):
-            size = temporary.stat().st_size
-        digest = filesystem.sha256_of(temporary)
-        is_there = self._blobs.condition_of(digest + draft.suffix, size) is Condition.WHOLE
-        return self._batches.take_part(_New(temporary, draft, size, digest, is_there, now))
+        found = filesystem.seal(temporary, step=self._blobs.step)
+        digest = _digest(temporary, found, hashed)
+        entry = complete(draft, sha256=digest, size_bytes=found.st_size, created_at=now)
+        is_there = self._blobs.condition(entry) is Condition.WHOLE
+        # Before the batch, in which everybody would wait for it.
+        sidecar = self._blobs.sealed_sidecar(entry)
+        try:
+            return self._batches.take_part(_New(temporary, entry, sidecar, is_there))
+        except BaseException:
+            filesystem.remove(sidecar)
+            raise
 
     def _store(self, news: Sequence[_New]) -> list[CacheEntry]:
         changes = self._index.exclusively(lambda run: _changed(news, run, self._blobs, self._index))
         _tidy(changes, self._blobs)
         return [change.entry for change in changes]
+
+
+def _digest(temporary: Path, found: os.stat_result, hashed: HashedFile | None) -> str:
+    if hashed is not None and hashed.is_still(found):
+        return hashed.sha256
+    digest = filesystem.sha256_of(temporary)
+    if hashed is not None and hashed.sha256 != digest:
+        raise CacheError(
+            f"`{temporary}` is not what was hashed",
+            why=f"its SHA-256 is {digest[:12]}…, it was {hashed.sha256[:12]}…",
+            hint="ask again",
+        )
+    return digest
 
 
 def _changed(news: Sequence[_New], run: Run, blobs: Blobs, index: Index) -> list[_Change]:
@@ -91,33 +116,37 @@ def _changed(news: Sequence[_New], run: Run, blobs: Blobs, index: Index) -> list
             changes.append(_change(new, run, blobs, index))
             # At once: the next one may have the same key.
             _list(run, changes[-1])
-        filesystem.seal_all([change.sidecar for change in changes], step=blobs.step)
+        entries = [change.entry for change in changes]
+        blobs.make_shards(entries)
         for change in changes:
             # Looked at again: whoever removed the blob since we hashed it has finished.
             is_there = change.new.is_there and blobs.is_present(change.entry)
             blobs.place(None if is_there else change.new.temporary, change.sidecar, change.entry)
-        blobs.sync_names(change.entry for change in changes)
+        blobs.sync_names(entries)
     except BaseException:
         for change in changes:
-            filesystem.remove(change.sidecar)
+            if change.sidecar != change.new.sidecar:
+                filesystem.remove(change.sidecar)
         raise
     return changes
 
 
 def _change(new: _New, run: Run, blobs: Blobs, index: Index) -> _Change:
-    previous = next(iter(index.of_keys(run, [new.draft.key])), None)
-    entry = complete(
-        new.draft,
-        sha256=new.sha256,
-        size_bytes=new.size_bytes,
-        created_at=_after(previous, new.now),
-        # A pin is somebody's word about the key, whatever answers it.
-        pinned=previous is not None and previous.pinned,
-    )
+    previous = next(iter(index.of_keys(run, [new.entry.key])), None)
+    entry = _in_place_of(previous, new.entry)
     kept = _kept_apart(previous, entry)
     if kept is not None:
         blobs.rewrite_sidecars([kept])
-    return _Change(new, entry, previous, kept, blobs.written_sidecar(entry))
+    return _Change(new, entry, previous, kept, new.sidecar if entry == new.entry else blobs.sealed_sidecar(entry))
+
+
+def _in_place_of(previous: CacheEntry | None, entry: CacheEntry) -> CacheEntry:
+    """`entry` as it is when it takes the place of `previous`."""
+    if previous is None:
+        return entry
+    at = _after(previous, entry.created_at)
+    # A pin is somebody's word about the key, whatever answers it.
+    return replace(entry, created_at=at, checked_at=at, last_used_at=at, verified_at=at, pinned=previous.pinned)
 
 
 def _list(run: Run, change: _Change) -> None:
@@ -138,7 +167,8 @@ def _kept_apart(previous: CacheEntry | None, entry: CacheEntry) -> CacheEntry | 
 def _tidy(changes: Sequence[_Change], blobs: Blobs) -> None:
     try:
         for change in changes:
-            filesystem.remove(change.new.temporary, step=blobs.step)
+            for left in (change.new.temporary, change.new.sidecar):
+                filesystem.remove(left, step=blobs.step)
             if change.previous is not None and change.previous.sha256 != change.entry.sha256:
                 # Its bytes may be in use: they stay until a sweep, or until their room is needed.
                 blobs.remove_sidecar(change.previous)
@@ -148,8 +178,8 @@ def _tidy(changes: Sequence[_Change], blobs: Blobs) -> None:
         _log.warning("something was left behind while storing: %s", error)
 
 
-def _after(previous: CacheEntry | None, now: datetime) -> datetime:
+def _after(previous: CacheEntry, now: datetime) -> datetime:
     # A clock that went back must not make the replaced entry look like the newer one to a rebuild.
-    if previous is None or previous.created_at > now + FURTHEST_AHEAD:
+    if previous.created_at > now + FURTHEST_AHEAD:
         return now
     return max(now, previous.created_at + timedelta(milliseconds=1))

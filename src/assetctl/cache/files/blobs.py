@@ -147,16 +147,25 @@ class Blobs:
                 os.close(descriptor)
         return Condition.WHOLE if whole else Condition.DAMAGED
 
+    def make_shards(self, entries: Iterable[CacheEntry]) -> None:
+        """The folders that the files of `entries` belong in are there, and on the disk.
+
+        Raises:
+            StorageUnusable: one cannot be trusted.
+            CacheError: one could not be made.
+        """
+        shards = sorted({self._shard(entry.sha256) for entry in entries})
+        filesystem.make_private_folders(shards, step=self.step)
+
     def place(self, temporary: Path | None, sidecar: Path, entry: CacheEntry) -> None:
         """The sealed file `temporary` is the blob of `entry`, the sealed `sidecar` its sidecar; see `sync_names`.
 
         With None the blob that is there stays. Bears to be called again with what an earlier call has placed already.
+        `make_shards` comes before.
 
         Raises:
             CacheError: it could not be placed.
         """
-        shard = self._shard(entry.sha256)
-        filesystem.make_private_folder(shard, inside=self._folder, step=self.step)
         for source, final in ((temporary, self.path_of(entry)), (sidecar, self._sidecar(entry))):
             if source is not None and os.path.lexists(source):
                 filesystem.publish(source, final, step=self.step)
@@ -169,13 +178,13 @@ class Blobs:
         """
         filesystem.sync_folders(sorted({self._shard(entry.sha256) for entry in entries}), step=self.step)
 
-    def written_sidecar(self, entry: CacheEntry) -> Path:
-        """A temporary that holds the sidecar of `entry`, to be sealed and placed.
+    def sealed_sidecar(self, entry: CacheEntry) -> Path:
+        """A temporary that holds the sidecar of `entry`, sealed, to be placed.
 
         Raises:
             CacheError: it could not be written.
         """
-        return self._written(sidecar_bytes(entry))
+        return self._sealed(sidecar_bytes(entry))
 
     def sidecar(self, digest: str, key: str) -> CacheEntry | None:
         """What the sidecar of that name says; None when there is none, or one that is damaged or a link."""
@@ -190,7 +199,7 @@ class Blobs:
         """
         written: list[tuple[Path, Path]] = []
         try:
-            written += ((self.written_sidecar(entry), self._sidecar(entry)) for entry in entries)
+            written += ((self._written(sidecar_bytes(entry)), self._sidecar(entry)) for entry in entries)
             filesystem.seal_all([temporary for temporary, _ in written], step=self.step)
             for temporary, final in written:
                 filesystem.publish(temporary, final, step=self.step)
@@ -308,11 +317,15 @@ class Blobs:
         filesystem.write_new(temporary, data, step=self.step)
         return temporary
 
+    def _sealed(self, data: bytes) -> Path:
+        temporary = self.temporary(".json")
+        filesystem.write_sealed(temporary, data, step=self.step)
+        return temporary
+
     def _publish_bytes(self, data: bytes, final: Path) -> None:
         filesystem.make_private_folder(self.partial, inside=self._folder, step=self.step)
-        temporary = self._written(data)
+        temporary = self._sealed(data)
         try:
-            filesystem.seal(temporary, step=self.step)
             filesystem.publish(temporary, final, step=self.step)
             filesystem.sync_folder(final.parent, step=self.step)
         except BaseException:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from assetctl.cache.sharing.folder import SharedFolder
     from assetctl.clock import Clock
+    from assetctl.filesystem import HashedFile
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ class SharingCache(AssetCache):
             taken = await super().store(partial, _draft_of(entry))
         return await super().verified(taken)
 
-    async def store(self, partial_path: Path, draft: EntryDraft | Callable[[], EntryDraft]) -> CacheEntry:
+    async def store(
+        self, partial_path: Path, draft: EntryDraft | Callable[[], tuple[EntryDraft, HashedFile]]
+    ) -> CacheEntry:
         """As `AssetCache.store`; the group has it too, as far as the shared folder can be written."""
         entry = await super().store(partial_path, draft)
         if not entry.stand_in and entry.reuse is not Reuse.ALWAYS:

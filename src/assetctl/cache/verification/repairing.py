@@ -53,14 +53,14 @@ def _put_back(temporary: Path, entry: CacheEntry, blobs: Blobs, index: Index) ->
         known = run("SELECT created_ms FROM entries WHERE key = ?", (entry.key,))
         if known and known[0][0] > milliseconds(entry.created_at):
             return False
+        blobs.make_shards([entry])
         blobs.place(temporary, sidecar, entry)
         blobs.sync_names([entry])
         put(run, entry)
         return True
 
-    sidecar = blobs.written_sidecar(entry)
+    sidecar = blobs.sealed_sidecar(entry)
     try:
-        filesystem.seal(sidecar, step=blobs.step)
         return index.exclusively(work)
     finally:
         filesystem.remove(sidecar)

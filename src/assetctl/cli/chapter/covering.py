@@ -32,7 +32,8 @@ _Moment = tuple[str | None, int]
 def print_coverage(found: Coverage, printer: Printer) -> None:
     """The coverage stands on stdout: a line, and unless quiet a table."""
     parts = ", ".join(f"{count:,} {cover.value}" for cover, count in found.counts.items() if count)
-    printer.line(f"{found.percent:.1f} % of {counted(found.items, 'asset', 'assets')}: {parts or 'nothing to do'}")
+    share = f"{found.percent_down_to(1):.1f} % of {counted(found.items, 'asset', 'assets')}"
+    printer.line(f"{share}: {parts or 'nothing to do'}")
     if printer.quiet or not found.items:
         return
     printer.line("")
@@ -70,7 +71,7 @@ def _head(found: Coverage, min_percent: float | None, *, is_enough: bool) -> dic
         "manifest": None if check is None else check.name,
         "chapter": None if check is None else {"id": check.chapter_id, "title": check.title},
         "items": found.items,
-        "percent": round(found.percent, 2),
+        "percent": found.percent_down_to(2),
         "min_percent": min_percent,
         "is_enough": is_enough,
         "states": {cover.value: count for cover, count in found.counts.items()},

@@ -13,6 +13,7 @@ import typer
 
 from assetctl.cli.chapter.game import scenes_source
 from assetctl.cli.options import one_of, words_of
+from assetctl.errors import ManifestError
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.manifest.reading import ManifestReader, placed
 from assetctl.prefetch.manifest.source import Format, open_source
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from assetctl.cli.chapter.options import Chapter
     from assetctl.cli.output import Printer
+    from assetctl.prefetch.manifest.findings import Problem
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.wiring import Stack
@@ -100,14 +102,31 @@ async def without_waiting_for(read: Callable[[], T]) -> T:
     return outcome[0]()
 
 
-def print_problems(found: ManifestCheck, printer: Printer) -> None:
-    """Every problem stands on stderr, the first of very many; a single one is told by the error that follows."""
-    if len(found.problems) == 1:
+def require_sound(found: ManifestCheck | None, printer: Printer) -> None:
+    """Nothing is wrong with the manifest, as far as it was looked at.
+
+    Raises:
+        ManifestError: there are mistakes in it. Several stand on stderr, the first of very many, where people read it.
+    """
+    error = None if found is None else found.error()
+    if found is None or error is None:
         return
+    count = len(found.problems)
+    if count == 1 or printer.quiet or printer.as_json:
+        raise error
     for problem in found.problems[:_PROBLEMS_SHOWN]:
-        printer.note(f"{placed(found.name, problem)}: {problem.what}")
-    if len(found.problems) > _PROBLEMS_SHOWN:
-        printer.note(f"and {len(found.problems) - _PROBLEMS_SHOWN:,} more")
+        for line in problem_lines(found.name, problem):
+            printer.note(line)
+    if count > _PROBLEMS_SHOWN:
+        printer.note(f"and {count - _PROBLEMS_SHOWN:,} more")
+    hint = f"`assetctl manifest check {found.name}` lists all that are left"
+    raise ManifestError(f"`{found.name}` has {count:,} mistakes", hint=hint)
+
+
+def problem_lines(name: str, problem: Problem) -> list[str]:
+    """What is wrong where in the manifest `name`; below it why, and what to do."""
+    parts = (part for part in (problem.why, problem.hint) if part)
+    return [f"{placed(name, problem)}: {problem.what}", *(f"  {part}" for part in parts)]
 
 
 def _fail(error: BaseException) -> NoReturn:

@@ -39,6 +39,11 @@ class Chapter:
         return None if self.game is not None or self.manifest == STDIN else Path(self.manifest)
 
     @property
+    def name(self) -> str:
+        """How messages call it before it is read."""
+        return self.manifest if self.game is None else self.game.name
+
+    @property
     def words(self) -> str:
         """What to type to mean it."""
         return self.manifest if self.game is None else self.game.option

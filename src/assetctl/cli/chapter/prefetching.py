@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from assetctl import export, filesystem
-from assetctl.cli.chapter.manifests import opened, print_problems, without_waiting_for
+from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle, exit_code_of
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.state import CliState
     from assetctl.errors import AssetctlError
+    from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset
     from assetctl.prefetch.consent import Permission
     from assetctl.prefetch.deeds import Selection
@@ -80,6 +81,8 @@ class Prefetch:
         self._run: ChapterRun | None = None
         self._plan: ChapterPlan | None = None
         self._deadline_s: float | None = None
+        self._least_s = 0.0
+        self._precedence: Precedence | None = None
         read = [path for path in (wishes.chapter.file, wishes.apply) if path is not None]
         written = [] if wishes.plan_out is None else [wishes.plan_out]
         for path in written:
@@ -92,38 +95,32 @@ class Prefetch:
         Raises:
             AssetctlError: it cannot be read, planned or begun; nothing was ordered.
         """
-        wishes = self._wishes
-        check_output(wishes.output)
         with Reporting(self._targets, self._printer.pipeline.summary, stack, self._printer) as report:
-            async with opened(stack, self._wishes.chapter, self._printer) as source:
-                selection = self._selection(stack)
-                plan = self._plan = await self._planned(stack, source, selection, report)
-                if plan.check is not None and (error := plan.check.error()) is not None:
-                    print_problems(plan.check, self._printer)
-                    raise error
-                return await self._reported(stack, source, selection, plan, report)
+            chronicle = Chronicle(self._wishes, stack, at_once=self._at_once(stack))
+            try:
+                code = await self._read_and_done(stack, chronicle, report)
+            except BaseException as error:
+                await self._write(report, chronicle, error)
+                raise
+            await self._write(report, chronicle, code)
+            return code or (0 if report.trouble is None else report.trouble.exit_code)
 
-    async def _reported(
-        self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
-    ) -> int:
-        """The exit code; however this ends, the reports are written."""
-        wishes = self._wishes
-        deadline_s = None if wishes.deadline is None else wishes.deadline.left_s(stack.clock.now())
-        chronicle = Chronicle(plan, wishes.budget, stack, at_once=self._at_once(stack), deadline_s=deadline_s)
+    async def _write(self, report: Reporting, chronicle: Chronicle, end: int | BaseException) -> None:
+        """The reports are written, after the run came to an exit code or was ended by an error."""
+        if not chronicle.is_planned:
+            report.forget()
+        summary = None if self._run is None else self._run.summary
+        # What is no Exception is somebody who wants to leave.
+        is_in_a_hurry = not isinstance(end, int | Exception)
+        await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
 
-        async def write(end: int | BaseException) -> None:
-            summary = None if self._run is None else self._run.summary
-            # What is no Exception is somebody who wants to leave.
-            is_in_a_hurry = not isinstance(end, int | Exception)
-            await report.write(lambda gathered: chronicle.facts(gathered, summary, end), is_in_a_hurry=is_in_a_hurry)
-
-        try:
-            code = await self._done(stack, source, selection, plan, report)
-        except BaseException as error:
-            await write(error)
-            raise
-        await write(code)
-        return code or (0 if report.trouble is None else report.trouble.exit_code)
+    async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting) -> int:
+        check_output(self._wishes.output)
+        async with opened(stack, self._wishes.chapter, self._printer) as source:
+            selection = self._selection(stack)
+            plan = await self._planned(stack, source, selection, chronicle, report)
+            require_sound(plan.check, self._printer)
+            return await self._done(stack, source, selection, plan, report)
 
     async def _done(
         self, stack: Stack, source: ManifestSource, selection: Selection, plan: ChapterPlan, report: Reporting
@@ -140,9 +137,16 @@ class Prefetch:
         await self._agree(allowed, needs_text(plan.total, self._at_once(stack)))
         self._hold_to_deadline(stack)
         stack.jobs.desk.limit_to(
-            replace(stack.jobs.allowance, max_orders=allowed.max_orders, max_cost=allowed.max_cost)
+            replace(
+                stack.jobs.allowance,
+                max_orders=allowed.max_orders,
+                max_cost=allowed.max_cost,
+                limited_by=allowed.limited_by,
+            )
         )
+        self._least_s = plan.total.ordering_s(allowed.max_orders)
         report.begin()
+        self._precedence = None if allowed.covers(plan.total) else stack.jobs.desk.precedence
         return await self._made(stack, source, selection, plan, report)
 
     def going_on(self) -> str:
@@ -160,7 +164,7 @@ class Prefetch:
         return f"{done:,} of {self._total():,} are here{going}"
 
     async def _planned(
-        self, stack: Stack, source: ManifestSource, selection: Selection, report: Reporting
+        self, stack: Stack, source: ManifestSource, selection: Selection, chronicle: Chronicle, report: Reporting
     ) -> ChapterPlan:
         with ExitStack() as block:
             listeners: list[Callable[[Planned], None]] = [report.plan] if report.is_wanted else []
@@ -178,7 +182,8 @@ class Prefetch:
                 for listener in listeners:
                     listener(planned)
 
-            plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            plan = self._plan = await plan_chapter(source, stack.service, selection, tell if listeners else None)
+            chronicle.planned(plan)
             if plan.check is None or not plan.check.problems:
                 if plan.obstacle is not None and (check is not None or self._wishes.plan_out is not None):
                     raise _before_all(plan.obstacle)
@@ -247,6 +252,7 @@ class Prefetch:
         to_do = self._total() if output is not None else plan.chosen
         showing = Showing(self._state.progress, f"assetctl prefetch: {chapter_title(plan)}", self._printer.pipeline)
         with showing_run(to_do, showing, printer, stack.events, stack.clock) as progress:
+            progress.least_s = self._least_s
             teller = Teller(progress, printer, failures, report)
             stack.jobs.outages.limit_to(stack.settings.prefetch.max_outage_s)
             run = self._run = ChapterRun(
@@ -262,6 +268,7 @@ class Prefetch:
                 sent=stack.jobs.journal.sent,
                 held=stack.holdings,
                 outages=stack.jobs.outages,
+                precedence=self._precedence,
             )
             with self._summary_told(run, plan, progress, stack, printer), closing(teller):
                 await run.run()
@@ -319,7 +326,9 @@ def _on_lines(printer: Printer) -> Printer:
 def _with_way_on(error: AssetctlError) -> AssetctlError:
     """`error`, which ended a run, with how to go on after what it says to do."""
     is_a_step = error.hint is not None and not isinstance(error, AWAY)
-    error.hint = f"{error.hint}; then {_GO_ON}" if is_a_step else _GO_ON
+    # Another run may order as much again.
+    joint = ", or" if isinstance(error, SpendRefused) else "; then"
+    error.hint = f"{error.hint}{joint} {_GO_ON}" if is_a_step else _GO_ON
     return error
 
 

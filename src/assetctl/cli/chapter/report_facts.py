@@ -18,36 +18,49 @@ from assetctl.prefetch.results import Summary
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assetctl.prefetch.consent import Budget
+    from assetctl.cli.chapter.wishes import Wishes
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.report.gathering import Gathering
     from assetctl.wiring import Stack
 
 
 class Chronicle:
-    """One run of a chapter, told from its plan on."""
+    """One run of a chapter, told however far it came; its time counts from its plan on."""
 
-    def __init__(
-        self, plan: ChapterPlan, budget: Budget, stack: Stack, *, at_once: int, deadline_s: float | None
-    ) -> None:
-        """The chapter was planned as `plan` says; what it may take is `budget`, and its deadline as many seconds."""
-        self._plan = plan
-        self._budget = budget
+    def __init__(self, wishes: Wishes, stack: Stack, *, at_once: int) -> None:
+        """What `wishes` say is begun, with so many jobs at a time."""
+        self._wishes = wishes
         self._stack = stack
         self._at_once = at_once
-        self._deadline_s = deadline_s
-        self._started_at: datetime = stack.clock.now()
-        self._started_s = stack.clock.elapsed_s()
+        self._plan: ChapterPlan | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._started_at: datetime = self._stack.clock.now()
+        self._started_s = self._stack.clock.elapsed_s()
+        deadline = self._wishes.deadline
+        self._deadline_s = None if deadline is None else deadline.left_s(self._started_at)
+
+    def planned(self, plan: ChapterPlan) -> None:
+        """The chapter was walked through, and `plan` is what was found."""
+        self._plan = plan
+        self._start()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether there is a plan that holds for the whole chapter."""
+        return self._plan is not None and (self._plan.check is None or not self._plan.check.problems)
 
     def facts(self, gathering: Gathering, summary: Summary | None, end: int | BaseException) -> Facts:
         """The facts now, after the run ended with an exit code or an error; without a `summary` it did nothing."""
-        check, sums = self._plan.check, summary or Summary()
+        plan = self._plan if self.is_planned else None
+        check, sums = None if self._plan is None else self._plan.check, summary or Summary()
         counts = gathering.counts()
         seconds = self._stack.clock.elapsed_s() - self._started_s
         return Facts(
             tool=f"assetctl {version('assetctl')}",
             run_id=self._stack.jobs.allowance.run_id,
-            manifest="" if check is None else check.name,
+            manifest=self._wishes.chapter.name if check is None else check.name,
             chapter_id=None if check is None else check.chapter_id,
             title=None if check is None else check.title,
             is_plan=not gathering.has_begun,
@@ -55,18 +68,19 @@ class Chronicle:
             ended_at=self._stack.clock.now(),
             seconds=seconds,
             exit_code=end if isinstance(end, int) else exit_code_of(end),
-            plan={**plan_document(self._plan, self._at_once), "scenes": None},
-            plan_sentence=takes_sentence(self._plan, self._at_once),
+            plan=None if plan is None else {**plan_document(plan, self._at_once), "scenes": None},
+            plan_sentence="it was not planned" if plan is None else takes_sentence(plan, self._at_once),
             budget=self._budget_document(),
             counts=counts,
             spent=sums.spent,
-            unpriced=gathering.unpriced,
+            unpriced=sums.unpriced,
             ended_by=self._ended_by(sums, end, has_left=bool(counts[State.LEFT]), seconds=seconds),
+            problems=() if check is None else check.problems,
             lost=gathering.lost,
         )
 
     def _budget_document(self) -> dict[str, Any]:
-        budget = self._budget
+        budget = self._wishes.budget
         return {
             "max_generations": budget.max_generations,
             "max_generations_without_yes": self._stack.settings.budget.max_generations_per_run,

@@ -64,6 +64,11 @@ class Reporting:
         """Whether any report is."""
         return self._gathering is not None
 
+    def forget(self) -> None:
+        """What was planned so far does not count: it is not the whole chapter."""
+        if self._gathering is not None:
+            self._gathering.forget()
+
     def plan(self, planned: Planned) -> None:
         """An item was planned."""
         if self._gathering is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assetctl.cli.chapter.manifests import FormatOption, opened, print_problems
+from assetctl.cli.chapter.manifests import FormatOption, opened, require_sound
 from assetctl.cli.chapter.options import Chapter, chapter_of, game_options
 from assetctl.cli.explaining import availability_document, estimate_text
 from assetctl.cli.options import Json, Refresh, request_options
@@ -90,9 +90,7 @@ async def _of_chapter(stack: Stack, chapter: Chapter, printer: Printer) -> bool:
     with closing(RowFile(stack.data.prefetch)) as rows:
         async with opened(stack, chapter, printer) as source:
             plan = await plan_chapter(source, stack.service, Selection(), add)
-        if plan.check is not None and (error := plan.check.error()) is not None:
-            print_problems(plan.check, printer)
-            raise error
+        require_sound(plan.check, printer)
         _print(rows, printer)
     return is_all
 

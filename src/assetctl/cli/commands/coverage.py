@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assetctl.cli.chapter.covering import coverage_pieces, print_coverage
-from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, opened, print_problems
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, opened, require_sound
 from assetctl.cli.chapter.options import Chapter, chapter_of, game_options
 from assetctl.cli.options import Json, Refresh
 from assetctl.cli.session import printer_for, with_stack
@@ -71,7 +71,5 @@ def coverage(
 async def _cover(found: Coverage, stack: Stack, chapter: Chapter, selection: Selection, printer: Printer) -> None:
     cards = placeholder_keys(stack.data.placeholders)
     async with opened(stack, chapter, printer) as source:
-        await cover_chapter(Walk(source, stack.service, selection), stack.cache, cards, found)
-    if found.check is not None and (error := found.check.error()) is not None:
-        print_problems(found.check, printer)
-        raise error
+        await cover_chapter(Walk(source, stack.service, selection), stack.cache, stack.jobs.journal, cards, found)
+    require_sound(found.check, printer)

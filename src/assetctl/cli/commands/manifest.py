@@ -9,14 +9,15 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
-from assetctl.cli.chapter.manifests import FormatOption, read_whole
+from assetctl.cli.chapter.manifests import FormatOption, problem_lines, read_whole
 from assetctl.cli.chapter.options import Chapter, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
-from assetctl.prefetch.manifest.reading import check_manifest, placed
+from assetctl.prefetch.manifest.findings import problem_document
+from assetctl.prefetch.manifest.reading import check_manifest
 from assetctl.prefetch.manifest.schema import manifest_schema
 from assetctl.prefetch.scenes.chapter import GameChapter
 from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
@@ -24,7 +25,6 @@ from assetctl.units import counted
 
 if TYPE_CHECKING:
     from assetctl.cli.output import Printer
-    from assetctl.prefetch.manifest.findings import Problem
     from assetctl.prefetch.manifest.reading import ManifestCheck
 
 app = command_app("Chapter manifests.")
@@ -101,10 +101,8 @@ def schema(*, state: CliState) -> None:
 
 def _print(found: ManifestCheck, printer: Printer) -> None:
     for problem in found.problems:
-        printer.line(f"{placed(found.name, problem)}: {problem.what}")
-        for part in (problem.why, problem.hint):
-            if part:
-                printer.line(f"  {part}")
+        for line in problem_lines(found.name, problem):
+            printer.line(line)
     for line, number in found.duplicate_lines:
         where = found.name if line is None else f"{found.name}:{line}"
         printer.note(f"{where}: the same request as item {number:,}; it is done once")
@@ -125,15 +123,5 @@ def _document(found: ManifestCheck) -> dict[str, Any]:
         "items": found.items,
         "duplicates": found.duplicates,
         "duplicate_lines": [{"line": line, "item": number} for line, number in found.duplicate_lines],
-        "problems": [_problem_document(problem) for problem in found.problems],
-    }
-
-
-def _problem_document(problem: Problem) -> dict[str, Any]:
-    return {
-        "line": problem.place,
-        "field": problem.field,
-        "what": problem.what,
-        "why": problem.why,
-        "hint": problem.hint,
+        "problems": [problem_document(problem) for problem in found.problems],
     }

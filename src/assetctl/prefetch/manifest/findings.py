@@ -52,7 +52,7 @@ class Duplicate:
 class Problem:
     """One mistake. `field` is named as in the manifest, None when a row or the whole file is meant.
 
-    With `is_fatal` nothing after it could be read.
+    `within` names what it is in, where no line tells. With `is_fatal` nothing after it could be read.
     """
 
     place: Place | None
@@ -61,6 +61,19 @@ class Problem:
     why: str | None = None
     hint: str | None = None
     is_fatal: bool = False
+    within: str | None = None
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """`problem`, whose place is a line or unknown, as a document."""
+    return {
+        "line": problem.place,
+        "within": problem.within,
+        "field": problem.field,
+        "what": problem.what,
+        "why": problem.why,
+        "hint": problem.hint,
+    }
 
 
 def problem_of(error: AssetctlError, place: Place | None, field: str | None = None) -> Problem:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_NESTED_BYTES: Final = 16 << 20
 _TOP: Final = ("chapter", "defaults", "scenes", "$schema")  # the last one is for editors
 _CHAPTER: Final = ("id", "title")
+_NOUNS: Final[Mapping[str | int, str]] = {"scenes": "scene", "choices": "choice"}
 _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -42,6 +43,24 @@ class NestedManifest:
     def lines(self, wanted: Collection[Path]) -> dict[Path, int]:
         """The line of each path in `wanted`, or of the nearest that is around it."""
         return (toml_lines if self.format is Format.TOML else json_lines)(self.text, wanted)
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether all of it stands on one line, as programs write it."""
+        return "\n" not in self.text.strip()
+
+    def named(self, path: Path) -> str | None:
+        """The scene and the choice that `path` leads into: by their ids, else by their numbers, from 1 on."""
+        table: Any = self.table
+        names: list[str] = []
+        for key, index in zip(path[::2], path[1::2], strict=False):
+            noun = _NOUNS.get(key)
+            if noun is None or not isinstance(index, int):
+                break
+            table = table[key][index]
+            own = (_table(table) or {}).get("id")
+            names.append(f"{noun} `{own}`" if isinstance(own, str) else f"{noun} {index + 1:,}")
+        return ", ".join(names) or None
 
     def chapter(self) -> tuple[str | None, str | None]:
         """The id and the title of the chapter, as far as they are texts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -80,10 +81,16 @@ class ManifestReader:
             lines |= self._nested.lines(paths)
         return lines
 
+    def within(self, place: Place | None) -> str | None:
+        """The scene and the choice that `place` is in, where its line doesn't tell it apart from the others."""
+        if self._nested is None or not isinstance(place, tuple) or not self._nested.is_one_line:
+            return None
+        return self._nested.named(place)
+
 
 @dataclass(slots=True)
 class ManifestCheck:
-    """What a walk through a manifest found, lines in place of paths; at most `MAX_PROBLEMS` problems are told.
+    """What a walk through a manifest found, lines in place of paths; at most `MAX_PROBLEMS` problems are told, by line.
 
     `duplicates` counts all, `duplicate_lines` has the first of them: their line and the number of the item they repeat.
     """
@@ -107,8 +114,10 @@ class ManifestCheck:
 
 
 def placed(name: str, problem: Problem) -> str:
-    """`FILE:LINE: field`, as far as they are known; without the field where the sentence that follows names it."""
+    """`FILE:LINE: scene: field`, as far as known; without the field where the sentence that follows names it."""
     where = f"{name}:{problem.place}" if isinstance(problem.place, int) else name
+    if problem.within is not None:
+        where = f"{where}: {problem.within}"
     named = problem.field is None or f"`{problem.field}`" in problem.what
     return where if named else f"{where}: `{problem.field}`"
 
@@ -148,12 +157,21 @@ class Checking:
         check = self._check
         places = [problem.place for problem in check.problems]
         lines = self._reader.lines([*places, *(one.place for one in self._duplicates)])
-        check.problems = [
-            replace(problem, place=None if problem.place is None else lines.get(problem.place))
+        found = [
+            replace(
+                problem,
+                place=None if problem.place is None else lines.get(problem.place),
+                within=self._reader.within(problem.place),
+            )
             for problem in check.problems
         ]
+        check.problems = sorted(found, key=_by_line)
         check.duplicate_lines = [(lines.get(one.place), one.number) for one in self._duplicates]
         return check
+
+
+def _by_line(problem: Problem) -> float:
+    return problem.place if isinstance(problem.place, int) else math.inf
 
 
 def check_manifest(reader: ManifestReader) -> ManifestCheck:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetctl.models import AssetInput
+    from assetctl.prefetch.manifest.findings import Place
 
 SHOWN_NAMES: Final = {full: short for short, full in SHORT_NAMES.items()}
 #: Makes any other field a request of its own, so that its mistakes are told apart from those beside it.
@@ -71,12 +72,12 @@ class Resolver:
             try:
                 check_own(*own)
             except InvalidRequest as error:
-                return list(_mistakes(row, error))
+                return _mistakes(row, error)
             return Item(number, row.place, known.request(*own), known.key(*own), row.label)
         try:
             request = self._request(row)
         except AssetctlError as error:
-            return list(_mistakes(row, error))
+            return _mistakes(row, error)
         if kind is not None:
             self._remember(kind, request)
         return Item(number, row.place, request, request_key(request), row.label)
@@ -121,16 +122,17 @@ def _below(folder: Path, given: AssetInput) -> AssetInput:
     return given if given.path is None else replace(given, path=folder / given.path)
 
 
-def _mistakes(row: Row, first: AssetctlError) -> Iterator[Problem]:
-    told = False
-    for name, value in row.fields.items():
+def _mistakes(row: Row, first: AssetctlError) -> list[Problem]:
+    # Else it only shows when all of it is taken together: a missing context, a knob that the generator doesn't have.
+    return list(field_problems(row.fields, partial(_inside, row))) or [problem_of(first, row.place)]
+
+
+def field_problems(given: Mapping[str, Any], place_of: Callable[[str], Place]) -> Iterator[Problem]:
+    """What is wrong with each of the fields, which have full names, whatever stands beside it."""
+    for name, value in given.items():
         error = field_mistake(name, value)
         if error is not None:
-            told = True
-            yield problem_of(error, _inside(row, name), SHOWN_NAMES.get(name, name))
-    if not told:
-        # What only shows when all of it is taken together: a missing context, a knob that the generator doesn't have.
-        yield problem_of(first, row.place)
+            yield problem_of(error, place_of(name), SHOWN_NAMES.get(name, name))
 
 
 def field_mistake(name: str, value: Any) -> AssetctlError | None:
@@ -157,7 +159,7 @@ def _asset_mistake(value: Any) -> InvalidRequest | None:
     return InvalidRequest(f"`{ASSET}` must be the id of an asset, as text", why=why, hint='asset = "17"')
 
 
-def _inside(row: Row, name: str) -> int | tuple[str | int, ...]:
+def _inside(row: Row, name: str) -> Place:
     if isinstance(row.place, int):
         return row.place
     # A nested manifest's own fields were looked at where they stand; what is left are ids.

@@ -16,6 +16,7 @@ from assetctl.prefetch.manifest.fields import (
 )
 from assetctl.prefetch.manifest.findings import Problem, Row, problem_of
 from assetctl.prefetch.manifest.lines import MAX_LINE_BYTES, bounded_lines
+from assetctl.prefetch.manifest.resolving import field_problems
 from assetctl.units import counted
 
 if TYPE_CHECKING:
@@ -58,9 +59,17 @@ def _json_row(number: int, line: bytes) -> Iterator[Row | Problem]:
             yield Problem(number, name, f"`{name}` is given twice")
         return
     fields, problems = named(cast("dict[str, Any]", found), number)
-    yield from problems
-    if not problems:
-        yield Row(number, fields, fields.pop("id", None))
+    label = fields.pop("id", None)
+    yield from _row(number, fields, label, problems)
+
+
+def _row(place: int, fields: dict[str, Any], label: Any, problems: list[Problem]) -> Iterator[Row | Problem]:
+    """The row of these fields; where it has `problems` already, these and what else is wrong with the fields."""
+    if problems:
+        yield from problems
+        yield from field_problems(fields, lambda _: place)
+    else:
+        yield Row(place, fields, label)
 
 
 class _GivenTwiceError(Exception):
@@ -121,8 +130,8 @@ def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
         return
     columns, problems = _columns(cells, header.line)
     yield from problems
-    if problems:
-        return
+    if not any(columns):
+        return  # it is something else, and may be of any length
     while True:
         lines.begin_record()
         try:
@@ -139,7 +148,7 @@ def read_csv(file: BinaryIO) -> Iterator[Row | Problem]:
             lines.problem = None
             continue
         if any(cells):
-            yield from _csv_row(lines.begun, columns, cells)
+            yield from _csv_row(lines.begun, columns, cells, are_known=not problems)
 
 
 def _no_csv(line: int, what: str, error: csv.Error) -> Problem:
@@ -200,25 +209,28 @@ class _CsvLines:
             return "\n"
 
 
-def _columns(cells: list[str], line: int) -> tuple[list[str], list[Problem]]:
-    """The full names of the columns, and what is wrong with them."""
-    names: list[str] = []
+def _columns(cells: list[str], line: int) -> tuple[list[str | None], list[Problem]]:
+    """The full names of the columns, None for one that is none, and what is wrong with them."""
+    names: list[str | None] = []
     problems: list[Problem] = []
     for cell in cells:
         name = cell.strip()
         full = SHORT_NAMES.get(name, name)
+        problem = None
         if full in names:
-            problems.append(Problem(line, name, f"there are two columns `{name}`"))
+            problem = Problem(line, name, f"there are two columns `{name}`")
         elif not name:
-            problems.append(Problem(line, None, f"column {len(names) + 1} has no name"))
+            problem = Problem(line, None, f"column {len(names) + 1} has no name")
         elif name not in ROW_FIELDS and not (name.startswith(PARAMETER_PREFIX) and name != PARAMETER_PREFIX):
             hint = unknown_field_hint(name, ROW_FIELDS)
-            problems.append(Problem(line, name, f"there is no column `{name}`", hint=hint))
-        names.append(full)
+            problem = Problem(line, name, f"there is no column `{name}`", hint=hint)
+        names.append(full if problem is None else None)
+        problems += [] if problem is None else [problem]
     return names, problems
 
 
-def _csv_row(line: int, columns: list[str], cells: list[str]) -> Iterator[Row | Problem]:
+def _csv_row(line: int, columns: list[str | None], cells: list[str], *, are_known: bool) -> Iterator[Row | Problem]:
+    """The row of these cells, or what is wrong with them; no row unless all columns `are_known`."""
     if len(cells) != len(columns):
         yield Problem(line, None, f"the row has {counted(len(cells), 'cell', 'cells')}, the header {len(columns)}")
         return
@@ -226,7 +238,7 @@ def _csv_row(line: int, columns: list[str], cells: list[str]) -> Iterator[Row | 
     parameters: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, cell in zip(columns, cells, strict=True):
-        if not cell:
+        if name is None or not cell:
             continue
         if name.startswith(PARAMETER_PREFIX):
             parameters[name.removeprefix(PARAMETER_PREFIX)] = cell
@@ -235,10 +247,12 @@ def _csv_row(line: int, columns: list[str], cells: list[str]) -> Iterator[Row | 
             fields[name] = from_cell(name, cell)
         except InvalidRequest as error:
             problems.append(problem_of(error, line, name))
-    yield from problems
-    if problems:
-        return
     label = fields.pop("id", None)
-    if parameters:
-        fields["parameters"] = {**fields.get("parameters", {}), **parameters}
-    yield Row(line, fields, label)
+    general = fields.get("parameters", {})
+    # What is no object is told as such.
+    if parameters and isinstance(general, dict):
+        fields["parameters"] = {**general, **parameters}
+    if problems or are_known:
+        yield from _row(line, fields, label, problems)
+    else:
+        yield from field_problems(fields, lambda _: line)

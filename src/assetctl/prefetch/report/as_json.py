@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.documents import error_document, timestamp
+from assetctl.prefetch.manifest.findings import problem_document
 from assetctl.prefetch.report.states import State
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _head(facts: Facts) -> dict[str, Any]:
         "is_partial": facts.is_partial,
         "partial": facts.partial_sentence(),
         "ended_by": None if facts.ended_by is None else error_document(facts.ended_by),
+        "problems": [problem_document(problem) for problem in facts.problems],
         "count": facts.items,
         "delivered": facts.delivered,
         "left": facts.left,
@@ -52,7 +54,7 @@ def _head(facts: Facts) -> dict[str, Any]:
         "spent": _amounts(facts.spent),
         "unpriced": facts.unpriced,
         "budget": dict(facts.budget),
-        "plan": dict(facts.plan),
+        "plan": None if facts.plan is None else dict(facts.plan),
         "details_lost": facts.lost,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from assetctl.prefetch.manifest.reading import placed
 from assetctl.prefetch.report.escaping import html_text, markdown_text
 from assetctl.prefetch.report.states import NEEDS_ATTENTION, WORDS, State
 from assetctl.units import counted, human_duration
@@ -70,9 +71,13 @@ def _head(facts: Facts) -> str:
         told += [human_duration(facts.seconds), f"spent {facts.spent_text()}", f"run {facts.run_id}"]
     partial = facts.partial_sentence()
     note = "" if partial is None else f"> {markdown_text(partial)}\n\n"
+    mistakes = "".join(
+        f"- {markdown_text(f'{placed(facts.manifest, problem)}: {problem.what}', max_length=_LONGEST_WORDS)}\n"
+        for problem in facts.problems[:_MOST_ATTENTION]
+    )
     return (
         f"## {markdown_text(facts.name, max_length=_LONGEST_WORDS)}\n\n{note}"
-        f"{' · '.join(markdown_text(part) for part in told)}\n\n{table}"
+        f"{' · '.join(markdown_text(part) for part in told)}\n\n{table}{mistakes}"
     )
 
 

@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from assetctl.prefetch.manifest.reading import placed
 from assetctl.prefetch.report.cards import card
 from assetctl.prefetch.report.drawing import SYMBOLS, shares
 from assetctl.prefetch.report.escaping import html_sentence, html_text
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 #: So many cards a browser still scrolls through.
 MAX_CARDS: Final = 10_000
 _LONGEST_NAME: Final = 160
+_LONGEST_MISTAKE: Final = 400
+_MOST_MISTAKES: Final = 200
 
 
 def page_report(facts: Facts, gathering: Gathering, gallery: Gallery, *, max_cards: int = MAX_CARDS) -> Iterator[str]:
@@ -66,6 +69,12 @@ def _header(facts: Facts, name: str) -> str:
     over = " · ".join(html_text(part, max_length=_LONGEST_NAME) for part in (kind, chapter) if part)
     partial = facts.partial_sentence()
     notice = "" if partial is None else f'<p class="partial" role="note">{html_sentence(partial)}</p>'
+    mistakes = "".join(
+        f"<li>{html_sentence(f'{placed(facts.manifest, problem)}: {problem.what}', max_length=_LONGEST_MISTAKE)}</li>"
+        for problem in facts.problems[:_MOST_MISTAKES]
+    )
+    if mistakes:
+        notice += f"<ul>{mistakes}</ul>"
     bar = shares(facts.counts, ", ".join(f"{count:,} {WORDS[state]}" for state, count in _present(facts)))
     rows = "".join(f"<div><dt>{term}</dt><dd>{value}</dd></div>" for term, value in _sums(facts))
     return (
@@ -104,6 +113,8 @@ def _date(moment: datetime) -> str:
 
 def _filters(facts: Facts) -> str:
     present = _present(facts)
+    if not present:
+        return ""
     choices = [("all", "All", facts.items)]
     if facts.needing_attention and len(present) > 1:
         choices.append(("attention", "Needs attention", facts.needing_attention))

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.prefetch.report.states import DELIVERED, NEEDS_ATTENTION, WORDS, State
+from assetctl.prefetch.results import spent_text
 from assetctl.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from assetctl.errors import AssetctlError
+    from assetctl.prefetch.manifest.findings import Problem
 
 #: What another run does without anybody having to look first.
 _FOR_THE_NEXT_RUN: Final = (State.LEFT, State.RUNNING, State.REFUSED)
@@ -24,8 +26,9 @@ class Facts:
     """The sums over a run. `counts` has every state that any asset is in, `spent` the money for what is new.
 
     `unpriced` new assets cost something unknown. `ended_by` is what ended the run before all was tried, None when
-    nothing did. `plan` and `budget` are documents as `prefetch --plan --json` prints them; `seconds` is wall time.
-    With `is_plan` nothing was done. `lost` is of how many assets the details could not be kept.
+    nothing did, and `problems` are the mistakes in the manifest where those did. `plan` and `budget` are documents as
+    `prefetch --plan --json` prints them, `plan` None when there is none that holds; `seconds` is wall time. With
+    `is_plan` nothing was done. `lost` is of how many assets the details could not be kept.
     """
 
     tool: str
@@ -38,13 +41,14 @@ class Facts:
     ended_at: datetime
     seconds: float
     exit_code: int
-    plan: Mapping[str, Any]
+    plan: Mapping[str, Any] | None
     plan_sentence: str
     budget: Mapping[str, Any]
     counts: Mapping[State, int]
     spent: Mapping[str, Decimal]
     unpriced: int
     ended_by: AssetctlError | None = None
+    problems: Sequence[Problem] = ()
     lost: int = 0
 
     @property
@@ -85,7 +89,8 @@ class Facts:
         if self.ended_by is not None and self.ended_by.why:
             why += f"; {self.ended_by.why}"
         if self.is_plan:
-            return f"Nothing was done{why}."
+            hint = None if self.ended_by is None else self.ended_by.hint
+            return f"Nothing was done{why}." + (f" Next: {hint}." if hint else "")
         left = (
             f"{counted(self.left, 'asset is', 'assets are')} left: {self._left_words()}"
             if self.left
@@ -95,10 +100,7 @@ class Facts:
 
     def spent_text(self) -> str:
         """What new assets cost, for a person."""
-        parts = [f"{amount} {currency}" for currency, amount in sorted(self.spent.items())]
-        if self.unpriced:
-            parts.append(f"an unknown amount for {self.unpriced:,}")
-        return " and ".join(parts) or "nothing"
+        return spent_text(self.spent, self.unpriced) or "nothing"
 
     def _left_words(self) -> str:
         counts = ((self.counts.get(state, 0), WORDS[state]) for state in _FOR_THE_NEXT_RUN)

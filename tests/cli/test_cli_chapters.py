@@ -13,9 +13,9 @@ from assetctl.cli.chapter.bar import BarProgress
 from assetctl.cli.chapter.progress import LineProgress, Quiet
 from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan, summary_sentence
-from assetctl.cli.drawing import Words
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline
+from assetctl.cli.progress.drawing import Words
 from assetctl.cli.state import ProgressMode
 from assetctl.errors import JobFailed
 from assetctl.events import AssetEventBus, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, TurnAwaited

@@ -251,6 +251,17 @@ def test_a_budget_is_used_up_in_the_order_of_the_chapter(tool: Tool) -> None:
     assert sorted(generated) == ["s00", "s01", "s02"]
 
 
+def test_a_plan_says_how_much_of_it_its_limits_have_room_for(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", "c", generator="paid")
+    told = "the limit has room for 1 of 3 new generations, those that come first in the chapter\n"
+    for limit in (("--max-cost", "0.5"), ("--max-generations", "1")):
+        assert told in tool("prefetch", manifest, "--plan", *limit).err
+    assert "room" not in tool("prefetch", manifest, "--plan", "--max-cost", "1.20").err
+    refused = tool("prefetch", manifest, "--plan", "--max-cost", "5 EUR")
+    assert (refused.code, "a run with that limit orders nothing: a limit in EUR" in refused.err) == (0, True)
+    assert told in tool("prefetch", manifest, "--max-cost", "0.5").err
+
+
 def test_a_budget_of_nothing_orders_nothing(tool: Tool) -> None:
     ran = tool("prefetch", write(tool, "a"), "--max-generations", "0")
     assert (ran.code, tool.orders()) == (6, [])

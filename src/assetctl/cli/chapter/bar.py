@@ -10,8 +10,8 @@ from rich.table import Column
 
 from assetctl.cli.chapter.progress import RunProgress
 from assetctl.cli.chapter.words import item_name
-from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, Words, columns_of, console_on
-from assetctl.cli.labels import job_label, transfer_label, turn_label
+from assetctl.cli.progress.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, Words, columns_of, console_on
+from assetctl.cli.progress.labels import job_label, transfer_label, turn_label
 from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
 from assetctl.text import safe
 

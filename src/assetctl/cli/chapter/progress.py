@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapter.words import item_name
-from assetctl.cli.labels import BACK_LABEL, away_label
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
+from assetctl.cli.progress.labels import BACK_LABEL, away_label
 from assetctl.events import Event, ServiceAway, ServiceBack, TurnAwaited
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from assetctl.cli.output import Printer
+    from assetctl.prefetch.consent import Room
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.results import Result, Summary
@@ -66,6 +67,15 @@ def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     if total.bytes_to_fetch or total.unsized:
         sentence += f"; {_fetch_text(total)} to fetch"
     return sentence
+
+
+def room_sentence(room: Room, total: Tally) -> str | None:
+    """How much of what `total` takes is within the limits, in one line; None when all of it is."""
+    if room.orders >= total.new_orders:
+        return None
+    least = "" if room.is_exact else "at least "
+    orders = counted(total.new_orders, "new generation", "new generations")
+    return f"the limit has room for {least}{room.orders:,} of {orders}, those that come first in the chapter"
 
 
 def _why_nothing(selection: Selection) -> str:

@@ -113,6 +113,26 @@ def test_quiet_prints_the_ids_of_what_is_new(tool: Tool) -> None:
     assert all(name.startswith("instant-") for name in ran.out.split())
 
 
+def test_with_verbose_each_asset_is_named_and_who_was_asked_for_it(tool: Tool) -> None:
+    write(tool, "good")
+    rows = [{"scene": f"bad{number}", "type": "audio", "generator": "failing"} for number in range(5)]
+    with (tool.work / "chapter.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    told = tool("prefetch", "chapter.jsonl", "--concurrency", "1", "-v").err.splitlines()
+    start = next(number for number, line in enumerate(told) if line.startswith("good: generated, "))
+    asked = told[start + 1 : start + 5]
+    assert [line.split(",")[0] for line in asked] == [
+        "  cache: miss",
+        "  library:folder: miss",
+        "  cache:stand-in: miss",
+        "  generator: hit",
+    ]
+    named = [line.partition(":")[0] for line in told if line.startswith("bad")]
+    assert named == [f"bad{number}" for number in range(5)]
+    assert len([line for line in told if line.startswith("and 2 more: the generator `failing`")]) == 1
+    assert not [line for line in tool("prefetch", write(tool, "new")).err.splitlines() if line.startswith("new")]
+
+
 def test_a_failure_is_named_and_stops_nobody(tool: Tool) -> None:
     write(tool, "a", "b")
     (tool.work / "chapter.jsonl").write_text(

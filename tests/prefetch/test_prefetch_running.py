@@ -23,6 +23,7 @@ from assetctl.errors import (
 )
 from assetctl.events import Event, JobProgressed, JobSubmitted, TurnAwaited
 from assetctl.generation.allowances import Allowance
+from assetctl.keys import request_key
 from assetctl.models import AssetRequest, Estimate
 from assetctl.prefetch import running, walking
 from assetctl.prefetch.deeds import Only, Selection
@@ -30,6 +31,7 @@ from assetctl.prefetch.planning import plan_chapter
 from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
+from assetctl.validation import MAX_WAIT_S
 from fakes import FarLibrary, House, film
 from shop import PRICE, Shop
 
@@ -264,6 +266,21 @@ async def test_what_a_limit_leaves_room_for_is_ordered_in_the_order_of_the_manif
     made = [scene for scene, outcome in heard.outcomes.items() if outcome is Outcome.GENERATED]
     assert sorted(scene or "" for scene in made) == ["a", "b"]
     assert (heard.outcomes["x"], shop.charges) == (Outcome.FETCHED, 2)
+
+
+async def test_who_adopts_an_order_lets_the_next_one_order(house: House, shop: Shop):
+    shop.looks = 10**9
+    a, b = AssetRequest(scene_id="a", max_wait_s=0), AssetRequest(scene_id="b", max_wait_s=0)
+    with pytest.raises(JobPending):
+        await house.service.request_asset(a)
+    for request in (a, b):
+        house.desk.precedence.enter(request_key(house.service.effective(request)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(house.service.request_asset, replace(a, max_wait_s=MAX_WAIT_S))
+        with anyio.fail_after(20), pytest.raises(JobPending):
+            await house.service.request_asset(b)
+        tasks.cancel_scope.cancel()
+    assert shop.charges == 2
 
 
 @pytest.mark.parametrize("error", [StorageFull("no room"), NotAllowed("who are you?")])

@@ -165,6 +165,8 @@ class GeneratedAssetProvider:
             max_wait_s=max_wait_s,
             on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(key, generator.name, pause_s)),
         )
+        # Who adopted an order places none.
+        self._desk.precedence.leave(key)
         if isinstance(found, Arrival):
             return found
         left_s = max_wait_s - (self._clock.elapsed_s() - start_s)

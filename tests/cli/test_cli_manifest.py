@@ -35,6 +35,14 @@ def test_the_example_is_written_once_and_is_sound(tool: Tool) -> None:
     assert "exists already" in again.err
 
 
+@pytest.mark.parametrize("name", ["chapter.json", "chapter.csv", "chapter"])
+def test_an_example_that_could_not_be_read_again_is_not_written(tool: Tool, name: str) -> None:
+    ran = tool("manifest", "init", f"new/{name}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("  next: assetctl manifest init new/chapter.toml\n")
+    assert not (tool.work / "new").exists()
+
+
 def test_every_mistake_is_told_with_file_line_and_field(tool: Tool) -> None:
     write(tool, "chapter.toml", '[[scenes]]\nid = "a"\nstile = "x"\n[[scenes]]\nid = "b"\nparameters = {fps = 24}\n')
     ran = tool("manifest", "check", "chapter.toml")

@@ -52,12 +52,15 @@ def check(
 @app.command(epilog="Example: assetctl manifest init chapter.toml")
 @takes(state=shared_options)
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to.")] = Path("chapter.toml"),
+    file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .toml.")] = Path("chapter.toml"),
     *,
     state: CliState,
 ) -> None:
-    """A commented manifest to start from; an existing file is never replaced."""
+    """A commented manifest in TOML to start from; an existing file is never replaced."""
     printer = printer_for(state)
+    if file.suffix.lower() != ".toml":
+        hint = f"assetctl manifest init {file.parent / f'{file.stem}.toml'}"
+        raise InvalidRequest(f"`{file}` isn't called like TOML", why="TOML is what is written", hint=hint)
     with filesystem.translated(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter.progress import failure_reason
-from assetctl.cli.chapter.words import result_document
+from assetctl.cli.chapter.words import result_document, with_hint
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop
@@ -80,7 +80,8 @@ class Teller(Listener):
         if reason in self._counts or len(self._counts) < _MOST_REASONS:
             self._counts[reason] = self._counts.get(reason, 0) + 1
         if self._counts.get(reason, 0) <= _NAMED:
-            self._progress.fail(result, reason)
+            # Hints may differ where reasons don't: they name a job, or a file.
+            self._progress.fail(result, with_hint(reason, result.error))
 
 
 def _is_worth_a_line(result: Result) -> bool:

@@ -42,8 +42,8 @@ def item(number: int, scene: str | None, choice: str | None = None, **fields: An
     return Item(number, number, request, f"{number:064x}")
 
 
-def planned(of: Item, deed: Deed = Deed.MAKE, *, is_paid: bool = False) -> Planned:
-    return Planned(of, deed, Decision("some", Availability(Would.GENERATE, generator="shop", is_paid=is_paid)))
+def planned(of: Item, deed: Deed = Deed.MAKE) -> Planned:
+    return Planned(of, deed, Decision("some", Availability(Would.GENERATE, generator="shop")))
 
 
 def asset(of: Item, source: Source = Source.GENERATED, **fields: Any) -> Asset:
@@ -94,7 +94,7 @@ def facts_of(gathering: Gathering, **fields: Any) -> Facts:
         budget={"max_generations": 20},
         counts=counts,
         spent={"USD": Decimal("0.80")},
-        unpriced=gathering.unpriced,
+        unpriced=0,
     )
     return replace(known, **fields)
 

@@ -21,11 +21,12 @@ from cli_harness import write_sound
 from assetctl.cache.entries import EntryDraft
 from assetctl.cache.store import AssetCache
 from assetctl.cache.verification.findings import Problem, VerifyReport
-from assetctl.cli.bar import ProgressBar
 from assetctl.cli.commands.cache.verify import _print
-from assetctl.cli.labels import verify_label
 from assetctl.cli.output import Printer
-from assetctl.cli.progress import LazyBar, Lines
+from assetctl.cli.progress.bar import ProgressBar
+from assetctl.cli.progress.labels import verify_label
+from assetctl.cli.progress.lines import Lines
+from assetctl.cli.progress.showing import LazyBar
 from assetctl.clock import SystemClock
 from assetctl.errors import CacheError, JobError, LibraryError, StorageFull
 from assetctl.events import VerifyProgressed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -14,9 +15,10 @@ from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline
+from assetctl.cli.progress.drawing import Words
 from assetctl.cli.state import ProgressMode
 from assetctl.errors import JobFailed
-from assetctl.events import AssetEventBus, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
+from assetctl.events import AssetEventBus, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, TurnAwaited
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import planning
 from assetctl.prefetch.deeds import Deed
@@ -121,6 +123,8 @@ def test_a_summary_counts_what_was_not_begun_and_tells_what_was_spent():
     summary.counts[Outcome.GENERATED] = 2
     summary.spent["USD"] = Decimal("0.80")
     assert summary_sentence(summary, 5, 61.0) == "5 assets: 2 generated, 3 not begun; 1m 1s, spent 0.80 USD"
+    summary.unpriced = 2
+    assert summary_sentence(summary, 2, 1.0).endswith(", spent 0.80 USD and an unknown amount for 2")
 
 
 def failed(one: Item) -> Result:
@@ -141,6 +145,46 @@ def test_elsewhere_than_on_a_terminal_a_line_comes_each_ten_seconds():
         "beside it",
     ]
     assert progress.sentence() == "3 of 10, 1 under way, 3 failed, about 42s left"
+
+
+def test_what_waits_for_its_turn_takes_as_long_as_was_known_before():
+    clock, turn = FakeClock(), partial(TurnAwaited, generator="shop", orders_per_minute=20)
+    progress = Quiet(25, clock, Printer())
+    progress.least_s = 60.0
+    items = [item(number) for number in range(25)]
+    for one in items:
+        progress.began(one)
+    clock.advance(seconds=5)
+    for one in items[:20]:
+        progress.ended(failed(one))
+    assert progress.left_s == 55.0
+    for one in items[20:]:
+        progress.heard(turn(one.key))
+    clock.advance(seconds=35)
+    assert progress.sentence().endswith("5 under way, 20 failed, about 20s left")
+    clock.advance(seconds=30)
+    assert progress.sentence().endswith("5 under way, 20 failed")
+    progress.heard(JobSubmitted(items[20].key, "shop", "j", Estimate()))
+    assert progress.left_s == 70 / 20 * 5
+
+
+def test_the_bar_tells_anew_how_long_it_takes_while_nothing_happens(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    clock, err = FakeClock(), io.StringIO()
+    progress = BarProgress(4, clock, Printer(stderr=err))
+    try:
+        for number in range(3):
+            progress.began(item(number))
+            clock.advance(seconds=10)
+            progress.ended(failed(item(number)))
+        progress.began(item(3))
+        words = [column for column in progress._bar.columns if isinstance(column, Words)]
+        (overall, _) = progress._bar.tasks
+        assert words[0](overall).plain.endswith("about 10s left")
+        clock.advance(seconds=30)
+        assert words[0](overall).plain.endswith("about 20s left")
+    finally:
+        progress.close()
 
 
 def test_while_nothing_ends_a_line_comes_each_ten_seconds_all_the_same():
@@ -177,7 +221,7 @@ def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pyte
         items = [item(number, f"scene-{number}") for number in range(1, 5)]
         for one in items:
             progress.began(one)
-        shown = [task.description for task in progress._bar.tasks]
+        shown = [progress._words(task) for task in progress._bar.tasks]
         assert shown == ["0 of 9, 4 under way", "  scene-1", "  scene-2"]
         first, second = progress._bar.tasks[1:]
         bus.publish(TurnAwaited(items[0].key, "shop", None))
@@ -195,5 +239,5 @@ def test_the_bar_shows_each_item_as_it_goes_and_leaves_nothing(monkeypatch: pyte
         progress.say("trouble")
         for one in items:
             progress.ended(failed(one))
-        assert [task.description.partition(",")[0] for task in progress._bar.tasks] == ["4 of 9"]
+        assert [progress._words(task).partition(",")[0] for task in progress._bar.tasks] == ["4 of 9"]
     assert "trouble\n" in err.getvalue()

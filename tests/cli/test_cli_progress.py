@@ -12,10 +12,10 @@ import pyte
 import pytest
 from cli_harness import INSTANT, is_clean, wait_until
 
-from assetctl.cli.bar import ProgressBar
-from assetctl.cli.lines import Lines
 from assetctl.cli.output import Printer
-from assetctl.cli.progress import LazyBar, showing_progress
+from assetctl.cli.progress.bar import ProgressBar
+from assetctl.cli.progress.lines import Lines
+from assetctl.cli.progress.showing import LazyBar, showing_progress
 from assetctl.cli.state import ProgressMode
 from assetctl.events import (
     AssetEventBus,

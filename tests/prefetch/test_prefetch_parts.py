@@ -93,6 +93,12 @@ def test_only_new_orders_at_a_limited_generator_take_turns():
     assert (tally.turns, tally.least_s) == ({}, 0.0)
 
 
+@pytest.mark.parametrize(("max_orders", "least_s"), [(0, 0.0), (20, 0.0), (21, 60.0), (99, 120.0)])
+def test_what_may_not_be_ordered_takes_no_time(max_orders: int, least_s: float):
+    tally = total(*[replace(making(None), orders_per_minute=20)] * 41)
+    assert tally.ordering_s(max_orders) == least_s
+
+
 def test_generators_take_their_turns_side_by_side():
     tally = total(*[replace(making(None), orders_per_minute=10)] * 11)
     for _ in range(11):

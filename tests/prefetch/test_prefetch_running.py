@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,11 +22,11 @@ from assetctl.errors import (
 )
 from assetctl.events import Event, JobProgressed, JobSubmitted, TurnAwaited
 from assetctl.generation.allowances import Allowance
-from assetctl.models import AssetRequest
+from assetctl.models import AssetRequest, Estimate
 from assetctl.prefetch import running, walking
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.planning import plan_chapter
-from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.prefetch.running import Pace, Stop
 from assetctl.providers.absences import MAX_AGE_S
 from fakes import FarLibrary, House, film
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from assetctl.generation.base import GenerationOrder, JobStatus
+    from assetctl.generation.base import GeneratedFile, GenerationOrder, JobStatus
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.running import ChapterRun
     from fakes import FakeLibrary
@@ -52,6 +53,17 @@ class Moody(Shop):
         if waiting := self.moods.get(order.request.scene_id):
             raise waiting.pop(0) if len(waiting) > 1 else waiting[0]
         return await super().submit(order, idempotency_key)
+
+
+class Silent(Shop):
+    """Never says what anything costs."""
+
+    async def estimate(self, order: GenerationOrder) -> Estimate:
+        del order
+        return Estimate()
+
+    async def result(self, job_id: str) -> GeneratedFile:
+        return replace(await super().result(job_id), cost=None)
 
 
 class Mute(Shop):
@@ -213,6 +225,17 @@ async def test_when_the_budget_is_used_up_the_rest_is_refused_and_adopting_goes_
     assert heard.begun == ["a", "b", "c", "d"]
     assert (summary.exit_code, shop.charges) == (6, 3)
     assert summary.refused is not None
+
+
+@pytest.mark.parametrize(("is_paid", "told"), [(True, "an unknown amount for 2"), (False, "")])
+async def test_only_what_may_cost_something_has_cost_an_unknown_amount(
+    house: House, shop: Shop, tmp_path: Path, *, is_paid: bool, told: str
+):
+    shop.__class__, shop.is_paid = Silent, is_paid
+    with chapter(tmp_path, "a", "b", {"scene": "c", "allow_generation": False}) as source:
+        run, _ = run_of(house, source)
+        summary = await run.run()
+    assert (spent_text(summary.spent, summary.unpriced), summary.counts[Outcome.GENERATED]) == (told, 2)
 
 
 class Undecided(Shop):

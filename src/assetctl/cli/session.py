@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assetctl import eventloop, wiring
 from assetctl.cli.logs import showing_logs
 from assetctl.cli.output import Printer
-from assetctl.cli.progress import showing_progress
+from assetctl.cli.progress.showing import showing_progress
 from assetctl.cli.running import run
 from assetctl.clock import SystemClock
 from assetctl.events import AssetEventBus

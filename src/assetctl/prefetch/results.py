@@ -26,6 +26,7 @@ from assetctl.generation.outages import is_away
 from assetctl.models import AttemptOutcome, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from assetctl.models import Asset
@@ -60,7 +61,7 @@ _DELIVERED: Final = frozenset({Outcome.HERE, Outcome.FETCHED, Outcome.GENERATED}
 class Result:
     """What became of `item`: an asset or an error, neither when it was not begun. `output` is its copy.
 
-    Both when the asset is here and its copy could not be made.
+    Both when the asset is here and its copy could not be made. `is_paid` when who makes it may take money.
     """
 
     item: Item
@@ -68,6 +69,7 @@ class Result:
     asset: Asset | None = None
     error: AssetctlError | None = None
     output: Path | None = None
+    is_paid: bool = False
 
     @property
     def is_delivered(self) -> bool:
@@ -104,6 +106,14 @@ def undelivered(item: Item, error: AssetctlError, *, is_ordered: bool = False) -
         case _:
             outcome = Outcome.FAILED
     return Result(item, outcome, error=error)
+
+
+def spent_text(spent: Mapping[str, Decimal], unpriced: int) -> str:
+    """What was `spent` by currency, and that `unpriced` more cost something unknown; empty when nothing was."""
+    parts = [f"{amount} {currency}" for currency, amount in sorted(spent.items())]
+    if unpriced:
+        parts.append(f"an unknown amount for {unpriced:,}")
+    return " and ".join(parts)
 
 
 def stops_all(error: AssetctlError) -> bool:
@@ -144,7 +154,7 @@ class Summary:
         if result.asset is not None and result.asset.source is Source.GENERATED:
             cost = result.asset.cost
             if cost is None:
-                self.unpriced += 1
+                self.unpriced += result.is_paid
             else:
                 self.spent[cost.currency] = self.spent.get(cost.currency, Decimal(0)) + cost.amount
 

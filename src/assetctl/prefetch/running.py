@@ -207,10 +207,10 @@ class ChapterRun:
 
     async def _settle(self, planned: Planned) -> None:
         if self._is_over():
-            self._end(Result(planned.item, Outcome.PENDING if planned.deed is Deed.JOIN else Outcome.LEFT))
+            self._end(planned, Result(planned.item, Outcome.PENDING if planned.deed is Deed.JOIN else Outcome.LEFT))
             return
         if self._no_orders is not None and planned.deed is Deed.MAKE:
-            self._end(_not_ordered(planned.item, self._no_orders))
+            self._end(planned, _not_ordered(planned.item, self._no_orders))
             return
         self._listener.began(planned.item)
         result: Result | None = None
@@ -223,7 +223,7 @@ class ChapterRun:
         if result is None:
             self._cut_off.append(planned)
         else:
-            self._end(result)
+            self._end(planned, result)
 
     def _time_left_s(self) -> float | None:
         """When an item is cut off: a little after the deadline, as what waits for its job leaves by itself."""
@@ -236,10 +236,10 @@ class ChapterRun:
         for planned in self._cut_off:
             asset = _came(planned, held)
             if asset is not None and self._deliver is None:
-                self._end(delivered(planned.item, asset, None))
+                self._end(planned, delivered(planned.item, asset, None))
             else:
                 goes_on = asset is None and planned.item.key in sent
-                self._end(Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
+                self._end(planned, Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
 
     async def _looked_up(self, keys: Sequence[str]) -> tuple[Collection[str], Mapping[str, Asset]]:
         """Those of `keys` with an open order, all of them where that can't be told, and what the cache has for some."""
@@ -317,9 +317,11 @@ class ChapterRun:
                 self._stop_orders()
             self._listener.stopping(why)
 
-    def _end(self, result: Result) -> None:
-        self.summary.add(result)
-        self._listener.ended(result)
+    def _end(self, planned: Planned, result: Result) -> None:
+        availability = None if planned.decision is None else planned.decision.availability
+        told = replace(result, is_paid=availability is not None and availability.is_paid)
+        self.summary.add(told)
+        self._listener.ended(told)
 
 
 def _not_ordered(item: Item, why: AssetctlError) -> Result:

@@ -5,7 +5,7 @@ Unknown stays unknown: an order without a price or a time is counted beside the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ class Turns:
     @property
     def least_s(self) -> float:
         """How long after the first one the last one can leave, however short each job is."""
-        return (self.orders - 1) // self.per_minute * 60.0
+        return max(0, self.orders - 1) // self.per_minute * 60.0
 
 
 @dataclass(slots=True)
@@ -108,7 +108,12 @@ class Tally:
     @property
     def least_s(self) -> float:
         """How long ordering alone takes, in seconds; known although the jobs' times may not be."""
-        return max((turns.least_s for turns in self.turns.values()), default=0.0)
+        return self.ordering_s(self.new_orders)
+
+    def ordering_s(self, max_orders: int) -> float:
+        """How long ordering takes where no more than `max_orders` are placed."""
+        held = (replace(turns, orders=min(turns.orders, max_orders)) for turns in self.turns.values())
+        return max((turns.least_s for turns in held), default=0.0)
 
     def span_s(self, at_once: int) -> tuple[float | None, float | None]:
         """The shortest and longest time that its jobs take with `at_once` of them at a time; None is unknown.

@@ -15,7 +15,6 @@ from assetctl.prefetch import scene_order, scratch
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.gathering import Gathering
 from assetctl.prefetch.report.states import State
-from assetctl.prefetch.results import Outcome, Result
 from assetctl.prefetch.scratch import Scratch
 from report_samples import an_evening, asset, item, made, planned
 
@@ -111,15 +110,6 @@ def test_what_was_here_before_is_told_by_the_cache(gathering: Gathering) -> None
     gathering.tell(0, asset(here, Source.CACHED))
     assert list(gathering.untold()) == []
     assert [(entry.asset or {}).get("asset_id") for entry in gathering.entries()] == ["asset-1", None]
-
-
-def test_only_orders_that_may_cost_something_count_as_unpriced(gathering: Gathering) -> None:
-    for number, is_paid in enumerate([True, False, True]):
-        one = item(number, "a", str(number))
-        gathering.plan(planned(one, is_paid=is_paid))
-        cost = {} if number == 2 else {"cost": None}
-        gathering.ended(Result(one, Outcome.GENERATED, asset(one, **cost)), None)
-    assert gathering.unpriced == 1
 
 
 def test_nothing_stays_on_the_disk(tmp_path: Path) -> None:

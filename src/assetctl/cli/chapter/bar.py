@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn
 from rich.table import Column
 
 from assetctl.cli.chapter.progress import RunProgress
 from assetctl.cli.chapter.words import item_name
-from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
-from assetctl.cli.labels import job_label, transfer_label, turn_label
+from assetctl.cli.progress.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, Words, columns_of, console_on
+from assetctl.cli.progress.labels import job_label, transfer_label, turn_label
 from assetctl.events import AssetGenerated, Event, JobEnded, JobProgressed, TransferProgressed, TurnAwaited
 from assetctl.text import safe
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
     from assetctl.cli.output import Printer
     from assetctl.clock import Clock
@@ -37,7 +37,7 @@ class BarProgress(RunProgress):
         super().__init__(total, clock)
         console = console_on(printer.stderr)
         columns: list[ProgressColumn] = [
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            Words(self._words),
             Share(),
         ]
         taken = len(" 100% ")
@@ -49,7 +49,7 @@ class BarProgress(RunProgress):
         self._room = max(8, columns_of(console) - taken)
         self._rows = max(0, min(_MOST_ROWS, shutil.get_terminal_size().lines - _OTHER_ROWS))
         self._lines: dict[str, TaskID] = {}
-        self._overall = self._bar.add_task(self._cut(self.sentence()), total=total or None)
+        self._overall = self._bar.add_task("", total=total or None)
         self._bar.start()
 
     def began(self, item: Item) -> None:
@@ -77,7 +77,11 @@ class BarProgress(RunProgress):
         self._bar.stop()
 
     def _update(self) -> None:
-        self._bar.update(self._overall, completed=self.done, description=self._cut(self.sentence()))
+        self._bar.update(self._overall, completed=self.done)
+
+    def _words(self, task: Task) -> str:
+        # How long it still takes changes while nothing happens.
+        return self._cut(self.sentence()) if task.id == self._overall else task.description
 
     def heard(self, event: Event) -> None:
         """The line of the item that `event` is about says so."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assetctl.cli.chapter.words import item_name, reason_of
-from assetctl.cli.labels import BACK_LABEL, away_label
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
-from assetctl.events import Event, ServiceAway, ServiceBack
+from assetctl.cli.progress.labels import BACK_LABEL, away_label
+from assetctl.events import Event, ServiceAway, ServiceBack, TurnAwaited
 from assetctl.models import AttemptOutcome
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener
@@ -25,14 +25,19 @@ _FEWEST_FOR_A_GUESS: Final = 3
 
 
 class RunProgress(Listener):
-    """Counts what happens in a run, and guesses how long it still takes."""
+    """Counts what happens in a run, and guesses how long it still takes.
+
+    `least_s` is how long all of it takes at least, as far as that is known before.
+    """
 
     def __init__(self, total: int, clock: Clock) -> None:
         """Count to `total`."""
         self.total = total
         self.done = 0
         self.failed = 0
+        self.least_s = 0.0
         self.active: dict[str, Item] = {}
+        self._waiting: set[str] = set()
         self._clock = clock
         self._started_s = clock.elapsed_s()
 
@@ -43,6 +48,7 @@ class RunProgress(Listener):
     def ended(self, result: Result) -> None:
         """One less is left."""
         self.active.pop(result.item.key, None)
+        self._waiting.discard(result.item.key)
         self.done += 1
         self.failed += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
 
@@ -53,15 +59,24 @@ class RunProgress(Listener):
                 self.say(away_label(event))
             case ServiceBack():
                 self.say(BACK_LABEL)
+            case TurnAwaited(key=str(key)) if key in self.active:
+                self._waiting.add(key)
+            case Event(key=str(key)):
+                self._waiting.discard(key)
             case _:
                 pass
 
     @property
     def left_s(self) -> float | None:
-        """How long the rest takes if it goes on like this; None while nobody can tell."""
+        """How long the rest takes if it goes on like this, and no less than was known; None while nobody can tell."""
         if not self.done or self.done < min(_FEWEST_FOR_A_GUESS, self.total):
             return None
-        return (self._clock.elapsed_s() - self._started_s) / self.done * (self.total - self.done)
+        gone_s = self._clock.elapsed_s() - self._started_s
+        known_s = self.least_s - gone_s
+        if self.active and len(self._waiting) == len(self.active):
+            # Nothing goes on: how it went before says nothing.
+            return known_s if known_s > 0 else None
+        return max(known_s, gone_s / self.done * (self.total - self.done))
 
     def sentence(self) -> str:
         """How far it is, in one line."""
@@ -72,7 +87,7 @@ class RunProgress(Listener):
             parts.append(f"{self.failed:,} failed")
         left_s = self.left_s
         if left_s is not None and self.done < self.total:
-            parts.append(f"about {human_duration(left_s)} left")
+            parts.append(f"about {human_duration(max(1, round(left_s)))} left")
         return ", ".join(parts)
 
     def say(self, text: str) -> None:

@@ -73,7 +73,7 @@ class Chronicle:
             budget=self._budget_document(),
             counts=counts,
             spent=sums.spent,
-            unpriced=gathering.unpriced,
+            unpriced=sums.unpriced,
             ended_by=self._ended_by(sums, end, has_left=bool(counts[State.LEFT]), seconds=seconds),
             problems=() if check is None else check.problems,
             lost=gathering.lost,

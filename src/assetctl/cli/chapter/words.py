@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from assetctl.documents import asset_document, error_document
 from assetctl.prefetch.deeds import Deed, Only, Selection
-from assetctl.prefetch.results import Outcome
+from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.units import counted, human_duration, human_size
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def summary_sentence(summary: Summary, total: int, seconds: float) -> str:
     counts[Outcome.LEFT] = counts.get(Outcome.LEFT, 0) + max(0, total - summary.items)
     parts = ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in _BECAME.items() if counts.get(outcome))
     sentence = f"{counted(total, 'asset', 'assets')}: {parts or 'nothing to do'}; {human_duration(seconds)}"
-    spent = ", ".join(f"{amount} {currency}" for currency, amount in sorted(summary.spent.items()))
+    spent = spent_text(summary.spent, summary.unpriced)
     return f"{sentence}, spent {spent}" if spent else sentence
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from assetctl.prefetch.consent import Budget, parse_amount
 from assetctl.prefetch.deeds import Only, Selection
 from assetctl.prefetch.report.kinds import kind_of
 from assetctl.prefetch.scenes.chapter import GameChapter
-
-if TYPE_CHECKING:
-    from assetctl.cli.chapter.prefetching import Prefetch
 
 app = command_app()
 
@@ -156,12 +153,4 @@ def prefetch(
     try:
         return with_stack(state, printer, command.work, refresh=refresh, progress=mode)
     except Interrupted as error:
-        raise _told(error, command) from None
-
-
-def _told(error: Interrupted, command: Prefetch) -> Interrupted:
-    far = command.interrupted_sentence()
-    if far is not None:
-        error.what = f"interrupted; {far}, and nothing is lost"
-        error.hint = command.going_on()
-    return error
+        raise command.interrupted(error) from None

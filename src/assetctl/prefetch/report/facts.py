@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from assetctl.prefetch.report.states import DELIVERED, NEEDS_ATTENTION, WORDS, State
+from assetctl.prefetch.results import spent_text
 from assetctl.units import counted
 
 if TYPE_CHECKING:
@@ -99,10 +100,7 @@ class Facts:
 
     def spent_text(self) -> str:
         """What new assets cost, for a person."""
-        parts = [f"{amount} {currency}" for currency, amount in sorted(self.spent.items())]
-        if self.unpriced:
-            parts.append(f"an unknown amount for {self.unpriced:,}")
-        return " and ".join(parts) or "nothing"
+        return spent_text(self.spent, self.unpriced) or "nothing"
 
     def _left_words(self) -> str:
         counts = ((self.counts.get(state, 0), WORDS[state]) for state in _FOR_THE_NEXT_RUN)

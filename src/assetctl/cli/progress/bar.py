@@ -9,9 +9,9 @@ from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from assetctl.cli.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
-from assetctl.cli.in_hand import JobsInHand, Rate
-from assetctl.cli.labels import job_label, transfer_label, turn_label, verify_label
+from assetctl.cli.progress.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
+from assetctl.cli.progress.in_hand import JobsInHand, Rate
+from assetctl.cli.progress.labels import job_label, transfer_label, turn_label, verify_label
 from assetctl.events import (
     CancelAsked,
     Event,

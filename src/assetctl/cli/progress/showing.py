@@ -10,9 +10,9 @@ import dataclasses
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, assert_never
 
-from assetctl.cli.in_hand import JobsInHand
-from assetctl.cli.labels import BACK_LABEL, away_label
-from assetctl.cli.lines import Lines
+from assetctl.cli.progress.in_hand import JobsInHand
+from assetctl.cli.progress.labels import BACK_LABEL, away_label
+from assetctl.cli.progress.lines import Lines
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 from assetctl.documents import asset_document, estimate_document, request_document
@@ -156,7 +156,7 @@ class LazyBar:
 
     def _started(self) -> Any:
         if self._bar is None:
-            from assetctl.cli.bar import ProgressBar  # noqa: PLC0415 - Rich is loaded with the first job
+            from assetctl.cli.progress.bar import ProgressBar  # noqa: PLC0415 - Rich is loaded with the first job
 
             self._bar = ProgressBar(self._printer.stderr, clock=self._clock, jobs=self._jobs)
         return self._bar

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Final, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.progress import Progress, TextColumn
+from rich.progress import Progress, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -15,6 +15,8 @@ from assetctl.cli.terminal import is_terminal, wants_colour
 from assetctl.text import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import Task
 
 #: A narrower terminal gets no bar beside the words.
@@ -33,6 +35,19 @@ class Share(TextColumn):
     def render(self, task: Task) -> Text:
         """The share of `task`."""
         return Text("" if task.total is None else f"{task.percentage:.0f}%")
+
+
+class Words(ProgressColumn):
+    """What is said of a task, asked anew each time it is drawn."""
+
+    def __init__(self, words: Callable[[Task], str]) -> None:
+        """Ask `words`, which makes them safe and short enough."""
+        super().__init__(table_column=Column(no_wrap=True, overflow="ellipsis"))
+        self._words = words
+
+    def render(self, task: Task) -> Text:
+        """The words of `task`."""
+        return Text(self._words(task))
 
 
 class ForgivingStream:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assetctl.cli.in_hand import JobsInHand, Rate
-from assetctl.cli.labels import BACK_LABEL, away_label, job_label, transfer_label, turn_label, verify_label
+from assetctl.cli.progress.in_hand import JobsInHand, Rate
+from assetctl.cli.progress.labels import (
+    BACK_LABEL,
+    away_label,
+    job_label,
+    transfer_label,
+    turn_label,
+    verify_label,
+)
 from assetctl.events import (
     CacheTroubled,
     CancelAsked,

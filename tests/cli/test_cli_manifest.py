@@ -75,6 +75,16 @@ def test_a_knob_that_the_generator_does_not_have_is_a_mistake_too(tool: Tool) ->
     assert "loudness" in found["problems"][0]["what"]
 
 
+def test_a_generator_that_is_not_installed_is_a_mistake_told_where_it_comes_first(tool: Tool) -> None:
+    scenes = "".join(f'[[scenes]]\nid = "{name}"\n' for name in "abc")
+    write(tool, "chapter.toml", f'{scenes}generator = "instant"\n[defaults]\ntype = "audio"\ngenerator = "instnt"\n')
+    ran = tool("manifest", "check", "chapter.toml")
+    assert (ran.code, ran.out) == (
+        2,
+        "chapter.toml:1: there is no generator `instnt`\n  did you mean `instant`? (`assetctl generators ls`)\n",
+    )
+
+
 def test_duplicates_are_told_and_are_no_mistake(tool: Tool) -> None:
     ran = tool("manifest", "check", "-", stdin='{"scene": "a"}\n{"scene": "b"}\n{"scene": "a", "type": "video"}\n')
     assert (ran.code, ran.out) == (0, "")

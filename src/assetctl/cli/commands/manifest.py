@@ -9,7 +9,7 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
-from assetctl.cli.chapter.manifests import FormatOption, problem_lines, read_whole
+from assetctl.cli.chapter.manifests import FormatOption, checked, problem_lines
 from assetctl.cli.chapter.options import Chapter, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -17,7 +17,6 @@ from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
 from assetctl.prefetch.manifest.findings import problem_document
-from assetctl.prefetch.manifest.reading import check_manifest
 from assetctl.prefetch.manifest.schema import manifest_schema
 from assetctl.prefetch.scenes.chapter import GameChapter
 from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
@@ -41,7 +40,7 @@ def check(
 ) -> int:
     """Every mistake in a manifest, with its file, line and field. Exit code 2 when there is one."""
     printer = printer_for(state, as_json=as_json)
-    found = with_stack(state, printer, lambda stack: read_whole(stack, Chapter(file, format_), printer, check_manifest))
+    found = with_stack(state, printer, lambda stack: checked(stack, Chapter(file, format_), printer))
     if as_json:
         printer.document(_document(found))
     else:

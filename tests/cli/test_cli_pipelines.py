@@ -70,6 +70,16 @@ def test_github_folds_the_lines_of_the_run_and_nothing_else(tool: Tool) -> None:
     assert obeyed(ran) == ["group", "stop-commands", "endgroup", "error"]
 
 
+def test_the_folded_lines_name_each_asset(tool: Tool) -> None:
+    manifest = write(tool, {"scene": "a", "generator": "paid"}, {"scene": "b"}, failing("bad"))
+    ran = tool("prefetch", manifest, env=GITHUB)
+    lines = ran.err.splitlines()
+    folded = lines[lines.index("::group::assetctl prefetch: First date") : lines.index("::endgroup::")]
+    assert sum(bool(re.fullmatch(r"a: generated, [0-9].*s, 0\.40 USD", line)) for line in folded) == 1
+    assert sum(bool(re.fullmatch(r"b: generated, [0-9].*s", line)) for line in folded) == 1
+    assert sum(line.startswith("bad: ") for line in folded) == 1
+
+
 def test_the_sums_are_not_folded_away(tool: Tool) -> None:
     ran = tool.process("prefetch", write(tool, {"scene": "a"}), env=GITHUB, stderr=subprocess.STDOUT)
     assert [line[:10] for line in ran.out.splitlines()][-2:] == ["::endgroup", "1 asset: 1"]

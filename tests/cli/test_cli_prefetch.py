@@ -113,6 +113,26 @@ def test_quiet_prints_the_ids_of_what_is_new(tool: Tool) -> None:
     assert all(name.startswith("instant-") for name in ran.out.split())
 
 
+def test_with_verbose_each_asset_is_named_and_who_was_asked_for_it(tool: Tool) -> None:
+    write(tool, "good")
+    rows = [{"scene": f"bad{number}", "type": "audio", "generator": "failing"} for number in range(5)]
+    with (tool.work / "chapter.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    told = tool("prefetch", "chapter.jsonl", "--concurrency", "1", "-v").err.splitlines()
+    start = next(number for number, line in enumerate(told) if line.startswith("good: generated, "))
+    asked = told[start + 1 : start + 5]
+    assert [line.split(",")[0] for line in asked] == [
+        "  cache: miss",
+        "  library:folder: miss",
+        "  cache:stand-in: miss",
+        "  generator: hit",
+    ]
+    named = [line.partition(":")[0] for line in told if line.startswith("bad")]
+    assert named == [f"bad{number}" for number in range(5)]
+    assert len([line for line in told if line.startswith("and 2 more: the generator `failing`")]) == 1
+    assert not [line for line in tool("prefetch", write(tool, "new")).err.splitlines() if line.startswith("new")]
+
+
 def test_a_failure_is_named_and_stops_nobody(tool: Tool) -> None:
     write(tool, "a", "b")
     (tool.work / "chapter.jsonl").write_text(
@@ -249,6 +269,17 @@ def test_a_budget_is_used_up_in_the_order_of_the_chapter(tool: Tool) -> None:
     made = lines(tool("prefetch", manifest, "--max-generations", "3", "--json"))
     generated = [line["scene_id"] for line in made if line.get("outcome") == "generated"]
     assert sorted(generated) == ["s00", "s01", "s02"]
+
+
+def test_a_plan_says_how_much_of_it_its_limits_have_room_for(tool: Tool) -> None:
+    manifest = write(tool, "a", "b", "c", generator="paid")
+    told = "the limit has room for 1 of 3 new generations, those that come first in the chapter\n"
+    for limit in (("--max-cost", "0.5"), ("--max-generations", "1")):
+        assert told in tool("prefetch", manifest, "--plan", *limit).err
+    assert "room" not in tool("prefetch", manifest, "--plan", "--max-cost", "1.20").err
+    refused = tool("prefetch", manifest, "--plan", "--max-cost", "5 EUR")
+    assert (refused.code, "a run with that limit orders nothing: a limit in EUR" in refused.err) == (0, True)
+    assert told in tool("prefetch", manifest, "--max-cost", "0.5").err
 
 
 def test_a_budget_of_nothing_orders_nothing(tool: Tool) -> None:

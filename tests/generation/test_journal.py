@@ -82,6 +82,13 @@ async def test_second_intent_finds_the_open_order(journal: Journal):
     assert await journal.intend("k", "other", replace(REQUEST, choice_id="wait")) == (order, False)
 
 
+async def test_what_was_only_intended_was_not_sent(journal: Journal):
+    await journal.intend("a", "shop", REQUEST)
+    order, _ = await journal.intend("b", "shop", REQUEST)
+    await journal.advance(order, OrderState.SENT)
+    assert await journal.sent(["a", "b", "c"]) == {"b"}
+
+
 @pytest.mark.parametrize("state", OPEN)
 async def test_open_order_occupies_its_key(journal: Journal, state: OrderState):
     order, _ = await journal.intend("k", "shop", REQUEST)

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import contextmanager
 from math import inf
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -15,6 +17,9 @@ from assetctl.pixsim import turn_file
 from assetctl.pixsim.turn_file import WindowFile
 from assetctl.pixsim.turns import OwnWindow, Turn, Turns
 from assetctl.pixsim.window import Rules, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -187,6 +192,15 @@ async def test_processes_share_the_places_of_a_window(clock, path):
     assert await mine.learned() == 1
 
 
+async def test_whoever_is_called_off_gives_back_what_he_has(clock, path):
+    turns = Turns(clock=clock, rules=Rules(most=1), shared=shared(path))
+    turn = await turns.take()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await turns.give_back(turn)
+    assert isinstance(await turns.take(), Turn)
+
+
 async def test_wall_clock_is_never_asked(clock, path):
     class Elapsed(type(clock)):
         def now(self):
@@ -248,6 +262,36 @@ async def test_where_nothing_can_be_written_a_process_goes_by_what_it_knows(cloc
     assert [isinstance(await turns.take(), Turn) for _ in range(3)] == [True, True, False]
     assert len(told) == 1
     assert "not shared" in told[0]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Within the block no file takes more than a few bytes."""
+    import resource  # noqa: PLC0415 - exists on Unix alone
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+async def test_where_the_disk_is_full_a_process_goes_by_what_it_knows(clock, path, monkeypatch):
+    # A cut byte-code file would spoil every later process.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    told = []
+    turns = Turns(clock=clock, rules=Rules(most=3), shared=shared(path, told))
+    await turns.answered(await turns.take())
+    with full_disk():
+        assert [isinstance(await turns.take(), Turn) for _ in range(3)] == [True, True, False]
+    assert len(told) == 1
+    # Whoever comes once there is room again is told by the next one who changes anything.
+    clock.advance(seconds=1)
+    assert not isinstance(await turns.take(), Turn)
+    other = Turns(clock=clock, rules=Rules(most=3), shared=shared(path))
+    assert not isinstance(await other.take(), Turn)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")

@@ -215,6 +215,18 @@ def test_answer_that_comes_after_a_refusal_counts_for_what_was_learned():
     assert window.learned == 2
 
 
+def test_answer_that_comes_very_late_counts_once():
+    later_s = START_S + ARRIVES_WITHIN_S + 1
+    window = Window().left(START_S).at(later_s, RULES)
+    assert window.answered == ((START_S + ARRIVES_WITHIN_S, 1),)
+    assert window.arrived(START_S, later_s, RULES) == window
+
+
+def test_shorter_wait_that_is_told_later_shortens_no_longer_one():
+    window = Window(under_way=(START_S,) * 2).refused(START_S, START_S + 1, 59, RULES)
+    assert window.refused(START_S, START_S + 1, 5, RULES).closed_until_s == window.closed_until_s
+
+
 def test_turn_that_nobody_used_is_free_at_once():
     window = Window()
     for number in range(20):

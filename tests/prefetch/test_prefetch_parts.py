@@ -15,7 +15,7 @@ from assetctl.explanation import Decision
 from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import plan_file
-from assetctl.prefetch.consent import Budget, parse_amount, permission
+from assetctl.prefetch.consent import Budget, Room, parse_amount, permission
 from assetctl.prefetch.deeds import Deed, Only, Selection, deed_of
 from assetctl.prefetch.manifest.findings import Item
 from assetctl.prefetch.manifest.source import Format
@@ -181,13 +181,39 @@ def test_what_is_being_made_may_be_sent_again_where_it_never_arrived(budget: Bud
 def test_a_limit_may_not_cover_all_of_a_plan(budget: Budget, *, covers_all: bool):
     order = making("0.30", "0.40")
     sums = total(order, order)
-    assert permission(sums, budget, configured=50).covers(sums) is covers_all
+    assert (permission(sums, budget, configured=50).room(sums).orders == 2) is covers_all
+
+
+@pytest.mark.parametrize(("prices", "budget", "room"), [
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal("0.50")), Room(1, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal("1.20")), Room(3, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(max_amount=Decimal(0)), Room(0, is_exact=True)),
+    (["0.10", "0.40", "0.10"], Budget(max_amount=Decimal("0.50")), Room(1, is_exact=False)),
+    (["0.10", "0.40", "0.10"], Budget(1, Decimal("0.50")), Room(1, is_exact=True)),
+    (["0.40", "0.40", "0.40"], Budget(2), Room(2, is_exact=True)),
+])  # fmt: skip
+def test_how_much_of_a_plan_a_limit_has_room_for(prices: list[str], budget: Budget, room: Room):
+    sums = total(*(making(price, price) for price in prices))
+    assert permission(sums, budget, configured=50).room(sums) == room
+
+
+def test_that_the_price_may_be_lower_leaves_it_open_how_much_fits():
+    sums = total(making("0.20", "0.40"), making("0.20", "0.40"))
+    allowed = permission(sums, Budget(max_amount=Decimal("0.50")), configured=50)
+    assert allowed.room(sums) == Room(1, is_exact=False)
 
 
 def test_a_limit_of_money_takes_the_plans_currency():
     tally = total(making(currency="EUR"))
     assert permission(tally, Budget(max_amount=Decimal(2)), configured=9).max_cost == money("2", "EUR")
     assert permission(total(), Budget(max_amount=Decimal(2)), configured=9).max_cost == money("2")
+
+
+@pytest.mark.parametrize("agreed", [Budget(is_agreed=True), Budget(max_generations=3), Budget()])
+def test_whoever_agrees_agrees_to_no_more_than_the_limit_of_money(agreed: Budget):
+    budget = replace(agreed, max_amount=Decimal(2))
+    for configured in (1, 9):
+        assert permission(total(*[making()] * 3), budget, configured=configured).max_cost == money("2")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +325,8 @@ def step(number: int, would: Would | None, scene: str = "a", **facts: object) ->
 
 def make(number: int, high: str = "0.40", **facts: object) -> Planned:
     estimate = Estimate(money("0.10"), money(high))
-    return step(number, Would.GENERATE, estimate=estimate, generator="shop", is_paid=True, **facts)
+    known = {"estimate": estimate, "generator": "shop", "is_paid": True}
+    return step(number, Would.GENERATE, **(known | facts))
 
 
 BEFORE = (step(1, Would.NOTHING), make(2), step(3, Would.DOWNLOAD), step(4, None))
@@ -350,7 +377,10 @@ def test_a_plan_holds_when_nothing_changed_but_what_it_said(plan: Path, now: tup
         ((make(1), *BEFORE[1:]), "`a`: `here` was planned, now it takes `generate`"),
         ((BEFORE[0], make(2, "0.50"), *BEFORE[2:]), "`a`: its price was `0.40 USD` and is `0.50 USD`"),
         ((*BEFORE[:2], make(3), BEFORE[3]), "`a`: `library` was planned, now it takes `generate`"),
+        ((BEFORE[0], make(2, is_paid=False), *BEFORE[2:]), "`a`: its is_paid was `True` and is `False`"),
+        ((BEFORE[0], make(2, generator="mall"), *BEFORE[2:]), "`a`: its generator was `shop` and is `mall`"),
         ((*BEFORE, make(5)), "`a` is new"),
+        (BEFORE[:3], "1 that were planned are no longer asked for"),
         (BEFORE[:2], "2 that were planned are no longer asked for"),
         ((BEFORE[1], *BEFORE[1:]), "`a` stands where `000000000000` was planned"),
     ],

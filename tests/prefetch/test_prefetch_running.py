@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -409,6 +410,33 @@ async def test_what_waits_for_its_turn_when_a_run_is_cancelled_was_not_begun(
     assert (queue.charges, len(await house.journal.orders(open_only=False))) == (1, 1)
 
 
+async def test_what_the_cache_had_before_and_is_no_answer_any_more_did_not_come(
+    house: House, queue: Queue, library: FakeLibrary, tmp_path: Path
+):
+    queue.turns = 10
+    await house.service.request_asset(AssetRequest(scene_id="a"))
+    house.clock.advance(days=400)
+    library.add("film", film("pre-made"), AssetRequest(scene_id="b"))
+    await house.service.request_asset(AssetRequest(scene_id="b"))
+    library.remove("film")
+    house.clock.advance(seconds=1)
+    queue.turns, waiting = 0, list[str | None]()
+    both_wait = anyio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TurnAwaited):
+            waiting.append(event.key)
+            if len(waiting) == 2:
+                both_wait.set()
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1))
+        await cancelled_once(both_wait, run)
+    assert heard.outcomes == {"a": Outcome.LEFT, "b": Outcome.LEFT}
+    assert run.summary.spent == {}
+
+
 async def test_where_nobody_can_tell_what_was_ordered_jobs_may_go_on(house: House, queue: Queue, tmp_path: Path):
     queue.turns = 0
     waiting = anyio.Event()
@@ -492,6 +520,60 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
     assert (shop.charges, stopped, heard.stops) == (2, ["orders"], [Stop.SIGNAL])
 
 
+async def test_what_is_under_way_when_a_signal_comes_may_end(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "GRACE_S", 30)
+    shop.looks = 10**9
+    is_waited_for = anyio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, JobProgressed):
+            is_waited_for.set()
+
+    def finish() -> None:
+        shop.looks = 1
+
+    house.bus.subscribe(hear)
+    with chapter(tmp_path, "s0", "s1", "s2") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1), stop_orders=finish)
+        # As a signal does, which no shield holds against.
+        task = asyncio.ensure_future(run.run())
+        await is_waited_for.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert heard.outcomes == {"s0": Outcome.GENERATED, "s1": Outcome.LEFT, "s2": Outcome.LEFT}
+
+
+class Slow(Shop):
+    """A shop that takes its time over an order."""
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        await anyio.sleep(0.3)
+        return await super().submit(order, idempotency_key)
+
+
+async def test_what_is_under_way_at_the_deadline_has_a_grace(
+    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "GRACE_S", 30)
+    shop.__class__ = Slow
+    with chapter(tmp_path, "a") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1, house.clock.elapsed_s() + 0.1))
+        await run.run()
+    assert heard.outcomes == {"a": Outcome.GENERATED}
+
+
+async def test_what_ended_a_run_first_is_why_it_ended(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=StorageFull("no room"), b=NotAllowed("not logged in"))
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1))
+        summary = await run.run()
+    assert [result.outcome for result in heard.results] == [Outcome.FAILED] * 2
+    assert summary.stopped is heard.results[0].error
+
+
 class Talkative(Shop):
     """Takes for ever to be told what an asset is for, which is stored by then."""
 
@@ -527,6 +609,7 @@ async def test_what_is_made_anew_is_not_taken_for_here_because_an_older_one_is(
     await house.service.request_asset(AssetRequest(scene_id="a"))
     shop.looks, at_work = 10**9, anyio.Event()
     house.bus.subscribe(lambda event: at_work.set() if isinstance(event, JobProgressed) else None)
+    house.clock.advance(seconds=1)
     with chapter(tmp_path, {"scene": "a", "strategy": "generate-always"}) as source:
         run, heard = run_of(house, source)
         await cancelled_once(at_work, run)

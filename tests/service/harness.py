@@ -150,7 +150,8 @@ class LookAlike:
     def script(self, *, match: dict[str, Any] | None = None, times: int | None = None, **script: Any) -> None:
         """New jobs that `match` run so; see `scripts.Script`. Of several scripts that match, the youngest counts.
 
-        `match` may hold `prompt` and `name` (a part of it), `operation`, `provider`, `user`, `scene` (`to_scene.id`).
+        `match` may hold `prompt` and `name` (a part of it), `operation`, `provider`, `user` (its name), and `scene`
+        (`to_scene.id`).
         """
         self._pull("script", script=script, match=match or {}, times=times)
 

@@ -10,6 +10,7 @@ import typer
 
 from assetctl import export, filesystem
 from assetctl.cli.exit_codes import delivered_exit_code
+from assetctl.cli.progress.labels import attempt_label
 from assetctl.documents import asset_document
 from assetctl.errors import AssetctlError, InvalidRequest
 from assetctl.events import AssetPlayed
@@ -79,8 +80,7 @@ async def deliver(asset: Asset, options: DeliveryOptions, printer: Printer, stac
     for warning in asset.warnings:
         printer.warning(warning)
     for attempt in asset.attempts:
-        detail = f": {attempt.detail}" if attempt.detail else ""
-        printer.detail(f"{attempt.provider}: {attempt.outcome.value}, {attempt.elapsed_ms:.1f} ms{detail}")
+        printer.detail(attempt_label(attempt))
     if options.output == "-":
         _stream(asset.path, printer)
     else:

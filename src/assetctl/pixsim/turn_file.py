@@ -2,10 +2,12 @@
 
 The file is worth nothing: without it a process orders by what it knows itself, and the server refuses what is too much.
 So it is written in place and never synced, and what is garbled, or of another start of the machine, counts as empty.
+Who could not write it believes only itself, until it can.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -38,6 +40,7 @@ class WindowFile:
         self._tell = tell
         self._lock_limit_s = lock_limit_s
         self._own = Window()
+        self._is_unwritten = False
         self._has_told = False
 
     async def change(self, work: Callable[[Window], tuple[Window, T]]) -> T:
@@ -50,11 +53,13 @@ class WindowFile:
             descriptor = self._opened()
             try:
                 self._wait_for(descriptor)
-                before = _read(descriptor)
+                before = self._own if self._is_unwritten else _read(descriptor)
                 self._own, result = work(before)
                 done.append(result)
-                if self._own != before:
+                if self._is_unwritten or self._own != before:
+                    self._is_unwritten = True
                     _write(descriptor, self._own)
+                    self._is_unwritten = False
             finally:
                 os.close(descriptor)
         except (OSError, CacheError) as error:
@@ -103,4 +108,5 @@ def _write(descriptor: int, window: Window) -> None:
     data = json.dumps(document).encode()
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, data)
+    if os.write(descriptor, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

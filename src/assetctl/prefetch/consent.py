@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.allowances import LimitedBy
@@ -31,6 +31,13 @@ class Budget:
     is_agreed: bool = False
 
 
+class Room(NamedTuple):
+    """The first so many new orders of a chapter fit into its limits; more may where that is not `is_exact`."""
+
+    orders: int
+    is_exact: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Permission:
     """What may be ordered. `question` is what somebody must say yes to first, None when nothing needs a yes."""
@@ -41,9 +48,20 @@ class Permission:
     question: str | None = None
 
     def covers(self, total: Tally) -> bool:
-        """Whether that is enough for all that `total` takes, as far as nobody else orders in the same run."""
-        cost = Decimal(0) if self.max_cost is None else total.money.high.get(self.max_cost.currency, Decimal(0))
-        return total.new_orders <= self.max_orders and (self.max_cost is None or cost <= self.max_cost.amount)
+        """Whether that is enough for all that `total` takes, if nobody else orders in the same run."""
+        return self.room(total).orders == total.new_orders
+
+    def room(self, total: Tally) -> Room:
+        """How many of the new orders that `total` takes that is enough for, if nobody else orders in the same run."""
+        orders, money = min(total.new_orders, self.max_orders), total.money
+        limit = self.max_cost
+        if limit is None or money.high.get(limit.currency, Decimal(0)) <= limit.amount:
+            return Room(orders, is_exact=True)
+        dearest = money.dearest[limit.currency]
+        # Where all cost the same, the next one is one too many.
+        are_alike = total.new_orders * dearest == money.low[limit.currency]
+        payable = int(limit.amount // dearest)
+        return Room(min(orders, payable), is_exact=are_alike or orders <= payable)
 
 
 def parse_amount(text: str) -> tuple[Decimal, str | None]:

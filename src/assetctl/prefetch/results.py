@@ -26,10 +26,10 @@ from assetctl.generation.outages import is_away
 from assetctl.models import AttemptOutcome, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from assetctl.models import Asset
+    from assetctl.models import Asset, Attempt
     from assetctl.prefetch.manifest.findings import Item
 
 
@@ -75,6 +75,13 @@ class Result:
     def is_delivered(self) -> bool:
         """Whether its asset is there, and its copy where one is wanted."""
         return self.outcome in _DELIVERED
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """Who was asked for it, as far as anybody was."""
+        if self.asset is not None:
+            return self.asset.attempts
+        return () if self.error is None else self.error.attempts
 
     @property
     def has_failed(self) -> bool:

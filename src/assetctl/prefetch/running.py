@@ -29,11 +29,10 @@ from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops_all, undelivered
 from assetctl.prefetch.walking import Planned, Walk
-from assetctl.providers.base import Step
-from assetctl.providers.permitting import permits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
@@ -107,13 +106,13 @@ class ChapterRun:
         deliver: Callable[[Item, Asset], Awaitable[Path]] | None = None,
         stop_orders: Callable[[], None] | None = None,
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
-        held: Callable[[Sequence[str]], Awaitable[Mapping[str, Asset]]],
+        held: Callable[[Sequence[str], datetime], Awaitable[Mapping[str, Asset]]],
         outages: Outages,
         precedence: Precedence | None = None,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
-        `sent` says which of some keys have an order that is open, `held` what the cache has for some of them.
+        `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
         With `precedence` items are ordered one after the other, in the order of the manifest.
         With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
         it is delivered. `stop_orders` is called when no new order may be placed any more. A service that is away is
@@ -129,6 +128,7 @@ class ChapterRun:
         self._stop_orders = stop_orders
         self._sent = sent
         self._held = held
+        self._began_at = clock.now()
         self._precedence = precedence
         self._cut_off: list[Planned] = []
         self._walk = Walk(source, service, selection)
@@ -242,7 +242,7 @@ class ChapterRun:
                 self._end(planned, Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
 
     async def _looked_up(self, keys: Sequence[str]) -> tuple[Collection[str], Mapping[str, Asset]]:
-        """Those of `keys` with an open order, all of them where that can't be told, and what the cache has for some."""
+        """Those of `keys` with an open order, all of them where that can't be told, and what the cache got for some."""
         sent: Collection[str] = keys
         held: Mapping[str, Asset] = {}
         with anyio.CancelScope(shield=True), anyio.move_on_after(_LOOK_S if keys else 0.0):
@@ -250,7 +250,7 @@ class ChapterRun:
             with suppress(JournalError):
                 sent = await self._sent(keys)
             with suppress(CacheError):
-                held = await self._held(keys)
+                held = await self._held(keys, self._began_at)
         return sent, held
 
     async def _result(self, item: Item) -> Result:
@@ -329,8 +329,8 @@ def _not_ordered(item: Item, why: AssetctlError) -> Result:
 
 
 def _came(planned: Planned, held: Mapping[str, Asset]) -> Asset | None:
-    """The asset of `held` that `planned` came to; None when it has none, or one that may have been there before."""
-    if planned.deed is Deed.HERE or not permits(planned.item.request, Step.CACHE):
+    """The asset of `held`, which came meanwhile, that `planned` came to; None when it has none."""
+    if planned.deed is Deed.HERE:
         return None
     asset, source = held.get(planned.item.key), Source.GENERATED if planned.deed in _ORDERED else Source.PRE_MADE
     return None if asset is None else replace(asset, source=source)

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Money:
-    """What new orders may cost: from `low` to `high` by currency; `unknown` more have no price."""
+    """What new orders may cost: from `low` to `high` by currency; `unknown` more have no price.
+
+    `dearest` is the most that a single one of them may cost.
+    """
 
     low: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     high: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    dearest: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     unknown: int = 0
 
     def add(self, estimate: Estimate | None) -> None:
@@ -30,6 +34,8 @@ class Money:
             return
         for sums, cost in ((self.low, estimate.cost_low), (self.high, estimate.cost_high)):
             sums[cost.currency] = sums.get(cost.currency, Decimal(0)) + cost.amount
+        most = estimate.cost_high
+        self.dearest[most.currency] = max(most.amount, self.dearest.get(most.currency, Decimal(0)))
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class Walk:
         effective = partial(self._service.effective, max_wait_s=MAX_WAIT_S)
         self._reader = await in_thread(ManifestReader, self._source, effective)
         self._checking = Checking(self._reader)
-        findings, is_sound = self._reader.findings(), True
+        findings = self._reader.findings()
         while piece := await in_thread(self._next, findings):
             items: list[Item] = []
             for finding in piece:
@@ -90,10 +90,9 @@ class Walk:
                     elif self._others is not None and len(self._others) < _NAMES_KEPT:
                         self._others[finding.request.scene_id or ""] = None
             # What has a mistake is refused as a whole: the rest is read, but nobody is asked any more.
-            is_sound = is_sound and not self._checking.has_problems
-            if is_sound and items:
+            if items and not self._checking.has_problems:
                 yield await self._planned(items)
-        if is_sound and self._others is not None:
+        if self._others is not None and not self._checking.has_problems:
             raise _no_such_scene(self._selection.scene or "", list(self._others))
 
     async def _planned(self, items: list[Item]) -> list[Planned]:

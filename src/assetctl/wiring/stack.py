@@ -21,6 +21,7 @@ from assetctl.wiring.surroundings import Surroundings, tell_nobody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from assetctl.cache.index.filters import EntryFilter
@@ -155,15 +156,15 @@ class Stack:
 
         return Stills()
 
-    async def holdings(self, keys: Sequence[str]) -> Mapping[str, Asset]:
-        """What the cache has for `keys`, told without reading its bytes.
+    async def holdings(self, keys: Sequence[str], since: datetime | None = None) -> Mapping[str, Asset]:
+        """What the cache has for `keys`, or got `since`, told without reading its bytes.
 
         Raises:
             CacheError: the cache cannot be used.
         """
         from assetctl.providers.holdings import holdings
 
-        return await holdings(self.cache, keys)
+        return await holdings(self.cache, keys, since)
 
     def verification(self, filter_: EntryFilter, *, budget_s: float | None, repair: bool) -> Verification:
         """A look at all the bytes that `filter_` chooses in the cache, for `budget_s` at most; it mends if `repair`."""

@@ -14,7 +14,7 @@ from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
 from assetctl.cli.chapter.reporting import Reporting
-from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan
+from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan, room_sentence
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
@@ -114,7 +114,8 @@ class Prefetch:
         if wishes.plan_only:
             return 0
         _announce(task, plan)
-        allowed = permission(plan.total, wishes.budget, configured=stack.settings.budget.max_generations_per_run)
+        allowed = _permission(task, plan)
+        _tell_room(task, plan, allowed)
         await self._agree(allowed, needs_text(plan.total, task.at_once))
         deadline_s = self._held_to_deadline(stack)
         stack.jobs.desk.limit_to(
@@ -202,6 +203,22 @@ def _tell_plan(task: Task, plan: ChapterPlan) -> None:
         printer.line(plan_sentence(plan, task.at_once))
     else:
         print_plan(plan, task.at_once, printer)
+    if plan.obstacle is None:
+        try:
+            _tell_room(task, plan, _permission(task, plan))
+        except SpendRefused as error:
+            printer.warning(f"a run with that limit orders nothing: {error.what}")
+
+
+def _permission(task: Task, plan: ChapterPlan) -> Permission:
+    configured = task.stack.settings.budget.max_generations_per_run
+    return permission(plan.total, task.wishes.budget, configured=configured)
+
+
+def _tell_room(task: Task, plan: ChapterPlan, allowed: Permission) -> None:
+    sentence = room_sentence(allowed.room(plan.total), plan.total)
+    if sentence is not None:
+        task.printer.note(sentence)
 
 
 def _announce(task: Task, plan: ChapterPlan) -> None:

@@ -27,8 +27,11 @@ _FEWEST_FOR_A_GUESS: Final = 3
 class RunProgress(Listener):
     """Counts what happens in a run, and guesses how long it still takes.
 
-    `least_s` is how long all of it takes at least, as far as that is known before.
+    `least_s` is how long all of it takes at least, as far as that is known before. Where `is_log`, nobody watches, and
+    what became of each item can be looked up later.
     """
+
+    is_log = False
 
     def __init__(self, total: int, clock: Clock) -> None:
         """Count to `total`."""
@@ -138,6 +141,8 @@ class LineProgress(RunProgress):
 
 class FoldedProgress(LineProgress):
     """Folds its lines away in the log of a CI job, and shows the first failures beside the job."""
+
+    is_log = True
 
     def __init__(self, total: int, clock: Clock, printer: Printer, pipeline: Pipeline, title: str) -> None:
         """Tell the stderr of `printer`, folded under `title` as `pipeline` does it."""

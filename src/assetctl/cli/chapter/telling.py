@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter.progress import failure_reason
-from assetctl.cli.chapter.words import result_document, with_hint
+from assetctl.cli.chapter.words import result_document, result_sentence, with_hint
+from assetctl.cli.progress.labels import attempt_label
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome
 from assetctl.prefetch.running import Listener, Stop
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: So many items are named with one reason; of the others it is said how many they are.
 _NAMED: Final = 3
+#: What nothing was done for is told as a number.
+_TOLD_AT_THE_END: Final = frozenset({Outcome.LEFT, Outcome.REFUSED})
 #: Reasons beyond these are not counted, but told each time: all of them differ.
 _MOST_REASONS: Final = 1_000
 
@@ -54,7 +57,7 @@ class Teller(Listener):
             self._printer.document(result_document(result))
         elif self._printer.quiet and result.asset is not None and result.is_delivered:
             self._printer.line(result.asset.asset_id)
-        elif _is_worth_a_line(result):
+        else:
             self._tell(result)
 
     def stopping(self, why: Stop) -> None:
@@ -76,12 +79,24 @@ class Teller(Listener):
                 self._progress.say(f"and {count - _NAMED:,} more: {reason}")
 
     def _tell(self, result: Result) -> None:
+        is_told = _is_worth_a_line(result) and self._tell_why(result)
+        is_wanted = self._printer.verbose or self._progress.is_log
+        if is_wanted and not is_told and result.outcome not in _TOLD_AT_THE_END:
+            self._progress.say(result_sentence(result))
+        if self._printer.verbose:
+            for attempt in result.attempts:
+                self._progress.say(f"  {attempt_label(attempt)}")
+
+    def _tell_why(self, result: Result) -> bool:
+        """Whether it was told; after so many with one reason, only their number is in the end."""
         reason = failure_reason(result)
         if reason in self._counts or len(self._counts) < _MOST_REASONS:
             self._counts[reason] = self._counts.get(reason, 0) + 1
-        if self._counts.get(reason, 0) <= _NAMED:
+        is_told = self._counts.get(reason, 0) <= _NAMED
+        if is_told:
             # Hints may differ where reasons don't: they name a job, or a file.
             self._progress.fail(result, with_hint(reason, result.error))
+        return is_told
 
 
 def _is_worth_a_line(result: Result) -> bool:

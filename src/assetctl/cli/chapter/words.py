@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from assetctl.documents import asset_document, error_document
+from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed, Only, Selection
 from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.units import counted, human_duration, human_size
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from assetctl.cli.output import Printer
     from assetctl.errors import AssetctlError
+    from assetctl.prefetch.consent import Room
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.prefetch.results import Result, Summary
@@ -67,6 +69,15 @@ def takes_sentence(plan: ChapterPlan, at_once: int) -> str:
     if total.bytes_to_fetch or total.unsized:
         sentence += f"; {_fetch_text(total)} to fetch"
     return sentence
+
+
+def room_sentence(room: Room, total: Tally) -> str | None:
+    """How much of what `total` takes is within the limits, in one line; None when all of it is."""
+    if room.orders >= total.new_orders:
+        return None
+    least = "" if room.is_exact else "at least "
+    orders = counted(total.new_orders, "new generation", "new generations")
+    return f"the limit has room for {least}{room.orders:,} of {orders}, those that come first in the chapter"
 
 
 def _why_nothing(selection: Selection) -> str:
@@ -238,6 +249,16 @@ def item_name(item: Item) -> str:
     request = item.request
     parts = (request.scene_id, request.choice_id, request.character_id, request.location_id)
     return " / ".join(part for part in parts if part) or (request.prompt or "")[:40]
+
+
+def result_sentence(result: Result) -> str:
+    """What became of an item, in one line: `scene / choice: generated, 12.3s, 0.40 USD`."""
+    asset, parts = result.asset, [_BECAME[result.outcome]]
+    if asset is not None:
+        parts.append(human_duration(sum(attempt.elapsed_ms for attempt in asset.attempts) / 1000))
+        if asset.source is Source.GENERATED and asset.cost is not None:
+            parts.append(f"{asset.cost.amount} {asset.cost.currency}")
+    return f"{item_name(result.item)}: {', '.join(parts)}"
 
 
 def result_document(result: Result) -> dict[str, Any]:

@@ -9,6 +9,13 @@ from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
     from assetctl.events import JobProgressed, ServiceAway, TurnAwaited, VerifyProgressed
+    from assetctl.models import Attempt
+
+
+def attempt_label(attempt: Attempt) -> str:
+    """What a provider that was asked said, and how long that took."""
+    detail = f": {attempt.detail}" if attempt.detail else ""
+    return f"{attempt.provider}: {attempt.outcome.value}, {attempt.elapsed_ms:.1f} ms{detail}"
 
 
 def job_label(event: JobProgressed, *, room: int) -> str:

@@ -92,7 +92,7 @@ class Looks:
             NotAllowed, ServiceError: as `at`.
         """
         stored, looked_s = self._recent.pop(number, (None, 0.0))
-        if stored is not None and 0 <= self._clock.elapsed_s() - looked_s <= RECENT_S:
+        if stored is not None and self._clock.elapsed_s() - looked_s <= RECENT_S:
             self._expected.pop(number, None)
             return stored
         return await self._seen(_Wish(number, next_ones=self._next(number)))

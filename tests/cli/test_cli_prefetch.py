@@ -531,6 +531,13 @@ def screen(text: str) -> list[str]:
 
 
 @POSIX
+def test_all_of_a_finished_chapter_is_told_only_where_all_is_asked_for(tool: Tool) -> None:
+    (tool.work / "done.jsonl").write_text('{"scene": "a", "type": "audio", "generator": "instant"}\n')
+    (first,) = tool("prefetch", "done.jsonl", "-q").out.split()
+    assert tool("prefetch", "done.jsonl", "-q").out == ""
+    assert tool("prefetch", "done.jsonl", "-q", "--only", "all").out.split() == [first]
+
+
 class TestOnATerminal:
     """A pseudo-terminal: bars, and questions."""
 

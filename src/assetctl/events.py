@@ -197,6 +197,15 @@ class VerifyProgressed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ScenesRead(Event):
+    """Scenes of a game were read, of `known_scenes` that are to be read as far as is known; `is_all` with the last."""
+
+    scenes: int
+    known_scenes: int
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingForLock(Event):
     """Another process works on the same thing; `owner` describes it for a person."""
 

@@ -117,3 +117,10 @@ def test_waiting_for_stdin_can_be_interrupted(tool: Tool) -> None:
     process.send_signal(signal.SIGINT)
     # Its stdin stays open.
     assert process.wait(timeout=LEAVES_WITHIN_S) == 130
+
+
+def test_more_mistakes_than_one_name_the_command_that_lists_them(tool: Tool) -> None:
+    rows = b'{"scene": "a", "type": "smell"}\n{"scene": "b", "type": "taste"}\n'
+    ran = tool("prefetch", "-", "--plan", stdin=rows)
+    assert ran.code == 2
+    assert "next: `assetctl manifest check -` lists all that are left" in ran.err

@@ -360,7 +360,13 @@ def test_a_plan_that_no_longer_holds_stops_and_says_what_changed(tool: Tool) -> 
     write(tool, "a", "c")
     ran = tool("prefetch", "--apply", "plan.jsonl")
     assert (ran.code, tool.orders()) == (6, [])
-    assert "`c` stands where `b` was planned" in ran.err
+    assert "why: `c` is new; `b` is no longer asked for\n" in ran.err
+    write(tool, "zero", "a", "b", prompt="a lantern")
+    tool("prefetch", "chapter.jsonl", "--plan-out", "plan.jsonl")
+    write(tool, "new", "zero", "a", "b", prompt="a lantern in the rain")
+    ran = tool("prefetch", "--apply", "plan.jsonl")
+    changed = "; ".join(f"`{scene}`: its prompt changed" for scene in ("zero", "a", "b"))
+    assert f"why: `new` is new; {changed}\n" in ran.err
 
 
 def test_a_plan_of_another_chapter_stops(tool: Tool) -> None:
@@ -368,7 +374,7 @@ def test_a_plan_of_another_chapter_stops(tool: Tool) -> None:
     other = write(tool, "x", "y", name="other.jsonl")
     ran = tool("prefetch", other, "--apply", "plan.jsonl")
     assert (ran.code, tool.orders()) == (6, [])
-    assert "`x` stands where `a` was planned" in ran.err
+    assert "why: `x` is new; `y` is new; `a` is no longer asked for\n" in ran.err
     assert tool("prefetch", "--apply", other).code == 2
 
 

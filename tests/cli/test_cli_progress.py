@@ -30,6 +30,7 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ScenesRead,
     TransferProgressed,
     TurnAwaited,
     WaitingForLock,
@@ -281,6 +282,24 @@ def test_the_bar_speaks_of_several_jobs_at_once() -> None:
     assert screen.line.startswith("slow: running")
     assert "75%" in screen.line
     bar.close()
+
+
+def test_the_bar_tells_how_many_scenes_were_read_and_is_gone_with_the_last() -> None:
+    screen = Screen()
+    bar = LazyBar(Printer(stderr=screen), Clock())
+    bar(ScenesRead(None, 150, 200, is_all=False))
+    bar._bar._progress.refresh()
+    assert screen.line.startswith("reading scenes: 150 of 200")
+    assert "75%" in screen.line
+    bar(ScenesRead(None, 200, 200, is_all=True))
+    assert screen.line == ""
+
+
+def test_lines_tell_each_ten_seconds_how_many_scenes_were_read() -> None:
+    assert said([(at_s, ScenesRead(None, at_s, 200, is_all=False)) for at_s in (1, 9, 11, 20, 22)]) == [
+        "reading scenes: 11 of 200",
+        "reading scenes: 22 of 200",
+    ]
 
 
 def test_whatever_is_printed_takes_the_bar_away_first() -> None:

@@ -221,6 +221,46 @@ def test_an_exported_manifest_takes_what_the_scene_takes(server: LookAlike, tool
     assert tool("prefetch", "chapter.json").out.startswith("2 assets: 2 here before")
 
 
+@pytest.mark.usefixtures("date")
+def test_the_scenes_are_checked_as_what_their_export_would_be(tool: Tool) -> None:
+    ran = tool("manifest", "check", "--from-scene", "5")
+    assert (ran.code, ran.out, ran.err) == (0, "", "no problem: 2 assets in 1 scene\n")
+    document = tool("manifest", "check", "--from-world", "3", "--json").document
+    assert (document["file"], document["items"], document["problems"]) == ("world 3", 2, [])
+
+
+def test_what_is_wrong_with_the_scenes_is_told_by_the_check(server: LookAlike, user: Account, tool: Tool) -> None:
+    del user
+    said = {"meta": {"assetctl": {"type": "smell"}}}
+    server.scenes([{"id": 5, "entry_node_id": 1, "nodes": [node(1, "a", GONE, **said)], "edges": []}])
+    ran = tool("manifest", "check", "--from-scene", "5")
+    assert (ran.code, "scene 5, node 1: `smell` is no type" in ran.err) == (2, True)
+
+
+@pytest.fixture
+def town(server: LookAlike, user: Account) -> range:
+    """The ids of the scenes of the world 3."""
+    server.worlds([{"id": 3, "owner_user_id": user.id, "name": "Town"}])
+    ids = range(1, 31)
+    nodes = {id_: [node(id_, "a", GONE)] for id_ in ids}
+    server.scenes([{"id": id_, "world_id": 3, "entry_node_id": id_, "nodes": nodes[id_], "edges": []} for id_ in ids])
+    return ids
+
+
+@pytest.mark.parametrize("words", [("prefetch", "--plan"), ("coverage",), ("manifest", "export")])
+def test_how_far_the_reading_of_many_scenes_is_is_told(tool: Tool, town: range, words: tuple[str, ...]) -> None:
+    ran = tool(*words, "--from-world", "3", "--progress", "json")
+    told = [json.loads(line) for line in ran.err.splitlines() if '"ScenesRead"' in line]
+    assert [event["scenes"] for event in told] == [*town, len(town)]
+    assert {event["known_scenes"] for event in told} == {len(town)}
+
+
+@pytest.mark.usefixtures("town")
+def test_a_bar_is_shown_while_a_chapter_to_prefetch_is_read(tool: Tool) -> None:
+    ran = tool("prefetch", "--from-world", "3", "--plan", "--progress", "bar", env={"FORCE_COLOR": "1"})
+    assert "reading scenes: " in ran.err
+
+
 def test_an_exported_manifest_is_exact_in_a_log_that_obeys(server: LookAlike, user: Account, tool: Tool) -> None:
     del user
     title = "##[error]x"
@@ -283,6 +323,8 @@ def test_folders_have_no_assets_of_the_backend(server: LookAlike, tool: Tool, da
         (("prefetch", "chapter.toml", "--order", "likely"), "`--order` needs `--from-scene` or `--from-world`"),
         (("prefetch",), "nothing says which chapter"),
         (("coverage",), "nothing says which chapter"),
+        (("manifest", "check"), "nothing says which chapter"),
+        (("manifest", "check", "chapter.toml", "--from-scene", "5"), "takes the place of a manifest"),
         (("coverage", "-", "--from-scene", "5"), "takes the place of a manifest"),
         (("available", "17", "--from-scene", "5"), "can't be mixed"),
         (("available", "--scene", "x", "--from-scene", "5"), "can't be mixed"),

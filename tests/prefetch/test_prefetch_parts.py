@@ -21,6 +21,7 @@ from assetctl.prefetch.manifest.findings import Item
 from assetctl.prefetch.manifest.source import Format
 from assetctl.prefetch.memory import Failures, chapter_token, placeholder_keys
 from assetctl.prefetch.naming import Names
+from assetctl.prefetch.plan_changes import PlanChanges
 from assetctl.prefetch.plan_file import PlanCheck, PlanHead, read_head, writing_plan
 from assetctl.prefetch.results import Outcome, Summary
 from assetctl.prefetch.tallies import Tally
@@ -323,10 +324,15 @@ def step(number: int, would: Would | None, scene: str = "a", **facts: object) ->
     return Planned(item(number, scene), deed_of(decision), decision)
 
 
-def make(number: int, high: str = "0.40", **facts: object) -> Planned:
+def make(number: int, high: str = "0.40", scene: str = "a", **facts: object) -> Planned:
     estimate = Estimate(money("0.10"), money(high))
     known = {"estimate": estimate, "generator": "shop", "is_paid": True}
-    return step(number, Would.GENERATE, **(known | facts))
+    return step(number, Would.GENERATE, scene, **(known | facts))
+
+
+def asked(planned: Planned, **facts: object) -> Planned:
+    request = replace(planned.item.request, **facts)  # type: ignore[arg-type]
+    return replace(planned, item=replace(planned.item, request=request))
 
 
 BEFORE = (step(1, Would.NOTHING), make(2), step(3, Would.DOWNLOAD), step(4, None))
@@ -380,13 +386,31 @@ def test_a_plan_holds_when_nothing_changed_but_what_it_said(plan: Path, now: tup
         ((BEFORE[0], make(2, is_paid=False), *BEFORE[2:]), "`a`: its is_paid was `True` and is `False`"),
         ((BEFORE[0], make(2, generator="mall"), *BEFORE[2:]), "`a`: its generator was `shop` and is `mall`"),
         ((*BEFORE, make(5)), "`a` is new"),
-        (BEFORE[:3], "1 that were planned are no longer asked for"),
-        (BEFORE[:2], "2 that were planned are no longer asked for"),
-        ((BEFORE[1], *BEFORE[1:]), "`a` stands where `000000000000` was planned"),
+        (BEFORE[:3], "`a` is no longer asked for"),
+        (BEFORE[:2], "`a` is no longer asked for; `a` is no longer asked for"),
+        ((make(9, scene="zero"), *BEFORE), "`zero` is new"),
+        ((*BEFORE[:2], BEFORE[3], BEFORE[2]), "its assets stand in another order"),
+        ((BEFORE[0], asked(make(9), prompt="rain"), *BEFORE[2:]), "`a`: its prompt changed"),
+        ((BEFORE[0], asked(make(9), prompt="rain", model="m2"), *BEFORE[2:]), "`a`: its model and prompt changed"),
+        (
+            (make(9, scene="zero"), BEFORE[0], asked(make(8), seed=2), *BEFORE[2:]),
+            "`zero` is new; `a`: its seed changed",
+        ),
+        ((make(9), *BEFORE[1:]), "`a`: another one was planned for it"),
     ],
 )
 def test_what_changed_is_told(plan: Path, now: tuple[Planned, ...], change: str):
     assert compared(plan, *now) == change
+
+
+def test_few_lines_of_a_plan_are_held_and_every_change_is_counted():
+    changes = PlanChanges(most_waiting=3)
+    lines = [{"key": str(number), "deed": "generate", "scene_id": str(number)} for number in range(100)]
+    for before, now in zip(lines, lines[50:] + lines[:50], strict=True):
+        changes.add(before, now)
+    changes.end()
+    assert changes.count >= 50
+    assert len(changes.told) == 10
 
 
 def test_of_many_changes_the_first_are_told(plan: Path):
@@ -408,7 +432,7 @@ def test_a_deed_that_is_none_is_a_change(plan: Path, deed: object):
     lines = [json.loads(line) for line in plan.read_bytes().splitlines()]
     lines[1]["deed"] = deed
     plan.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert compared(plan, *BEFORE) == f"`000000000000`: `{deed}` was planned, now it takes `here`"
+    assert compared(plan, *BEFORE) == f"`a`: `{deed}` was planned, now it takes `here`"
 
 
 WRONG_SCENE = {"schema": plan_file.PLAN_SCHEMA, "manifest": "m", "format": "csv", "only": "all", "scene": 5}

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from assetctl.errors import RateLimited, SpendRefused
-from assetctl.events import TurnAwaited
+from assetctl.errors import OutcomeUnknown, RateLimited, SpendRefused
+from assetctl.events import JobAdopted, TurnAwaited
 from assetctl.generation.allowances import Allowance
 from assetctl.generation.orders import OrderState
 from shop import Shop
@@ -100,6 +101,70 @@ async def test_job_that_runs_already_is_adopted_without_a_turn(build: Callable[.
         await other.desk.place(other.registry.get("shop"), key, asked)
     await find(build(), found)
     assert (shop.waiting, shop.charges) == ([], 1)
+
+
+class LossyShop(BusyShop):
+    """Loses its first order, after it was charged for or before; from then on its door is shut."""
+
+    arrives = False
+
+    async def submit(self, order, idempotency_key):
+        if self.submissions:
+            return await super().submit(order, idempotency_key)
+        if self.arrives:
+            await super().submit(order, idempotency_key)
+        else:
+            self._note("submissions", order.key)
+        self.door, self.asked = anyio.Event(), anyio.Event()
+        raise OutcomeUnknown("the answer got lost", ask_again_in_s=0.1)
+
+
+async def test_order_that_never_arrived_waits_for_its_turn_without_a_lock_and_is_the_same_order(
+    house: House, shop: BusyShop
+):
+    shop.__class__ = LossyShop
+    shop.door.set()
+    _, key = house.asked()
+    found: list[Asset | None] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(find, house, found)
+        first = shop.asked
+        while shop.asked is first:
+            await anyio.lowlevel.checkpoint()
+        await shop.asked.wait()
+        order = await house.journal.open_order(key)
+        assert order is not None
+        assert (order.state, shop.submissions) == (OrderState.INTENDED, 1)
+        with anyio.fail_after(20):
+            async with house.desk.exclusively(key):
+                assert not found
+        shop.door.set()
+    (closed,) = await house.journal.orders(open_only=False)
+    assert (closed.order_id, closed.sends, shop.charges) == (order.order_id, 2, 1)
+
+
+async def test_order_that_was_only_intended_waits_for_its_turn_too(house: House, shop: BusyShop):
+    asked, key = house.asked()
+    order, _ = await house.journal.intend(key, "shop", asked)
+    shop.door.set()
+    found: list[Asset | None] = []
+    await find(house, found)
+    assert found[0] is not None
+    assert (shop.used, shop.charges) == ([key], 1)
+    (closed,) = await house.journal.orders(open_only=False)
+    assert closed.order_id == order.order_id
+
+
+async def test_order_that_did_arrive_is_found_without_another_turn(house: House, shop: BusyShop):
+    shop.__class__ = LossyShop
+    shop.arrives = True  # type: ignore[attr-defined]
+    shop.door.set()
+    found: list[Asset | None] = []
+    with anyio.fail_after(20):
+        await find(house, found)
+    assert found[0] is not None
+    assert (shop.charges, len(shop.used)) == (1, 1)
+    assert len([event for event in house.events if isinstance(event, JobAdopted)]) == 1
 
 
 async def test_orders_that_still_wait_when_a_run_stops_are_never_sent(house: House, shop: BusyShop):

@@ -55,11 +55,11 @@ class Host:
         route = f"{request.method} {request.path}"
         what = route if self._name == "api" else f"vendor {route}"
         self._world.ledger.look(request, what)
-        if is_handshake(request) and self._name == "api":
+        fault = self._world.faults.strike(what)
+        if fault is None and is_handshake(request) and self._name == "api":
             self._world.ledger.record("request", host=self._name, route=route, status=101, query=request.query)
             await self._world.sockets.serve(request, reader, writer)
             return False
-        fault = self._world.faults.strike(what)
         if fault is None:
             fault = _NO_FAULT
         else:

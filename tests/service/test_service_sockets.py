@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from service import faults
 from service.orders import ended, order, wait_for
 
 if TYPE_CHECKING:
@@ -90,6 +91,13 @@ def test_anyone_is_greeted(server: LookAlike, name: str, greeting: str):
 def test_path_without_prefix_is_refused(server: LookAlike):
     with Listener(server, "/ws/generations") as listener:
         assert listener.status == 403
+
+
+def test_a_fault_strikes_a_handshake_like_any_request(server: LookAlike):
+    server.fault("GET /api/v1/ws/*", faults.answers(503))
+    for status in (503, 101):
+        with Listener(server) as listener:
+            assert listener.status == status
 
 
 def test_ping_as_text_is_answered_as_text_and_the_rest_ignored(server: LookAlike):

@@ -110,7 +110,7 @@ class OrderDesk:
             case OrderState.SENT | OrderState.UNKNOWN:
                 return await self.settle(generator, order)
             case _:
-                return await self._adopted(generator, order)
+                return await self._adopted(order)
 
     async def adopt(self, generator: Generator, order: Order) -> Order:
         """The open `order` with its job id durable; nothing is ever sent, and what never arrived is given up.
@@ -122,12 +122,12 @@ class OrderDesk:
             OutcomeUnknown: it was sent and cannot be settled yet.
             JournalError: the journal can't be read or written.
         """
-        if order.state in (OrderState.SENT, OrderState.UNKNOWN):
+        if order.is_lost:
             found = await self._found(generator, order)
             if found is not None:
-                return found
+                return self._taken_up(found)
         elif order.state is not OrderState.INTENDED:
-            return await self._adopted(generator, order)
+            return await self._adopted(order)
         await self._journal.advance(order, OrderState.REFUSED, detail="it never arrived")
         raise NeverOrdered(
             f"the order `{order.order_id}` never arrived at `{generator.name}`",
@@ -143,11 +143,28 @@ class OrderDesk:
             JobError, ServiceError, SpendRefused: as `place`.
         """
         found = await self._found(generator, order)
-        return await self._send_again(generator, order) if found is None else found
+        return await self._send_again(generator, order) if found is None else self._taken_up(found)
 
-    async def _adopted(self, generator: Generator, order: Order) -> Order:
-        self._events.publish(JobAdopted(order.key, generator.name, order.job_id or ""))
-        return await self._journal.own(order)
+    async def look_for(self, generator: Generator, order: Order) -> bool:
+        """Whether `order`, sent without a known answer, has its job now; if not, it never arrived and is only intended.
+
+        The caller holds `exclusively(order.key)`.
+
+        Raises:
+            OutcomeUnknown: the generator can't tell; the order stays as it is.
+            JournalError: the journal can't be read or written.
+        """
+        if await self._found(generator, order) is not None:
+            return True
+        await self._journal.advance(order, OrderState.INTENDED, detail="it never arrived")
+        return False
+
+    async def _adopted(self, order: Order) -> Order:
+        return self._taken_up(await self._journal.own(order))
+
+    def _taken_up(self, order: Order) -> Order:
+        self._events.publish(JobAdopted(order.key, order.generator, order.job_id or ""))
+        return order
 
     async def _found(self, generator: Generator, order: Order) -> Order | None:
         try:
@@ -157,7 +174,6 @@ class OrderDesk:
             raise _unknown(generator, order, error) from error
         if job_id is None:
             return None
-        self._events.publish(JobAdopted(order.key, generator.name, job_id))
         return await self._journal.advance(await self._journal.own(order), OrderState.ACCEPTED, job_id=job_id)
 
     def _require_time(self) -> None:

@@ -101,6 +101,11 @@ class Order:
         """Whether the order still occupies its key."""
         return self.state in OPEN
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was sent and nobody has heard an answer yet."""
+        return self.state in (OrderState.SENT, OrderState.UNKNOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

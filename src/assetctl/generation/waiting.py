@@ -35,7 +35,7 @@ class Pace:
 #: For a queue at a remote service, which is asked by many.
 REMOTE_PACE = Pace()
 #: While hints are heard, looks are only there for those that got lost.
-HINTED_PACE = Pace(first_s=60.0, factor=1.0, cap_s=60.0)
+HINTED_PACE = Pace(first_s=90.0, factor=1.0, cap_s=90.0, jitter=0.3)
 _SHORTEST_S = 0.05
 _WISH_JITTER = 0.1
 #: Two looks that hints asked for lie this far apart, so that a chatty service is not asked all the time.

@@ -7,31 +7,29 @@ many there were, so that a cut file is no plan.
 from __future__ import annotations
 
 import json
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from assetctl import filesystem
 from assetctl.errors import ManifestError, SpendRefused
+from assetctl.keys import canonical_form
 from assetctl.prefetch.deeds import Deed, Only, Selection
 from assetctl.prefetch.manifest.lines import bounded_lines
 from assetctl.prefetch.manifest.source import Format
+from assetctl.prefetch.plan_changes import PlanChanges
 from assetctl.prefetch.scenes.chapter import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from assetctl.prefetch.walking import Planned
 
 PLAN_SCHEMA: Final = "assetctl.prefetch_plan/1"
-_CHANGES_TOLD: Final = 10
-#: What may have happened since, of what was planned: the same plan carried out in part.
-_MEANWHILE: Final[Mapping[str, frozenset[Deed]]] = {
-    Deed.MAKE: frozenset({Deed.HERE, Deed.JOIN}),
-    Deed.JOIN: frozenset({Deed.HERE}),
-    Deed.FETCH: frozenset({Deed.HERE}),
-}
+#: What of a request in canonical form is no part of what is asked for at a moment.
+_NOT_ASKED: Final = frozenset({"recipe", "scene_id", "choice_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +102,25 @@ class PlanWriter:
 
 def _line_of(planned: Planned) -> dict[str, Any]:
     request, availability = planned.item.request, None if planned.decision is None else planned.decision.availability
-    line: dict[str, Any] = {"key": planned.item.key, "deed": planned.deed.value}
+    line: dict[str, Any] = {
+        "key": planned.item.key,
+        "deed": planned.deed.value,
+        "scene_id": request.scene_id,
+        "choice_id": request.choice_id,
+    }
     if planned.deed is not Deed.HERE:
-        line |= {"scene_id": request.scene_id, "choice_id": request.choice_id}
+        form = canonical_form(request)
+        line["asked"] = {name: _fingerprint(part) for name, part in form.items() if name not in _NOT_ASKED}
     if planned.deed is Deed.MAKE and availability is not None:
         high = None if availability.estimate is None else availability.estimate.cost_high
         price = None if high is None or not availability.is_paid else f"{high.amount} {high.currency}"
         line |= {"generator": availability.generator, "is_paid": availability.is_paid, "price": price}
     return line
+
+
+def _fingerprint(part: object) -> int:
+    """A few bytes that tell one value from another: a plan need not repeat a prompt to say that it changed."""
+    return zlib.crc32(json.dumps(part, sort_keys=True).encode())
 
 
 def read_head(path: Path) -> PlanHead:
@@ -145,8 +154,7 @@ class PlanCheck:
         self._file = _opened(path)
         self._lines = _lines(self._file, path)
         next(self._lines, None)
-        self._changes: list[str] = []
-        self._count = 0
+        self._changes = PlanChanges()
         self._read = 0
         self._is_at_end = False
 
@@ -160,13 +168,7 @@ class PlanCheck:
         Raises:
             ManifestError: the plan is not whole.
         """
-        before, now = self._next(), _line_of(planned)
-        if before is None:
-            self._change(f"{_named(now)} is new")
-        elif before["key"] != now["key"]:
-            self._change(f"{_named(now)} stands where {_named(before)} was planned")
-        elif (change := _change(before, now)) is not None:
-            self._change(f"{_named(now)}: {change}")
+        self._changes.add(self._next(), _line_of(planned))
 
     def _next(self) -> dict[str, Any] | None:
         """The next item that was planned, None when there is no more.
@@ -177,9 +179,10 @@ class PlanCheck:
         if self._is_at_end:
             return None
         line = next(self._lines, None)
-        if line is None or ("key" not in line and line.get("items") != self._read):
+        is_end = line is not None and "key" not in line
+        if line is None or (line.get("items") != self._read if is_end else not isinstance(line["key"], str)):
             raise _no_plan(self._path)
-        self._is_at_end = "key" not in line
+        self._is_at_end = is_end
         self._read += not self._is_at_end
         return None if self._is_at_end else line
 
@@ -190,40 +193,18 @@ class PlanCheck:
             SpendRefused: it isn't; says what changed.
             ManifestError: the plan is not whole.
         """
-        rest = 0
-        while self._next() is not None:
-            rest += 1
-        if rest:
-            self._change(f"{rest:,} that were planned are no longer asked for")
-        if self._count:
-            told = "; ".join(self._changes)
-            more = self._count - len(self._changes)
+        changes = self._changes
+        while (line := self._next()) is not None:
+            changes.add(line, None)
+        changes.end()
+        if changes.count:
+            told = "; ".join(changes.told)
+            more = changes.count - len(changes.told)
             raise SpendRefused(
                 f"the plan `{self._path}` doesn't hold any more, and nothing was done",
                 why=f"{told}; and {more:,} more" if more else told,
                 hint="plan anew with --plan-out, or prefetch without --apply",
             )
-
-    def _change(self, sentence: str) -> None:
-        self._count += 1
-        if len(self._changes) < _CHANGES_TOLD:
-            self._changes.append(sentence)
-
-
-def _change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    was, is_now = before.get("deed"), now["deed"]
-    if was != is_now:
-        done = isinstance(was, str) and is_now in _MEANWHILE.get(was, ())
-        return None if done else f"`{was}` was planned, now it takes `{is_now}`"
-    for name in ("generator", "is_paid", "price"):
-        if before.get(name) != now.get(name):
-            return f"its {name} was `{before.get(name)}` and is `{now.get(name)}`"
-    return None
-
-
-def _named(line: dict[str, Any]) -> str:
-    parts = [str(line[name]) for name in ("scene_id", "choice_id") if line.get(name)]
-    return f"`{' / '.join(parts) or str(line['key'])[:12]}`"
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -173,11 +173,22 @@ class GeneratedAssetProvider:
     async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         await self._desk.precedence.come_first(key)
         # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
-        if isinstance(generator, TakesTurns) and await self._journal.open_order(key) is None:
+        if isinstance(generator, TakesTurns) and await self._is_to_be_sent(generator, key):
             waiting = TurnAwaited(key, generator.name, generator.orders_per_minute)
             async with generator.turn(key, lambda: self._events.publish(waiting)):
                 return await self._placed_now(generator, request, key)
         return await self._placed_now(generator, request, key)
+
+    async def _is_to_be_sent(self, generator: Generator, key: str) -> bool:
+        """Whether an order for `key` has yet to leave; one whose answer got lost was looked for first."""
+        order = await self._journal.open_order(key)
+        if order is not None and order.is_lost:
+            # Whoever sends it at this moment holds the lock, and knows more afterwards.
+            async with self._desk.exclusively(key):
+                order = await self._journal.open_order(key)
+                if order is not None and order.is_lost:
+                    return not await self._desk.look_for(generator, order)
+        return order is None or order.state is OrderState.INTENDED
 
     async def _placed_now(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
         async with self._desk.exclusively(key):

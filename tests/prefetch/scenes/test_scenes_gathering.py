@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from graphs import Server, scene
 
 from assetctl.errors import InvalidRequest, ManifestError, NotAllowed, ServiceError, ServiceUnreachable
 from assetctl.pixsim.records import GameScene, GameWorld, SceneNode
 from assetctl.prefetch.scenes.chapter import GameChapter, Kind, Order
-from assetctl.prefetch.scenes.gathering import Gathered, gather
+from assetctl.prefetch.scenes.gathering import MANY_SCENES, Gathered, gather
+
+if TYPE_CHECKING:
+    from assetctl.events import ScenesRead
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +44,24 @@ async def test_a_scene_comes_with_all_that_it_leads_to_each_read_once() -> None:
     found = await of_scene(server)
     assert (found.title, numbers(found), found.starts, found.notes) == ("Date", [1, 7, 4, 9], (1,), ())
     assert sorted(server.asked) == ["scene 1", "scene 4", "scene 7", "scene 9", "scenes", "world 3"]
+
+
+async def test_how_far_the_reading_of_many_scenes_is_is_told() -> None:
+    many = range(2, MANY_SCENES + 2)
+    told: list[ScenesRead] = []
+    server = Server(scene(1, "a>b go", b={"plays": tuple(many)}), *(scene(number, "a>b on") for number in many[:-1]))
+    found = await gather(server, GameChapter(Kind.SCENE, 1), tell=told.append)
+    # The first led to the others, of which one is not there.
+    assert [event.scenes for event in told] == [*range(2, MANY_SCENES + 2), MANY_SCENES + 1]
+    assert {event.known_scenes for event in told} == {len(found.scenes) + 1} == {MANY_SCENES + 1}
+    assert [event.is_all for event in told] == [False] * MANY_SCENES + [True]
+
+
+async def test_of_few_scenes_nothing_is_told_while_they_are_read() -> None:
+    told: list[ScenesRead] = []
+    server = Server(*(scene(number, "a>b on") for number in range(1, MANY_SCENES)), world=WORLD)
+    await gather(server, GameChapter(Kind.WORLD, 3), tell=told.append)
+    assert told == []
 
 
 async def test_weights_of_the_world_put_a_scenes_choices_in_order() -> None:

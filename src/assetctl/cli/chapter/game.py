@@ -32,7 +32,7 @@ async def scenes_source(stack: Stack, chapter: GameChapter, scratch: Path, print
 
     title, rows = await read_rows(stack, chapter, printer)
     named = (chapter.address, title)
-    return await in_thread(lambda: written_source(chapter.name, json_lines(rows), scratch, named))
+    return await in_thread(lambda: written_source(chapter.name, json_lines(rows), scratch, named, chapter.option))
 
 
 async def read_rows(stack: Stack, chapter: GameChapter, printer: Printer) -> tuple[str | None, list[Mapping[str, Any]]]:
@@ -44,7 +44,7 @@ async def read_rows(stack: Stack, chapter: GameChapter, printer: Printer) -> tup
     from assetctl.prefetch.scenes.gathering import gather  # noqa: PLC0415 - brings task groups
     from assetctl.prefetch.scenes.writing import rows  # noqa: PLC0415 - only such a chapter needs it
 
-    gathered = await gather(stack.backend.game_server, chapter)
+    gathered = await gather(stack.backend.game_server, chapter, tell=stack.events.publish)
     for note in gathered.notes:
         printer.note(f"{chapter.name}: {note}")
     # The backend's ids mean something in the backend's library alone.

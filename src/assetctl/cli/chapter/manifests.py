@@ -136,7 +136,7 @@ def require_sound(found: ManifestCheck | None, printer: Printer) -> None:
             printer.note(line)
     if count > _PROBLEMS_SHOWN:
         printer.note(f"and {count - _PROBLEMS_SHOWN:,} more")
-    hint = f"`assetctl manifest check {found.name}` lists all that are left"
+    hint = f"`assetctl manifest check {found.words}` lists all that are left"
     raise ManifestError(f"`{found.name}` has {count:,} mistakes", hint=hint)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from assetctl.cli.chapter.manifests import opened, require_sound, without_waitin
 from assetctl.cli.chapter.report_facts import Chronicle
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan, room_sentence
+from assetctl.cli.progress.showing import showing_progress
+from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
@@ -98,12 +100,20 @@ class Prefetch:
     async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting, at_once: int) -> int:
         wishes, printer = self._wishes, self._printer
         _check_output(wishes.output)
-        async with opened(stack, wishes.chapter, printer) as source:
+        async with AsyncExitStack() as block:
+            with self._showing_what_is_read(stack):
+                source = await block.enter_async_context(opened(stack, wishes.chapter, printer))
             selection = self._selection(stack)
             task = Task(wishes, stack, source, selection, at_once, report, printer, self._state.progress)
             plan = await _planned(task, chronicle)
             require_sound(plan.check, printer)
             return await self._done(task, plan)
+
+    def _showing_what_is_read(self, stack: Stack) -> AbstractContextManager[None]:
+        # JSON lines of all that happens are shown from the start to the end.
+        is_shown = self._state.progress is ProgressMode.JSON
+        mode = ProgressMode.NONE if is_shown else self._state.progress
+        return showing_progress(stack.events, self._printer, mode, clock=stack.clock)
 
     async def _done(self, task: Task, plan: ChapterPlan) -> int:
         wishes, stack = self._wishes, task.stack

@@ -9,8 +9,8 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
-from assetctl.cli.chapter.manifests import FormatOption, checked, problem_lines
-from assetctl.cli.chapter.options import Chapter, game_options
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, checked, problem_lines
+from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
@@ -30,17 +30,22 @@ app = command_app("Chapter manifests.")
 
 
 @app.command(epilog="Example: assetctl manifest check chapter.toml")
-@takes(state=shared_options)
+@takes(game=game_options, state=shared_options)
 def check(
-    file: Annotated[str, typer.Argument(help="The manifest (.toml, .json, .csv, .jsonl), or `-` for JSON Lines.")],
+    manifest: ManifestArgument = None,
     format_: FormatOption = None,
-    as_json: Json = False,
     *,
+    game: GameChapter | None,
+    as_json: Json = False,
     state: CliState,
 ) -> int:
-    """Every mistake in a manifest, with its file, line and field. Exit code 2 when there is one."""
+    """Every mistake in a manifest, with its file, line and field, or in what `export` makes of the backend's scenes.
+
+    Exit code 2 when there is one.
+    """
     printer = printer_for(state, as_json=as_json)
-    found = with_stack(state, printer, lambda stack: checked(stack, Chapter(file, format_), printer))
+    chapter = chapter_of(manifest, format_, game, command="assetctl manifest check")
+    found = with_stack(state, printer, lambda stack: checked(stack, chapter, printer))
     if as_json:
         printer.document(_document(found))
     else:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from assetctl.cli.progress.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.progress.in_hand import JobsInHand, Rate
-from assetctl.cli.progress.labels import job_label, transfer_label, turn_label, verify_label
+from assetctl.cli.progress.labels import job_label, scenes_label, transfer_label, turn_label, verify_label
 from assetctl.events import (
     CancelAsked,
     Event,
@@ -21,6 +21,7 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ScenesRead,
     TransferProgressed,
     TurnAwaited,
     VerifyProgressed,
@@ -88,6 +89,8 @@ class ProgressBar:
             case VerifyProgressed():
                 share = min(1.0, event.read_bytes / event.total_bytes) if event.total_bytes else None
                 self._update(verify_label(event), share)
+            case ScenesRead():
+                self._update(scenes_label(event), event.scenes / event.known_scenes)
             case _:
                 if (words := _words(event)) is not None:
                     self._update(words, None)

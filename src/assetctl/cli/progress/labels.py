@@ -8,7 +8,7 @@ from assetctl.text import safe
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.events import JobProgressed, ServiceAway, TurnAwaited, VerifyProgressed
+    from assetctl.events import JobProgressed, ScenesRead, ServiceAway, TurnAwaited, VerifyProgressed
     from assetctl.models import Attempt
 
 
@@ -72,3 +72,8 @@ def verify_label(event: VerifyProgressed) -> str:
     is_measured = event.read_bytes > 0 and event.elapsed_s > 0
     rate = event.read_bytes / event.elapsed_s if is_measured else None
     return transfer_label(event.read_bytes, event.total_bytes, rate)
+
+
+def scenes_label(event: ScenesRead) -> str:
+    """How many scenes have been read: `reading scenes: 12 of 200`."""
+    return f"reading scenes: {event.scenes:,} of {event.known_scenes:,}"

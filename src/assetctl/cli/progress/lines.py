@@ -9,6 +9,7 @@ from assetctl.cli.progress.labels import (
     BACK_LABEL,
     away_label,
     job_label,
+    scenes_label,
     transfer_label,
     turn_label,
     verify_label,
@@ -22,6 +23,7 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ScenesRead,
     ServiceAway,
     ServiceBack,
     TransferProgressed,
@@ -63,6 +65,8 @@ class Lines:
             case VerifyProgressed():
                 # Most caches are read before the first line is due; the summary says it all then.
                 self._now_and_then(f"verifying: {verify_label(event)}")
+            case ScenesRead():
+                self._now_and_then(scenes_label(event))
             case WaitingForLock():
                 self._change(event.key, "lock", f"waiting {human_duration(event.waited_s)} for {event.owner}")
             case _:

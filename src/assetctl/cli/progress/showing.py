@@ -28,6 +28,7 @@ from assetctl.events import (
     JobProgressed,
     JobSubmitted,
     OutcomeAwaited,
+    ScenesRead,
     ServiceAway,
     ServiceBack,
     TransferProgressed,
@@ -118,6 +119,7 @@ _SHOWN = (
     | JobFileArrived
     | CancelAsked
     | OutcomeAwaited
+    | ScenesRead
     | TurnAwaited
     | TransferProgressed
     | VerifyProgressed
@@ -137,7 +139,9 @@ class LazyBar:
     def __call__(self, event: Event) -> None:
         """`event` is shown, if it is one to show."""
         self._jobs.note(event)
-        if isinstance(event, _SHOWN):
+        if isinstance(event, ScenesRead) and event.is_all:
+            self.close()
+        elif isinstance(event, _SHOWN):
             self._started().show(event)
         elif isinstance(event, AssetGenerated | JobCollected):
             self.close()

@@ -92,10 +92,12 @@ class ManifestReader:
 class ManifestCheck:
     """What a walk through a manifest found, lines in place of paths; at most `MAX_PROBLEMS` problems are told, by line.
 
+    `name` is what messages call it, `words` what a command is given to mean it.
     `duplicates` counts all, `duplicate_lines` has the first of them: their line and the number of the item they repeat.
     """
 
     name: str
+    words: str
     chapter_id: str | None
     title: str | None
     items: int = 0
@@ -109,7 +111,7 @@ class ManifestCheck:
         if not self.problems:
             return None
         first, more = self.problems[0], len(self.problems) - 1
-        others = f" ({more:,} more: `assetctl manifest check {self.name}` lists them)" if more else ""
+        others = f" ({more:,} more: `assetctl manifest check {self.words}` lists them)" if more else ""
         return ManifestError(f"{placed(self.name, first)}: {first.what}{others}", why=first.why, hint=first.hint)
 
 
@@ -128,7 +130,7 @@ class Checking:
     def __init__(self, reader: ManifestReader) -> None:
         """Gather nothing yet."""
         self._reader = reader
-        self._check = ManifestCheck(reader.source.name, reader.chapter_id, reader.title)
+        self._check = ManifestCheck(reader.source.name, reader.source.words, reader.chapter_id, reader.title)
         self._duplicates: list[Duplicate] = []
         self._scene: str | None = None
 

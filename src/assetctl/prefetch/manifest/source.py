@@ -49,7 +49,8 @@ _BY_SUFFIX: Final = {
 class ManifestSource:
     """The bytes of one manifest, to be read from the start as often as needed; the file at `path` stays open.
 
-    `name` is what messages call it, `folder` what paths in it are relative to; None is the working directory.
+    `name` is what messages call it, `words` what a command is given to mean it. Paths in it are relative to `folder`;
+    None is the working directory.
     """
 
     def __init__(
@@ -57,14 +58,18 @@ class ManifestSource:
         name: str,
         file: BinaryIO,
         format_: Format,
+        *,
         folder: Path | None = None,
         chapter: tuple[str | None, str | None] = (None, None),
+        words: str | None = None,
     ) -> None:
         """Read `file`, which can be wound back and is closed with this; `chapter` is its id and title if rows are flat.
 
+        `words` None is the name.
         `on_named` is told the key of each item for which the manifest names an asset, and that asset's id.
         """
         self.name = name
+        self.words = words or name
         self.folder = folder
         self.format = format_
         self.chapter = chapter
@@ -134,24 +139,28 @@ def open_source(name: str, scratch: Path, format_: Format | None = None) -> Mani
     file = _opened(name)
     try:
         if _is_regular(file):
-            return ManifestSource(shown, file, known, Path(name).parent)
+            return ManifestSource(shown, file, known, folder=Path(name).parent, words=name)
         with file:
-            return ManifestSource(shown, _kept(file, scratch, shown), known)
+            return ManifestSource(shown, _kept(file, scratch, shown), known, words=name)
     except BaseException:
         file.close()
         raise
 
 
 def written_source(
-    name: str, lines: Iterable[bytes], scratch: Path, chapter: tuple[str | None, str | None] = (None, None)
+    name: str,
+    lines: Iterable[bytes],
+    scratch: Path,
+    chapter: tuple[str | None, str | None] = (None, None),
+    words: str | None = None,
 ) -> ManifestSource:
-    """A manifest of these `lines` of JSON Lines, which messages call `name`; kept in `scratch` meanwhile.
+    """A manifest of these `lines` of JSON Lines, kept in `scratch` meanwhile; the rest as `ManifestSource` takes it.
 
     Raises:
         CacheError: they cannot be kept.
     """
     file = _unnamed(scratch, lambda file: file.writelines(lines))
-    return ManifestSource(name, file, Format.JSONL, chapter=chapter)
+    return ManifestSource(name, file, Format.JSONL, chapter=chapter, words=words)
 
 
 def _is_regular(file: BinaryIO) -> bool:

@@ -17,13 +17,14 @@ from assetctl.errors import (
     ServiceError,
     ServiceUnreachable,
 )
+from assetctl.events import ScenesRead
 from assetctl.library.together import few_at_a_time
 from assetctl.prefetch.scenes.chapter import Kind, Order
 from assetctl.prefetch.scenes.reaching import Reached, reach
 from assetctl.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from assetctl.pixsim.records import GameScene, GameWorld, SceneEntry
     from assetctl.prefetch.scenes.chapter import GameChapter
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 #: A chapter has so many scenes at most; each is a request, and kept in memory.
 MAX_SCENES: Final = 10_000
 _NAMED: Final = 5
+#: Of fewer nothing is told while they are read: they are here before anybody could read it.
+MANY_SCENES: Final = 20
 _ONE_BY_ONE: Final = "its scenes can be read one by one: --from-scene ID"
 _ALIKE: Final = "choices count alike"
 _OF_ALL: Final = (ServiceUnreachable, NotAllowed, RateLimited)
@@ -67,14 +70,20 @@ class Gathered:
     notes: tuple[str, ...] = ()
 
 
-async def gather(server: GameServer, chapter: GameChapter, *, max_scenes: int = MAX_SCENES) -> Gathered:
-    """All of `chapter`, which has `max_scenes` scenes at most.
+async def gather(
+    server: GameServer,
+    chapter: GameChapter,
+    *,
+    max_scenes: int = MAX_SCENES,
+    tell: Callable[[ScenesRead], None] | None = None,
+) -> Gathered:
+    """All of `chapter`, which has `max_scenes` scenes at most; how far the reading of `MANY_SCENES` is, `tell` is told.
 
     Raises:
         ManifestError: there is no such scene or world, or it has too many scenes.
         ServiceError: the server cannot be asked, or does not let us.
     """
-    reading = _Reading(server, max_scenes)
+    reading = _Reading(server, max_scenes, tell)
     return await (_of_scene if chapter.kind is Kind.SCENE else _of_world)(server, chapter, reading)
 
 
@@ -135,9 +144,12 @@ async def _of_world(server: GameServer, chapter: GameChapter, reading: _Reading)
 class _Reading:
     """Scenes as they come; what cannot be had of them is counted."""
 
-    def __init__(self, server: GameServer, max_scenes: int) -> None:
+    def __init__(self, server: GameServer, max_scenes: int, tell: Callable[[ScenesRead], None] | None) -> None:
         self._server = server
         self._max_scenes = max_scenes
+        self._tell = tell
+        self._read_count = 0
+        self._known_count = 0
         self.scenes: dict[int, GameScene] = {}
         self.startless: list[int] = []
         self._missing: list[int] = []
@@ -157,6 +169,7 @@ class _Reading:
             if len(asked) > self._max_scenes:
                 why = f"at most {self._max_scenes:,} scenes are read at once"
                 raise ManifestError("the chapter is too large", why=why)
+            self._known_count = len(asked)
             await few_at_a_time(self._read, wanted)
             if self._trouble is not None:
                 raise self._trouble
@@ -164,6 +177,11 @@ class _Reading:
                 play for id_ in wanted if id_ in self.scenes for node in self.scenes[id_].nodes for play in node.plays
             )
             wanted = [scene_id for scene_id in dict.fromkeys(led_to) if scene_id not in asked] if follow else []
+        self._told(is_all=True)
+
+    def _told(self, *, is_all: bool) -> None:
+        if self._tell is not None and self._known_count >= MANY_SCENES:
+            self._tell(ScenesRead(None, self._read_count, self._known_count, is_all))
 
     async def _read(self, scene_id: int) -> None:
         """The scene is read, or it is known why not; nothing more is read once the server could not be asked."""
@@ -181,6 +199,8 @@ class _Reading:
                 self._missing.append(scene_id)
             else:
                 self.scenes[scene_id] = scene
+        self._read_count += 1
+        self._told(is_all=False)
 
     def gathered(
         self, title: str | None, starts: list[int], weights: Mapping[str, float], notes: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import replace
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assetctl.errors import CacheError, InvalidRequest, StorageUnusable
+from assetctl import filesystem
+from assetctl.errors import CacheError, InvalidRequest, StorageFull, StorageUnusable
 from assetctl.export import export, export_name
 from assetctl.models import Asset, AssetRequest, AssetType, Origin, Source
 from fakes import FILM, film
@@ -44,6 +46,22 @@ async def test_file_lies_where_it_was_wanted(asset: Asset, tmp_path: Path):
     assert await export(asset, str(target)) == target
     assert target.read_bytes() == film("confess")
     assert names(target.parent) == ["clip.mp4"]
+
+
+async def test_full_disk_is_told_of_the_folder_in_the_same_words_for_each_file(
+    asset: Asset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(_source: Path, target: Path) -> None:
+        with filesystem.translated(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(filesystem, "copy", full)
+    for name in ("one.mp4", "two.mp4"):
+        with pytest.raises(StorageFull) as caught:
+            await export(asset, str(tmp_path / "out" / name))
+        assert caught.value.what == f"no room for a copy in `{tmp_path / 'out'}`"
+        assert caught.value.why == "No space left on device"
+        assert caught.value.hint == "make room there, or name another place: --output DIR"
 
 
 async def test_relative_target_comes_back_absolute(asset: Asset):

@@ -7,15 +7,18 @@ hard link, because a change to such a file would change the only copy of somethi
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assetctl import filesystem
-from assetctl.errors import InvalidRequest
+from assetctl.errors import InvalidRequest, StorageFull
 from assetctl.eventloop import in_thread
 from assetctl.text import file_name
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from assetctl.models import Asset
 
 _SEPARATORS = tuple({"/", os.sep})
@@ -47,12 +50,27 @@ def _export(asset: Asset, target: str) -> Path:
     with filesystem.translated(final, needed_bytes=asset.size_bytes):
         final.parent.mkdir(parents=True, exist_ok=True)
     partial = filesystem.temporary_path(final.parent, final.suffix)
-    filesystem.copy(asset.path, partial)
-    try:
-        filesystem.hand_out(partial, final)
-    finally:
-        filesystem.remove(partial)
+    with _roomy(final.parent):
+        filesystem.copy(asset.path, partial)
+        try:
+            filesystem.hand_out(partial, final)
+        finally:
+            filesystem.remove(partial)
     return final
+
+
+@contextmanager
+def _roomy(folder: Path) -> Generator[None]:
+    """That there is no room is told of `folder`, in the same words for each file, and the cache is no part of it."""
+    try:
+        yield
+    except StorageFull as error:
+        refused = error.__cause__
+        raise StorageFull(
+            f"no room for a copy in `{folder}`",
+            why=refused.strerror if isinstance(refused, OSError) else error.why,
+            hint="make room there, or name another place: --output DIR",
+        ) from error
 
 
 def _check_replaceable(final: Path) -> None:

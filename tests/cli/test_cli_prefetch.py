@@ -348,7 +348,8 @@ def test_what_failed_and_was_not_tried_again_is_still_what_failed(tool: Tool) ->
 def test_a_written_plan_is_done_exactly_and_may_be_gone_on_with(tool: Tool) -> None:
     tool.settings("[budget]\nmax_generations_per_run = 1\n")
     manifest = write(tool, "a", "b")
-    assert tool("prefetch", manifest, "--plan-out", "plan.jsonl").code == 0
+    written = tool("prefetch", manifest, "--plan-out", "plan.jsonl")
+    assert (written.code, written.err) == (0, "plan: plan.jsonl; `assetctl prefetch --apply plan.jsonl` does that\n")
     assert tool.orders() == []
     assert tool("prefetch", "--apply", "plan.jsonl", "--max-generations", "1").code == 6
     assert tool("prefetch", "--apply", "plan.jsonl").code == 0

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from assetctl.explanation import Decision
+from assetctl.models import Availability, Cost, Estimate, Would
+from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.report.as_markdown import markdown_report
 from assetctl.prefetch.report.escaping import markdown_text
+from assetctl.prefetch.walking import Planned
 from report_samples import HOSTILE, an_evening, card, facts_of, item, planned
 
 if TYPE_CHECKING:
@@ -31,6 +36,19 @@ def test_sums_come_first_then_what_needs_attention_then_each_scene(gathering: Ga
         "<details><summary>ending: 1 not begun</summary>",
     ]
     assert r"| confess | generated | model\-1 | 0\.40 USD | 12s |  |" in lines
+
+
+def test_a_plan_says_what_it_costs_and_how_long_it_takes(gathering: Gathering) -> None:
+    cost = Cost(Decimal("0.40"), "USD")
+    estimate = Estimate(cost, cost, 1.0, 90.0)
+    order = Availability(Would.GENERATE, generator="shop", is_paid=True, estimate=estimate)
+    gathering.plan(Planned(item(1, "opening"), Deed.MAKE, Decision("some", order)))
+    gathering.plan(planned(item(2, "ending")))
+    sentence = "2 assets: 2 to generate; cost 0.40 USD"
+    lines = "".join(markdown_report(facts_of(gathering, plan_sentence=sentence), gathering)).splitlines()
+    assert lines[2] == " · ".join(markdown_text(part) for part in (sentence, "a plan: nothing was done"))
+    assert r"| opening | to generate | shop | up to 0\.40 USD | up to 1m 30s |  |" in lines
+    assert "| ending | to generate | shop |  |  |  |" in lines
 
 
 def test_every_row_has_the_cells_of_its_table_whatever_stands_in_it(gathering: Gathering) -> None:

@@ -122,6 +122,8 @@ class Prefetch:
         if plan.obstacle is not None:
             raise _before_all(plan.obstacle)
         if wishes.plan_only:
+            if wishes.plan_out is not None:
+                self._printer.note(f"plan: {wishes.plan_out}; `assetctl prefetch --apply {wishes.plan_out}` does that")
             return 0
         _announce(task, plan)
         allowed = _permission(task, plan)

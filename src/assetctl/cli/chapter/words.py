@@ -155,8 +155,9 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
         printer.line("")
         columns = ["scene", "assets", *(deed.value for deed in deeds), "cost", "time"]
         printer.table(columns, rows, right=columns[1 : 2 + len(deeds)])
-    if len(scenes) > _SCENES_SHOWN or plan.others.items:
-        printer.note(f"and {len(scenes) - _SCENES_SHOWN:,} scenes more or still more (`--json` has them)")
+    if len(scenes) > _SCENES_SHOWN:
+        others = f", and {counted(plan.others.items, 'asset', 'assets')} of others" if plan.others.items else ""
+        printer.note(f"and {len(scenes) - _SCENES_SHOWN:,} scenes more (`--json` has them){others}")
     if plan.obstacle is None:
         _print_troubles(plan, printer)
 

@@ -64,7 +64,7 @@ def _head(facts: Facts) -> str:
     rows = "".join(f"| {WORDS[state]} | {count:,} |\n" for state, count in _ordered(facts.counts))
     table = f"| state | assets |\n|---|---:|\n{rows}\n" if rows else ""
     there = f"{facts.delivered:,} of {counted(facts.items, 'asset', 'assets')} there"
-    told = [there if facts.items else facts.plan_sentence]
+    told = [facts.plan_sentence if facts.is_plan or not facts.items else there]
     if facts.is_plan:
         told.append("a plan: nothing was done")
     else:
@@ -109,13 +109,12 @@ def _scene_start(scene: Scene, facts: Facts) -> str:
 
 
 def _row(entry: Entry) -> str:
-    seconds = entry.found.get("seconds")
     return _cells(
         entry.name,
         WORDS[entry.state],
         entry.maker or "",
         entry.cost_text or "",
-        "" if seconds is None else human_duration(seconds),
+        entry.time_text or "",
         entry.trouble or "; ".join(entry.warnings),
     )
 

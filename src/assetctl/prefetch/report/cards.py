@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from assetctl.models import AssetType
 from assetctl.prefetch.report.drawing import sign, waveform
 from assetctl.prefetch.report.escaping import html_sentence, html_text
-from assetctl.prefetch.report.states import DELIVERED, WORDS, State
+from assetctl.prefetch.report.states import WORDS, State
 from assetctl.units import human_duration, human_size
 
 if TYPE_CHECKING:
@@ -99,25 +99,14 @@ def _told(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "With", entry.asked["character_id"]
     if entry.maker is not None and entry.state is not State.PLACEHOLDER:
         yield "Source", entry.maker
-    if (cost := _cost(entry)) is not None:
-        yield "Cost", cost
+    if entry.cost_text is not None:
+        yield "Cost", entry.cost_text
     if asset is not None and asset["width"]:
         yield "Size", f"{asset['width']} x {asset['height']}, {human_size(asset['size_bytes'])}"
     elif asset is not None:
         yield "Size", human_size(asset["size_bytes"])
     if seconds is not None and entry.state in (State.GENERATED, State.FAILED):
         yield "Took", human_duration(seconds)
-
-
-def _cost(entry: Entry) -> str | None:
-    if entry.cost_text is not None:
-        return entry.cost_text if entry.state is not State.HERE else f"{entry.cost_text}, earlier"
-    if entry.state is State.GENERATED:
-        return "not stated" if entry.asked["is_paid"] else "free"
-    estimate = entry.asked["estimate"]
-    if entry.state in DELIVERED or not entry.asked["is_paid"] or not estimate or not estimate["cost_high"]:
-        return None
-    return f"up to {estimate['cost_high']['amount']} {estimate['cost_high']['currency']}"
 
 
 def _notes(entry: Entry) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assetctl.prefetch.report.states import State
+from assetctl.prefetch.report.states import DELIVERED, State
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,9 +50,26 @@ class Entry:
 
     @property
     def cost_text(self) -> str | None:
-        """What it cost, for a person; None where nobody said."""
+        """What it cost, or may cost where it is not there yet, for a person; None where nobody said."""
         cost = None if self.asset is None else self.asset["cost"]
-        return None if cost is None else f"{cost['amount']} {cost['currency']}"
+        if cost is not None:
+            return f"{_money(cost)}, earlier" if self.state is State.HERE else _money(cost)
+        if self.state is State.GENERATED:
+            return "not stated" if self.asked["is_paid"] else "free"
+        estimate = self.asked["estimate"]
+        if self.state in DELIVERED or not self.asked["is_paid"] or not estimate or not estimate["cost_high"]:
+            return None
+        return f"up to {_money(estimate['cost_high'])}"
+
+    @property
+    def time_text(self) -> str | None:
+        """How long it took, or may take where it is still to be made, for a person; None where nobody said."""
+        seconds, estimate = self.found.get("seconds"), self.asked["estimate"]
+        if seconds is not None:
+            return human_duration(seconds)
+        if self.state is not State.TO_GENERATE or not estimate or estimate["seconds_high"] is None:
+            return None
+        return f"up to {human_duration(estimate['seconds_high'])}"
 
     @property
     def duration_s(self) -> float | None:
@@ -84,3 +102,7 @@ class Entry:
     @property
     def _error(self) -> Mapping[str, Any] | None:
         return self.found.get("error") or self.asked["trouble"]
+
+
+def _money(cost: Mapping[str, Any]) -> str:
+    return f"{cost['amount']} {cost['currency']}"

@@ -594,9 +594,11 @@ class TestOnATerminal:
         child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
         child.expect_exact("Go on?")
         child.sendintr()
-        child.read()
+        said = child.read().decode()
         child.wait()
         assert (child.exitstatus, tool.orders()) == (130, [])
+        assert "interrupted; nothing was ordered" in said
+        assert "jobs ls" not in said
 
 
 def test_paths_of_plans_survive_another_working_directory(

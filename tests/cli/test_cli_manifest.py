@@ -35,6 +35,14 @@ def test_the_example_is_written_once_and_is_sound(tool: Tool) -> None:
     assert "exists already" in again.err
 
 
+@pytest.mark.parametrize("name", ["chapter.json", "chapter.csv", "chapter"])
+def test_an_example_that_could_not_be_read_again_is_not_written(tool: Tool, name: str) -> None:
+    ran = tool("manifest", "init", f"new/{name}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("  next: assetctl manifest init new/chapter.toml\n")
+    assert not (tool.work / "new").exists()
+
+
 def test_every_mistake_is_told_with_file_line_and_field(tool: Tool) -> None:
     write(tool, "chapter.toml", '[[scenes]]\nid = "a"\nstile = "x"\n[[scenes]]\nid = "b"\nparameters = {fps = 24}\n')
     ran = tool("manifest", "check", "chapter.toml")
@@ -65,6 +73,16 @@ def test_a_knob_that_the_generator_does_not_have_is_a_mistake_too(tool: Tool) ->
     assert ran.code == 2
     assert (found["items"], [problem["line"] for problem in found["problems"]]) == (1, [3])
     assert "loudness" in found["problems"][0]["what"]
+
+
+def test_a_generator_that_is_not_installed_is_a_mistake_told_where_it_comes_first(tool: Tool) -> None:
+    scenes = "".join(f'[[scenes]]\nid = "{name}"\n' for name in "abc")
+    write(tool, "chapter.toml", f'{scenes}generator = "instant"\n[defaults]\ntype = "audio"\ngenerator = "instnt"\n')
+    ran = tool("manifest", "check", "chapter.toml")
+    assert (ran.code, ran.out) == (
+        2,
+        "chapter.toml:1: there is no generator `instnt`\n  did you mean `instant`? (`assetctl generators ls`)\n",
+    )
 
 
 def test_duplicates_are_told_and_are_no_mistake(tool: Tool) -> None:

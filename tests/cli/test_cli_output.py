@@ -280,6 +280,24 @@ def test_a_last_column_that_flows_is_not_cut(width: str, lines: list[str]) -> No
     assert text.splitlines()[2:] == lines
 
 
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        ("60", "the-evening-of-the-festival-on-the-hill / yes  12,345  made"),
+        ("50", "the-evening…stival-on-the-hill / yes  12,345  made"),
+        ("30", "the-e…hill / yes  12,345  made"),
+        ("20", "the… / yes  12…  ma…"),
+    ],
+)
+def test_a_long_name_gives_way_before_numbers_and_loses_its_middle(width: str, line: str) -> None:
+    row = ["the-evening-of-the-festival-on-the-hill / yes", "12,345", "made"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", width)
+        patch.setenv("TERM", "dumb")
+        text = "".join(render_table(("asked for", "size", "is"), [row], right=("size",), stdout=Terminal()))
+    assert text.splitlines()[-1] == line
+
+
 def test_a_table_that_goes_to_a_file_is_not_cut() -> None:
     assert "x" * 5000 in "".join(render_table(("a",), [["x" * 5000]], right=(), stdout=io.StringIO()))
 
@@ -301,7 +319,7 @@ def test_wide_characters_are_aligned_and_cut_by_the_columns_they_take() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "10")
         text = "".join(render_table(("a",), [["公園公園公園公園"]], right=(), stdout=Terminal()))
-    assert text.splitlines()[-1] == "公園公園 …"
+    assert text.splitlines()[-1] == "公 …園公園"
 
 
 class Counted:

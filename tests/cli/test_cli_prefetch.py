@@ -538,6 +538,13 @@ def screen(text: str) -> list[str]:
 
 
 @POSIX
+def test_all_of_a_finished_chapter_is_told_only_where_all_is_asked_for(tool: Tool) -> None:
+    (tool.work / "done.jsonl").write_text('{"scene": "a", "type": "audio", "generator": "instant"}\n')
+    (first,) = tool("prefetch", "done.jsonl", "-q").out.split()
+    assert tool("prefetch", "done.jsonl", "-q").out == ""
+    assert tool("prefetch", "done.jsonl", "-q", "--only", "all").out.split() == [first]
+
+
 class TestOnATerminal:
     """A pseudo-terminal: bars, and questions."""
 
@@ -587,9 +594,11 @@ class TestOnATerminal:
         child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
         child.expect_exact("Go on?")
         child.sendintr()
-        child.read()
+        said = child.read().decode()
         child.wait()
         assert (child.exitstatus, tool.orders()) == (130, [])
+        assert "interrupted; nothing was ordered" in said
+        assert "jobs ls" not in said
 
 
 def test_paths_of_plans_survive_another_working_directory(

@@ -237,3 +237,11 @@ def test_a_chapter_from_stdin_cannot_be_agreed_to_on_the_terminal(tool: Tool) ->
     assert "Go on?" not in said
     assert "stdin is the manifest, so nobody can be asked" in said
     assert "--yes" in said
+
+
+@pytest.mark.parametrize("words", [("--plan",), ()])
+def test_what_to_do_about_one_asset_is_told_beside_its_trouble(tool: Tool, words: tuple[str, ...]) -> None:
+    (tool.work / "chapter.jsonl").write_text('{"scene": "a", "type": "audio", "generator": "instnt"}\n')
+    ran = tool("prefetch", "chapter.jsonl", *words)
+    said = "a: there is no generator `instnt`; did you mean `instant`? (`assetctl generators ls`)"
+    assert said in ran.err.splitlines()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _UNLIMITED: Final = 10_000
 _ROWS_AT_ONCE: Final = 1_000
 _GAP: Final = "  "
+_READABLE: Final = 20
+_NAME: Final = 12
 _NARROW: Final = 8
 _NARROWEST: Final = 3
 _FLOW: Final = 24
@@ -45,12 +47,13 @@ def render_table(
     natural = _natural(columns, rows)
     if flows:
         natural[-1] = min(natural[-1], max(_FLOW, room - sum(natural[:-1])))
-    widths = _fitting(natural, room)
     are_right = [column in right for column in columns]
+    widths = _fitting(natural, room, are_right)
     gaps = len(_GAP) * (len(columns) - 1)
 
     def line(cells: Sequence[str]) -> str:
-        placed = zip(cells, widths, are_right, strict=True)
+        named = [_shortened(cells[0], widths[0]), *cells[1:]]
+        placed = zip(named, widths, are_right, strict=True)
         return _cropped(
             _GAP.join(_cell(text, cell_width, is_right=is_right) for text, cell_width, is_right in placed), room + gaps
         )
@@ -109,19 +112,35 @@ def _cell(text: str, width: int, *, is_right: bool) -> str:
     return space + text if is_right else text + space
 
 
+def _shortened(text: str, width: int) -> str:
+    """`text` without its middle, where it is wider than `width`: a scene's number and a choice stand at its end."""
+    if _width(text) <= width:
+        return text
+    end = width * 2 // 3
+    tail = text[max(0, len(text) - end) :]
+    while _width(tail) > end:
+        tail = tail[1:]
+    return set_cell_size(text, width - 1 - _width(tail)) + _ELLIPSIS + tail
+
+
 def _cropped(line: str, width: int) -> str:
     kept = line.rstrip()
     return kept if _width(kept) <= width else set_cell_size(kept, width).rstrip()
 
 
-def _fitting(natural: Sequence[int], room: int) -> list[int]:
-    """Widths that fit into `room` if that can be: the widest columns are cut first, the one that names a row last.
+def _fitting(natural: Sequence[int], room: int, are_right: Sequence[bool]) -> list[int]:
+    """Widths that fit into `room` if that can be: long texts are cut first, numbers last of all that is beside a name.
 
     Where even short columns don't fit, the last ones are left to be cropped: a row of ellipses says nothing.
     """
     widths = list(natural)
-    others = range(1, len(widths))
-    for columns, smallest in ((others, _NARROW), (others, _NARROWEST), (range(1), _NARROW)):
+    name, others = range(1), range(1, len(widths))
+    texts = [column for column in others if not are_right[column]]
+    steps = (
+        ([*name, *texts], _READABLE), (texts, _NARROW), (name, _NAME), (others, _NARROW), (others, _NARROWEST),
+        (name, _NARROW),
+    )  # fmt: skip
+    for columns, smallest in steps:
         while sum(widths) > room and (widest := max(columns, key=widths.__getitem__, default=None)) is not None:
             if widths[widest] <= smallest:
                 break

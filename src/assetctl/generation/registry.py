@@ -104,6 +104,18 @@ class GeneratorRegistry:
             self._made[name] = self._make(name)
         return self._made[name]
 
+    def require_declared(self, name: str) -> None:
+        """Something of that name is there, whether or not it loads.
+
+        Raises:
+            GeneratorUnknown: nothing is; the nearest is suggested.
+        """
+        if name not in self._made and name not in self._factories:
+            known = sorted({*self._factories, *self._made})
+            raise GeneratorUnknown(
+                f"there is no generator `{name}`", hint=f"{nearest_hint(name, known)} (`assetctl generators ls`)"
+            )
+
     def list(self) -> list[GeneratorListing]:
         """Every known generator by name, loaded; a broken one with its problem."""
         return [self._listing(name) for name in sorted({*self._factories, *self._made})]
@@ -115,11 +127,7 @@ class GeneratorRegistry:
             return GeneratorListing(name, None, error.why or error.what)
 
     def _make(self, name: str) -> Generator:
-        if name not in self._factories:
-            known = sorted({*self._factories, *self._made})
-            raise GeneratorUnknown(
-                f"there is no generator `{name}`", hint=f"{nearest_hint(name, known)} (`assetctl generators ls`)"
-            )
+        self.require_declared(name)
         try:
             return self._factories[name]()(self._context)
         except Exception as error:  # a plug-in may raise whatever it likes while it is loaded

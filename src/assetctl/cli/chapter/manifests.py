@@ -15,7 +15,7 @@ from assetctl.cli.chapter.game import scenes_source
 from assetctl.cli.options import one_of, words_of
 from assetctl.errors import ManifestError
 from assetctl.eventloop import in_thread
-from assetctl.prefetch.manifest.reading import ManifestReader, placed
+from assetctl.prefetch.manifest.reading import ManifestReader, check_manifest, placed
 from assetctl.prefetch.manifest.source import Format, open_source
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from assetctl.cli.chapter.options import Chapter
     from assetctl.cli.output import Printer
+    from assetctl.models import AssetRequest
     from assetctl.prefetch.manifest.findings import Problem
     from assetctl.prefetch.manifest.reading import ManifestCheck
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -69,14 +70,30 @@ async def opened(stack: Stack, chapter: Chapter, printer: Printer) -> AsyncGener
         source.close()
 
 
-async def read_whole(stack: Stack, chapter: Chapter, printer: Printer, work: Callable[[ManifestReader], T]) -> T:
-    """What `work` makes of a whole walk through the manifest of `chapter`, in a worker thread.
+async def checked(stack: Stack, chapter: Chapter, printer: Printer) -> ManifestCheck:
+    """What a whole walk through the manifest of `chapter` finds; a generator that isn't installed is a mistake too.
 
     Raises:
         ManifestError, CacheError: as `opened`.
     """
     async with opened(stack, chapter, printer) as source:
-        return await in_thread(lambda: work(ManifestReader(source, stack.service.effective)))
+        return await in_thread(lambda: check_manifest(ManifestReader(source, _with_known_generators(stack))))
+
+
+def _with_known_generators(stack: Stack) -> Callable[[AssetRequest], AssetRequest]:
+    """Gives requests in effect, and refuses each unknown generator where it comes first: most often it is inherited.
+
+    Only for who looks for mistakes: what is cached is had without the generator that made it.
+    """
+    met: set[str] = set()
+
+    def effective(request: AssetRequest) -> AssetRequest:
+        if request.generator is not None and request.generator not in met:
+            met.add(request.generator)
+            stack.jobs.registry.require_declared(request.generator)
+        return stack.service.effective(request)
+
+    return effective
 
 
 async def without_waiting_for(read: Callable[[], T]) -> T:

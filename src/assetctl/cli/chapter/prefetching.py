@@ -83,9 +83,10 @@ class Prefetch:
     def interrupted(self, error: Interrupted) -> Interrupted:
         """`error`, which ended `work`, with how far that was and how to go on."""
         far = None if self._making is None else self._making.how_far()
-        if far is not None:
-            error.what = f"interrupted; {far}, and nothing is lost"
-            error.hint = GO_ON
+        if far is None:
+            error.what, error.hint = "interrupted; nothing was ordered", "run the same command again"
+        else:
+            error.what, error.hint = f"interrupted; {far}, and nothing is lost", GO_ON
         return error
 
     async def _write(self, report: Reporting, chronicle: Chronicle, end: int | BaseException) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from assetctl.cli.chapter.progress import failure_reason
-from assetctl.cli.chapter.words import result_document, result_sentence
+from assetctl.cli.chapter.words import result_document, result_sentence, with_hint
 from assetctl.cli.progress.labels import attempt_label
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome
@@ -94,7 +94,8 @@ class Teller(Listener):
             self._counts[reason] = self._counts.get(reason, 0) + 1
         is_told = self._counts.get(reason, 0) <= _NAMED
         if is_told:
-            self._progress.fail(result, reason)
+            # Hints may differ where reasons don't: they name a job, or a file.
+            self._progress.fail(result, with_hint(reason, result.error))
         return is_told
 
 

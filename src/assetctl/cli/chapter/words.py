@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from assetctl.cli.output import Printer
+    from assetctl.errors import AssetctlError
     from assetctl.prefetch.consent import Room
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.planning import ChapterPlan
@@ -163,9 +164,19 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
 
 def _print_troubles(plan: ChapterPlan, printer: Printer) -> None:
     for item, error in plan.troubles[:_TROUBLES_SHOWN]:
-        printer.note(f"{item_name(item)}: {error.what}" + ("" if error.why is None else f": {error.why}"))
+        printer.note(f"{item_name(item)}: {with_hint(reason_of(error), error)}")
     if (more := plan.total.counts[Deed.TROUBLE] - _TROUBLES_SHOWN) > 0:
         printer.note(f"and {more:,} more in trouble")
+
+
+def reason_of(error: AssetctlError) -> str:
+    """What happened and why, in one line."""
+    return error.what if error.why is None else f"{error.what}: {error.why}"
+
+
+def with_hint(reason: str, error: AssetctlError | None) -> str:
+    """`reason` with what `error` says to do about it, in the same line."""
+    return reason if error is None or error.hint is None else f"{reason}; {error.hint}"
 
 
 def _scene_row(scene: str, tally: Tally, deeds: list[Deed], at_once: int) -> list[str]:

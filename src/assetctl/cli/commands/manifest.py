@@ -9,7 +9,7 @@ import typer
 
 from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
-from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, problem_lines, read_whole
+from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, checked, problem_lines
 from assetctl.cli.chapter.options import chapter_of, game_options
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
@@ -17,7 +17,6 @@ from assetctl.cli.state import CliState, command_app, shared_options, takes
 from assetctl.errors import InvalidRequest, ManifestError
 from assetctl.prefetch.manifest.example import example_manifest
 from assetctl.prefetch.manifest.findings import problem_document
-from assetctl.prefetch.manifest.reading import check_manifest
 from assetctl.prefetch.manifest.schema import manifest_schema
 from assetctl.prefetch.scenes.chapter import GameChapter
 from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
@@ -46,7 +45,7 @@ def check(
     """
     printer = printer_for(state, as_json=as_json)
     chapter = chapter_of(manifest, format_, game, command="assetctl manifest check")
-    found = with_stack(state, printer, lambda stack: read_whole(stack, chapter, printer, check_manifest))
+    found = with_stack(state, printer, lambda stack: checked(stack, chapter, printer))
     if as_json:
         printer.document(_document(found))
     else:
@@ -57,12 +56,15 @@ def check(
 @app.command(epilog="Example: assetctl manifest init chapter.toml")
 @takes(state=shared_options)
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to.")] = Path("chapter.toml"),
+    file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .toml.")] = Path("chapter.toml"),
     *,
     state: CliState,
 ) -> None:
-    """A commented manifest to start from; an existing file is never replaced."""
+    """A commented manifest in TOML to start from; an existing file is never replaced."""
     printer = printer_for(state)
+    if file.suffix.lower() != ".toml":
+        hint = f"assetctl manifest init {file.parent / f'{file.stem}.toml'}"
+        raise InvalidRequest(f"`{file}` isn't called like TOML", why="TOML is what is written", hint=hint)
     with filesystem.translated(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -115,7 +115,8 @@ def prefetch(
 
     Exit codes: 0 everything is here, 3 not logged in, 4 jobs go on, 5 only a part of it is here, 6 refused before
     spending or the budget is used up, 9 the backend stays away, 10 nobody knows what became of an order. With `--json`
-    a line for each asset and a last one with the sums.
+    a line for each asset that something is done for, with `--only all` also for those that are here, and a last one
+    with the sums; with `-q` the ids of what came of it.
     """
     from assetctl.cli.chapter.prefetching import Prefetch  # noqa: PLC0415 - brings task groups, which `--help` doesn't need
     from assetctl.cli.chapter.wishes import Wishes, of_plan, parse_deadline, planned_chapter  # noqa: PLC0415 - as above

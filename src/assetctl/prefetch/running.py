@@ -150,15 +150,7 @@ class ChapterRun:
             async with anyio.create_task_group() as tasks:
                 jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
                 try:
-                    try:
-                        async with jobs, downloads:
-                            await self._feed(jobs, downloads)
-                    except ManifestError:
-                        # What is under way was planned, and ends as it would.
-                        self._stop(Stop.TROUBLE)
-                        await self._done.wait()
-                        raise
-                    await self._done.wait()
+                    await self._work_off(jobs, downloads)
                 except anyio.get_cancelled_exc_class():
                     self._stop(Stop.SIGNAL)
                     with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
@@ -175,6 +167,17 @@ class ChapterRun:
             tasks.start_soon(self._work, receive.clone())
         receive.close()
         return send
+
+    async def _work_off(self, jobs: ObjectSendStream[Planned], downloads: ObjectSendStream[Planned]) -> None:
+        try:
+            async with jobs, downloads:
+                await self._feed(jobs, downloads)
+        except ManifestError:
+            # What is under way was planned, and ends as it would.
+            self._stop(Stop.TROUBLE)
+            await self._done.wait()
+            raise
+        await self._done.wait()
 
     async def _feed(self, jobs: ObjectSendStream[Planned], downloads: ObjectSendStream[Planned]) -> None:
         async for piece in self._walk.pieces(self._see):

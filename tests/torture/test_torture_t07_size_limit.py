@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from torture_crew import ended, start
@@ -12,6 +13,7 @@ from torture_shelf import Shelf
 from torture_work import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _WRITERS = 4
@@ -20,17 +22,23 @@ _SIDECAR = 4096
 
 
 def _used(root: Path) -> int:
-    """The bytes of all blobs and unfinished files, and a block for each sidecar."""
-    total = 0
-    for name in ("blobs", "partial", "quarantine", "trash"):
-        for folder, _, files in os.walk(root / "v1" / name):
-            for file in files:
-                try:
-                    size = os.lstat(f"{folder}/{file}").st_size
-                except FileNotFoundError:
-                    continue
-                total += max(size, _SIDECAR) if file.endswith(".json") else size
-    return total
+    """The bytes of all blobs and unfinished files that were there at one moment, and a block for each sidecar.
+
+    Looking takes a while. What is gone when all have been seen may have made room for others that were seen too.
+    """
+    seen = [
+        f"{folder}/{file}"
+        for name in ("blobs", "partial", "quarantine", "trash")
+        for folder, _, files in os.walk(root / "v1" / name)
+        for file in files
+    ]
+    return sum(max(size, _SIDECAR) if path.endswith(".json") else size for path, size in _sizes(seen))
+
+
+def _sizes(paths: list[str]) -> Iterator[tuple[str, int]]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path, os.lstat(path).st_size
 
 
 @scaled("writes", quick=2_000, long=10_000)

@@ -582,13 +582,27 @@ async def test_what_is_under_way_at_the_deadline_has_a_grace(
     assert heard.outcomes == {"a": Outcome.GENERATED}
 
 
-async def test_what_ended_a_run_first_is_why_it_ended(house: House, shop: Shop, tmp_path: Path):
-    moody(shop, a=StorageFull("no room"), b=NotAllowed("not logged in"))
-    with chapter(tmp_path, "a", "b") as source:
-        run, heard = run_of(house, source, pace=Pace(2, 1))
+class Patient(Moody):
+    """Takes no order of scene `last` before `ended` is set."""
+
+    async def submit(self, order: GenerationOrder, idempotency_key: str) -> str:
+        if order.request.scene_id == "last":
+            await self.ended.wait()
+        return await super().submit(order, idempotency_key)
+
+
+@pytest.mark.parametrize("scenes", [("first", "last"), ("last", "first")])
+async def test_what_ended_a_run_first_is_why_it_ended(
+    house: House, shop: Shop, tmp_path: Path, scenes: tuple[str, str]
+):
+    first, last = StorageFull("no room"), NotAllowed("not logged in")
+    moody(shop, first=first, last=last)
+    shop.__class__, shop.ended = Patient, anyio.Event()  # type: ignore[attr-defined]
+    with chapter(tmp_path, *scenes) as source:
+        run, heard = run_of(house, source, pace=Pace(2, 1), stop_orders=shop.ended.set)  # type: ignore[attr-defined]
         summary = await run.run()
-    assert [result.outcome for result in heard.results] == [Outcome.FAILED] * 2
-    assert summary.stopped is heard.results[0].error
+    assert [result.error for result in heard.results] == [first, last]
+    assert summary.stopped is first
 
 
 class Talkative(Shop):

@@ -139,6 +139,8 @@ class Prefetch:
                 limited_by=allowed.limited_by,
             )
         )
+        # What of a chapter is not ordered now must be ordered later: only its deadline ends the wait for a turn.
+        stack.jobs.desk.line_up()
         task.report.begin()
         self._making = Making(task, plan, allowed, deadline_s=deadline_s)
         return await self._making.made()

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, RateLimited, ServiceError, ServiceUnreachable
+from assetctl.errors import (
+    AssetctlError,
+    JobFailed,
+    OutcomeUnknown,
+    RateLimited,
+    ServiceError,
+    ServiceFault,
+    ServiceUnreachable,
+)
 from assetctl.events import AssetEventBus, Event, ServiceAway, ServiceBack
 from assetctl.generation.outages import Outages, may_pass
 from fakes import FakeClock
@@ -21,7 +29,7 @@ CLOSED, REFUSED, BUSY = (
     ServiceUnreachable("left alone"),
     RateLimited("busy"),
 )
-BOOM = ServiceError("boom", may_pass=True)
+BOOM = ServiceFault("boom")
 MADE = "an asset"
 BACK = ServiceBack(None)
 

@@ -18,6 +18,7 @@ from assetctl.errors import (
     JournalError,
     ManifestError,
     NotAllowed,
+    NotYours,
     ServiceUnreachable,
     StorageFull,
 )
@@ -297,6 +298,15 @@ async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, t
     }
     assert (summary.stopped, heard.stops, shop.charges) == (error, [Stop.TROUBLE], 1)
     assert summary.exit_code == error.exit_code  # type: ignore[attr-defined]
+
+
+async def test_what_is_anothers_stops_nobody_else(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=NotYours("it belongs to somebody else"))
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
+    assert (summary.stopped, heard.stops) == (None, [])
 
 
 async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop, tmp_path: Path):

@@ -13,10 +13,10 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from assetctl.documents import word
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
 from assetctl.units import parse_duration_s
+from assetctl.vocabulary import word
 
 _E = TypeVar("_E", bound=StrEnum)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from assetctl.errors import AssetctlError, OutcomeUnknown, RateLimited, ServiceError, ServiceUnreachable
+from assetctl.errors import AssetctlError, OutcomeUnknown, RateLimited, ServiceFault, ServiceUnreachable
 from assetctl.events import ServiceAway, ServiceBack
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def is_away(error: AssetctlError) -> bool:
 
 def may_pass(error: AssetctlError) -> bool:
     """Whether whoever has a job to come back for does well to wait: besides all that is away, trouble within."""
-    return is_away(error) or (isinstance(error, ServiceError) and error.may_pass)
+    return is_away(error) or isinstance(error, ServiceFault)
 
 
 class Outages:

@@ -16,9 +16,11 @@ from assetctl.errors import (
     InvalidRequest,
     JobFailed,
     NotAllowed,
+    NotYours,
     OutcomeUnknown,
     RateLimited,
     ServiceError,
+    ServiceFault,
     ServiceUnreachable,
 )
 from assetctl.pixsim import wire
@@ -110,12 +112,11 @@ def refusal(answer: Answer, origin: Origin, request_id: str) -> AssetctlError:
         case 403:
             return NotAllowed(f"`{origin}` does not permit that", why=text, hint=LOG_IN, request_id=request_id)
         case _ if text is not None and _OTHER_USERS.search(text):
-            return NotAllowed(
+            return NotYours(
                 f"`{origin}` does not permit that",
                 why=text,
                 hint="assetctl auth status shows who you are; its owner may share it",
                 request_id=request_id,
-                is_of_one=True,
             )
         case 429:
             return limited(origin, wait_s=None, request_id=request_id)
@@ -227,12 +228,12 @@ def _failed(answer: Answer, origin: Origin, request_id: str) -> ServiceError:
             hint=_CHECK_URL,
             request_id=request_id,
         )
-    return ServiceError(
+    kind = ServiceFault if answer.status == 500 else ServiceError  # noqa: PLR2004 - internal server error
+    return kind(
         f"`{origin}` failed with status {answer.status}",
         why=text,
         hint=f"try again; its log knows the request as {request_id}",
         request_id=request_id,
-        may_pass=answer.status == 500,  # noqa: PLR2004 - internal server error
     )
 
 

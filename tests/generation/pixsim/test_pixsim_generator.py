@@ -173,6 +173,8 @@ async def test_knobs_are_shown_by_provider(shopper: Shopper):
 async def test_file_is_uploaded_once_and_named_in_the_order(server: LookAlike, shopper: Shopper, tmp_path: Path):
     path = tmp_path / "lantern.png"
     path.write_bytes(PNG)
+    # What jobs make would be assets too.
+    server.script(outcomes=["waits"])
     request = with_digests(replace(REQUEST, inputs=(AssetInput(AssetType.IMAGE, path=path),)))
     await shopper.generator.check(order_of(request))
     assert server.requests("POST /api/v1/assets/upload") == []

@@ -76,7 +76,7 @@ def peak_mb(said: object, call: str = "search") -> int:
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
     assert done.returncode == 0, done.stderr

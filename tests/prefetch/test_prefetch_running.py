@@ -397,8 +397,8 @@ class Queue(Shop):
     turns = 1
 
     @asynccontextmanager
-    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
-        del key
+    async def turn(self, key: str, on_wait: Callable[[], None], max_wait_s: float) -> AsyncGenerator[None]:
+        del key, max_wait_s
         self.turns -= 1
         if self.turns < 0:
             on_wait()

@@ -6,6 +6,7 @@ its sentences are read too. Foreign text is cut short and stands in `why` alone;
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from assetctl.errors import (
 )
 from assetctl.pixsim import wire
 from assetctl.pixsim.exchange import Lost
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.network import Origin
@@ -169,6 +171,21 @@ def limited(origin: Origin, *, wait_s: float | None, request_id: str | None) -> 
         f"`{origin}` takes no more requests for now",
         why="it says that there were too many of them",
         hint=f"ask again {when}",
+        request_id=request_id,
+    )
+
+
+def no_turn(origin: Origin, per_minute: int | None, *, next_s: float | None, request_id: str | None) -> RateLimited:
+    """No turn to order comes within the longest wait; the next one is in `next_s` as far as it is known."""
+    takes = "it takes only so many orders at a time" if per_minute is None else f"it takes {per_minute} orders a minute"
+    comes, when = "others were first", "in a minute"
+    if next_s is not None:
+        when = f"in {human_duration(math.ceil(next_s))}"
+        comes = f"the next turn is {when}"
+    return RateLimited(
+        f"`{origin}` takes no order within the longest wait, and nothing was ordered",
+        why=f"{takes}, and {comes}",
+        hint=f"ask again {when}, or allow a longer wait with --max-wait",
         request_id=request_id,
     )
 

@@ -57,7 +57,7 @@ def test_cache_benchmark_refuses_sizes_without_room_for_what_it_clears():
         [sys.executable, str(BENCH), "--runs", "1", "--sizes", "100,200", "--files", "101"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=240,
         check=False,
     )
 

@@ -307,7 +307,7 @@ def test_json_that_is_no_gltf_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 @pytest.mark.parametrize("name", [row[0] for row in KNOWN])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_damage_is_either_survived_or_refused(
     media_folder: Path, tmp_path: Path, name: str, data: st.DataObject

@@ -18,6 +18,7 @@ from assetctl.errors import (
     JournalError,
     ManifestError,
     NotAllowed,
+    NotYours,
     ServiceUnreachable,
     StorageFull,
 )
@@ -299,6 +300,15 @@ async def test_what_would_stop_them_all_ends_the_run(house: House, shop: Shop, t
     assert summary.exit_code == error.exit_code  # type: ignore[attr-defined]
 
 
+async def test_what_is_anothers_stops_nobody_else(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=NotYours("it belongs to somebody else"))
+    with chapter(tmp_path, "a", "b") as source:
+        run, heard = run_of(house, source, pace=Pace(1, 1))
+        summary = await run.run()
+    assert heard.outcomes == {"a": Outcome.FAILED, "b": Outcome.GENERATED}
+    assert (summary.stopped, heard.stops) == (None, [])
+
+
 async def test_a_service_that_comes_back_is_waited_for(house: House, shop: Shop, tmp_path: Path):
     shop.__class__ = Moody
     away = [ServiceUnreachable("closed") for _ in range(4)]
@@ -387,8 +397,8 @@ class Queue(Shop):
     turns = 1
 
     @asynccontextmanager
-    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
-        del key
+    async def turn(self, key: str, on_wait: Callable[[], None], max_wait_s: float) -> AsyncGenerator[None]:
+        del key, max_wait_s
         self.turns -= 1
         if self.turns < 0:
             on_wait()

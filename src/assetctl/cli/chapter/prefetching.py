@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
 from assetctl import filesystem
 from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
@@ -17,7 +15,7 @@ from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan, room_sentence
 from assetctl.cli.progress.showing import showing_progress
 from assetctl.cli.state import ProgressMode
-from assetctl.cli.terminal import is_terminal
+from assetctl.cli.terminal import is_terminal, says_yes
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
@@ -139,6 +137,8 @@ class Prefetch:
                 limited_by=allowed.limited_by,
             )
         )
+        # What of a chapter is not ordered now must be ordered later: only its deadline ends the wait for a turn.
+        stack.jobs.desk.line_up()
         task.report.begin()
         self._making = Making(task, plan, allowed, deadline_s=deadline_s)
         return await self._making.made()
@@ -162,7 +162,7 @@ class Prefetch:
             is_taken = self._wishes.chapter.manifest == STDIN
             why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
             raise SpendRefused(f"{asked}; nothing was ordered", why=why, hint=hint)
-        if not await without_waiting_for(lambda: typer.confirm(f"{asked}. Go on?", err=True)):
+        if not await without_waiting_for(lambda: says_yes(f"{asked}. Go on?")):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
     def _held_to_deadline(self, stack: Stack) -> float | None:
@@ -272,8 +272,10 @@ def _check_output(folder: Path | None) -> None:
         return
     if folder.exists() and not folder.is_dir():
         raise InvalidRequest(f"`{folder}` is no folder", hint="--output FOLDER")
-    with filesystem.translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    probe = filesystem.temporary_path(folder)
-    filesystem.write_new(probe, b"")
-    filesystem.remove(probe)
+    hint = "make room there, or name another place: --output FOLDER"
+    with filesystem.retold(f"nothing can be put into `{folder}`", hint=hint):
+        with filesystem.translated(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = filesystem.temporary_path(folder)
+        filesystem.write_new(probe, b"")
+        filesystem.remove(probe)

@@ -316,7 +316,8 @@ def test_who_interrupts_the_drawing_has_the_page_without_the_rest_of_the_picture
     for _ in range(signals):
         process.send_signal(number)
     code, files = tool.finish(process).code, [path.name for path in folder.iterdir()]
-    assert code == left
+    # A second signal may come when nothing is left to handle it.
+    assert code in ((left,) if signals == 1 else (left, -number))
     # Whoever insists has it whole or not at all.
     assert files == ["report.html"] or (signals > 1 and files == [])
     for name in files:

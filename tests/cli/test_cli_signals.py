@@ -138,7 +138,8 @@ def test_a_signal_after_the_work_changes_nothing_that_was_done(tool: Tool) -> No
         process.send_signal(signal.SIGINT)
         full.close()
         pipe.read()
-    assert tool.finish(process).code == 130
+    # Whether it was cut short or had ended is a matter of the moment.
+    assert tool.finish(process).code in (0, 130)
     assert tool(*INSTANT, "--json").document["source"] == "cached"
     assert tool.calls("submit") == ["submit"]
 

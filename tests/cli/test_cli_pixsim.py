@@ -291,9 +291,9 @@ def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
 def test_longest_wait_counts_the_wait_for_a_turn_and_nothing_is_ordered_after_it(
     run: Run, server: LookAlike, tool: Tool
 ) -> None:
-    server.configure(create_limit=1, create_window_s=60.0)
     server.script(duration_s=0.1)
     assert run("request", "--scene", "first", "--prompt", "x").code == 0
+    server.fault(CREATE, faults.answers(429, "Rate limit exceeded. Try again in 60 seconds."), times=None)
     ran = run("request", "--scene", "second", "--prompt", "x", "--max-wait", "5s", "--json")
     assert (ran.code, ran.error["code"], len(server.charges())) == (1, "rate_limited", 1)
     assert "nothing was ordered" in ran.error["message"]

@@ -12,7 +12,7 @@ from assetctl.text import safe
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _IN_BACKTICKS: Final = re.compile("`([^`]+)`")
 # What a forge finds in the shown text, whatever was escaped in the source: people, issues, merge requests, pictograms.
-_REFERENCE: Final = re.compile(r"@(?=[\w-])|#(?=\w)|\b[Gg][Hh]-(?=\d)|!(?=\d)|:(?=[\w+-]+:)")
+_REFERENCE: Final = re.compile(r"@(?=[\w-])|#(?=\w)|\b[Gg][Hh]-(?=\d)|!(?=\d)|:(?=[+-]1:|\w*[A-Za-z][\w+-]*:)")
 _NO_WIDTH: Final = "\u200b"
 # What means something within a line of GitHub Flavored Markdown, where it stands; mathematics and GitLab's marks too.
 _MARK: Final = re.compile(

@@ -121,7 +121,8 @@ class ChapterRun:
         `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
         With `precedence` items are ordered one after the other, in the order of the manifest.
         With `copies` those that are here have one made too. `stop_orders` is called when no new order may be placed any
-        more. A service that is away is waited for as long as `outages` allows. Each `beat_s` the `listener` is told that time passes.
+        more. A service that is away is waited for as long as `outages` allows. Each `beat_s` the `listener` is told
+        that time passes.
         """
         self._service = service
         self._selection = selection

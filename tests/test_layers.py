@@ -113,7 +113,7 @@ WORLDLY = {
     "exit",
     "quit",
 }
-MAY_BE_WORLDLY = ("cli/", "settings/", "generation/storyboard/worker.py", "media/preview_worker.py")
+MAY_BE_WORLDLY = ("cli/", "settings/", "generation/storyboard/worker.py")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_of_any_layers_that_set_a_value_the_strongest_wins_and_is_named(tmp_path
 
 
 @given(values=st.fixed_dictionaries({}, optional={layer: st.integers(1, 256) for layer in _LAYERS}))
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_without_a_profile_its_values_never_count(tmp_path_factory, values):
     arguments, origins = _apply(values, tmp_path_factory.mktemp("precedence"))
     settings = load(**arguments)

@@ -261,7 +261,7 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stored=st.lists(st.tuples(drafts, st.binary(max_size=3)), max_size=6))
 def test_rebuilt_index_equals_the_one_before(stored):
     async def check(root: Path) -> None:

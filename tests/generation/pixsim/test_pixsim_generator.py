@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -214,7 +215,7 @@ async def test_file_that_changed_since_it_was_asked_with_is_not_sent(
 
 async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
+        await stack.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None, math.inf))
         for _ in range(19):
             await stack.enter_async_context(shopper.client.turn())
         with anyio.fail_after(10):
@@ -225,8 +226,8 @@ async def test_order_uses_the_turn_that_was_taken_for_it(shopper: Shopper):
 async def test_who_wants_the_same_as_another_leaves_the_others_turn_alone(shopper: Shopper):
     first, second = AsyncExitStack(), AsyncExitStack()
     async with first, second:
-        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
-        await second.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
+        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None, math.inf))
+        await second.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None, math.inf))
         await first.aclose()
         for _ in range(19):
             await second.enter_async_context(shopper.client.turn())
@@ -237,8 +238,8 @@ async def test_who_wants_the_same_as_another_leaves_the_others_turn_alone(shoppe
 
 async def test_two_who_want_the_same_may_leave_in_any_order(shopper: Shopper):
     async with AsyncExitStack() as first:
-        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None))
-        async with shopper.generator.turn(ORDER.key, lambda: None):
+        await first.enter_async_context(shopper.generator.turn(ORDER.key, lambda: None, math.inf))
+        async with shopper.generator.turn(ORDER.key, lambda: None, math.inf):
             pass
         await shopper.generator.submit(ORDER, NONCE)
 

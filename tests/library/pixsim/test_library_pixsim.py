@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assetctl.clock import SystemClock
-from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError, ServiceUnreachable
+from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError, ServiceFault, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.library.base import Given, Standing
 from assetctl.library.pixsim.files import FileFetcher
@@ -279,7 +279,7 @@ async def test_a_moment_that_no_tag_can_say_is_remarked_and_found_by_its_key_alo
 
 TROUBLES = {
     "expired login": (faults.answers(401, "Token expired", code="unauthorized"), NotAllowed),
-    "failing server": (faults.answers(500, "boom", code="internal_error"), ServiceError),
+    "failing server": (faults.answers(500, "boom", code="internal_error"), ServiceFault),
     "no JSON": (faults.text("<html>"), ServiceError),
     "an answer that breaks off": (faults.cut_off(40), ServiceUnreachable),
     "no answer": (faults.lost_before(), ServiceUnreachable),

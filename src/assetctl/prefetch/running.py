@@ -54,13 +54,14 @@ class Pace:
     """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock.
 
     What is under way has `grace_s` to end after a signal, or after the deadline; the contract gives two seconds for all
-    of it.
+    of it. Each `beat_s` whoever listens is told that time passes.
     """
 
     jobs: int
     downloads: int
     deadline_s: float | None = None
     grace_s: float = 1.0
+    beat_s: float = 2.0
 
 
 class Stop(Enum):
@@ -82,6 +83,12 @@ class Listener:
 
     def ended(self, result: Result) -> None:
         """An item has its result."""
+
+    def refused(self, why: AssetctlError) -> None:
+        """Nothing more is ordered; what needs no order goes on."""
+
+    def passing(self) -> None:
+        """Some time went by, whether anything happened or not."""
 
     def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""
@@ -140,6 +147,7 @@ class ChapterRun:
         """
         try:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._tell_time)
                 jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
                 try:
                     await self._work_off(jobs, downloads)
@@ -151,6 +159,13 @@ class ChapterRun:
         finally:
             await self._end_cut_off()
         return self.summary
+
+    async def _tell_time(self) -> None:
+        while not self._done.is_set():
+            with anyio.move_on_after(self._pace.beat_s):
+                await self._done.wait()
+                return
+            self._listener.passing()
 
     def _lane(self, tasks: anyio.abc.TaskGroup, workers: int) -> ObjectSendStream[Planned]:
         send, receive = anyio.create_memory_object_stream[Planned](_LANE_LENGTH)
@@ -265,6 +280,8 @@ class ChapterRun:
 
     def _refuse_orders(self, error: AssetctlError) -> None:
         """What is left to generate is left to another run; the rest goes on."""
+        if self._no_orders is None:
+            self._listener.refused(error)
         self._no_orders = self.summary.refused = error
 
     async def _asset(self, item: Item) -> Asset:

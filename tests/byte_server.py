@@ -150,7 +150,7 @@ def make_authority(folder: Path) -> tuple[Path, Path]:
     """An authority of our own, and the key and certificate it gave to `media.example` and 127.0.0.1, in one file."""
 
     def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=240)
 
     (folder / "names").write_text("subjectAltName=DNS:media.example,IP:127.0.0.1\n")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

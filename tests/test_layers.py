@@ -54,7 +54,7 @@ def lint(root: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"PYTHONPATH": str(root / "src"), "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

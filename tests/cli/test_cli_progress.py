@@ -23,6 +23,7 @@ from assetctl.events import (
     AssetRequested,
     CancelAsked,
     Event,
+    ItemsPlanned,
     JobAdopted,
     JobCollected,
     JobEnded,
@@ -293,6 +294,24 @@ def test_the_bar_tells_how_many_scenes_were_read_and_is_gone_with_the_last() -> 
     assert "75%" in screen.line
     bar(ScenesRead(None, 200, 200, is_all=True))
     assert screen.line == ""
+
+
+def test_the_bar_tells_how_much_was_planned_once_that_takes_longer_than_a_moment() -> None:
+    screen, clock = Screen(), Clock()
+    bar = LazyBar(Printer(stderr=screen), clock)
+    clock.at_s += 0.4
+    bar(ItemsPlanned(None, 2_000, is_all=False))
+    assert bar._bar is None
+    clock.at_s += 0.2
+    bar(ItemsPlanned(None, 42_000, is_all=False))
+    bar._bar._progress.refresh()
+    assert screen.line.startswith("planning: 42,000 assets")
+    bar(ItemsPlanned(None, 44_000, is_all=True))
+    assert screen.line == ""
+
+
+def test_lines_say_nothing_of_how_much_was_planned() -> None:
+    assert said([(at_s, ItemsPlanned(None, at_s, is_all=False)) for at_s in (1, 11, 22)]) == []
 
 
 def test_lines_tell_each_ten_seconds_how_many_scenes_were_read() -> None:

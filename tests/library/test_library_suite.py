@@ -72,14 +72,14 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
     tags = ["scene:romance_5", "choice:confess"]
     asset_id = server.add_asset(user, tags=tags, content=CONTENT)["id"]
     origin, clock = Origin.of(server.url), SystemClock()
-    async with new_client(timeout_s=5.0, home=origin) as http:
+    async with new_client(timeout_s=20.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(user.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random(5)),
-            timeout_s=5.0,
+            timeout_s=20.0,
         )
 
         async def download(file: RemoteFile, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from raw_server import HANG_UP, Cut, RawServer, Silence, answer, complaint
+from raw_server import HANG_UP, Cut, Silence, answer, complaint, unanswered
 
 from assetctl.errors import (
     InvalidRequest,
@@ -129,11 +129,8 @@ async def test_order_that_certainly_was_not_taken_may_be_sent_again_later(server
 
 
 async def test_order_refused_before_it_was_sent_is_tried_again_and_then_unreachable(connect, clock):
-    with RawServer([CREATED]) as gone:
-        url = gone.url
-    client = await connect(url)
-    with pytest.raises(ServiceUnreachable) as caught:
-        await client.create_generation({})
+    with unanswered() as url, pytest.raises(ServiceUnreachable) as caught:
+        await (await connect(url)).create_generation({})
     assert len(clock.slept) == 3
     assert caught.value.exit_code == 9
 
@@ -250,12 +247,9 @@ async def test_who_is_not_called_in_time_leaves_the_line_to_the_others(server, c
 
 
 async def test_order_that_was_never_sent_gives_its_turn_back(connect, clock):
-    with RawServer([CREATED]) as gone:
-        url = gone.url
     turns = Turns(clock=clock, rules=Rules(most=1))
-    client = await connect(url, turns=turns)
-    with pytest.raises(ServiceUnreachable):
-        await client.create_generation({})
+    with unanswered() as url, pytest.raises(ServiceUnreachable):
+        await (await connect(url, turns=turns)).create_generation({})
     assert sum(clock.slept) < WINDOW_S / 2
     assert isinstance(await turns.take(), Turn)
 

@@ -65,7 +65,7 @@ def test_importing_and_loading_defaults_needs_neither_toml_nor_pydantic(project)
         "load(environ={'ASSETCTL_DATA_DIR': 'd', 'ASSETCTL_DEBUG': '1'}, cwd=pathlib.Path.cwd());"
         "print(*sorted({'tomllib', 'pydantic', 'pydantic_settings', 'json'} & (set(sys.modules) - before)))"
     )
-    told = subprocess.check_output([sys.executable, "-c", code], cwd=project, text=True, timeout=60)
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=project, text=True, timeout=240)
     assert told.strip() == ""
 
 

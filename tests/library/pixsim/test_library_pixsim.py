@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.pixsim.tags import slugs_for
 from assetctl.secret import Secret
+from fakes import FakeClock
 from service import faults
 from service.harness import LookAlike
 
@@ -106,18 +108,20 @@ def without_faults(server: LookAlike) -> Iterator[None]:
 
 async def shelf_of(server: LookAlike, user: Account, token: str | None = None) -> AsyncIterator[Shelf]:
     origin, clock = Origin.of(server.url), SystemClock()
-    async with new_client(timeout_s=5.0, home=origin) as http:
+    # What was seen a moment ago is seen again or not: the library's time stands still, however busy the machine is.
+    still = FakeClock(datetime.now(UTC))
+    async with new_client(timeout_s=20.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(token or user.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random(4)),
-            timeout_s=5.0,
+            timeout_s=20.0,
         )
         line = Line(http, origin, user.token)
-        files = FileFetcher(line, origin=origin, clock=clock, patience_s=2.0)
-        yield Shelf(server, user, PixsimLibrary(client, files=files, clock=clock), line)
+        files = FileFetcher(line, origin=origin, clock=still, patience_s=2.0)
+        yield Shelf(server, user, PixsimLibrary(client, files=files, clock=still), line)
 
 
 names = iter(f"user_{number}" for number in range(1000))

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assetctl import filesystem
 from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
@@ -19,6 +18,7 @@ from assetctl.cli.terminal import is_terminal, says_yes
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
+from assetctl.prefetch.copies import require_usable
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import placeholder_keys
@@ -98,13 +98,15 @@ class Prefetch:
 
     async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting, at_once: int) -> int:
         wishes, printer = self._wishes, self._printer
-        _check_output(wishes.output)
+        if wishes.output is not None:
+            require_usable(wishes.output)
         async with AsyncExitStack() as block:
             with self._showing_what_is_read(stack):
                 source = await block.enter_async_context(opened(stack, wishes.chapter, printer))
             selection = self._selection(stack)
             task = Task(wishes, stack, source, selection, at_once, report, printer, self._state.progress)
-            plan = await _planned(task, chronicle)
+            with self._showing_what_is_read(stack):
+                plan = await _planned(task, chronicle)
             require_sound(plan.check, printer)
             return await self._done(task, plan)
 
@@ -198,7 +200,9 @@ async def _planned(task: Task, chronicle: Chronicle) -> ChapterPlan:
             for listener in listeners:
                 listener(planned)
 
-        plan = await plan_chapter(task.source, task.stack.service, task.selection, tell if listeners else None)
+        plan = await plan_chapter(
+            task.source, task.stack.service, task.selection, tell if listeners else None, task.stack.events.publish
+        )
         chronicle.planned(plan)
         if plan.check is None or not plan.check.problems:
             if plan.obstacle is not None and (check is not None or wishes.plan_out is not None):
@@ -259,23 +263,3 @@ def _require_another(plan_out: Path, read: Sequence[Path]) -> None:
     if plan_out.resolve() in [path.resolve() for path in read]:
         why = "the run itself reads it"
         raise InvalidRequest(f"`{plan_out}` cannot be the plan", why=why, hint="name another file")
-
-
-def _check_output(folder: Path | None) -> None:
-    """Return when files can be put into `folder`, which is made if needed; known before anything is ordered.
-
-    Raises:
-        InvalidRequest: it is a file.
-        CacheError: nothing can be written there.
-    """
-    if folder is None:
-        return
-    if folder.exists() and not folder.is_dir():
-        raise InvalidRequest(f"`{folder}` is no folder", hint="--output FOLDER")
-    hint = "make room there, or name another place: --output FOLDER"
-    with filesystem.retold(f"nothing can be put into `{folder}`", hint=hint):
-        with filesystem.translated(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        probe = filesystem.temporary_path(folder)
-        filesystem.write_new(probe, b"")
-        filesystem.remove(probe)

@@ -19,6 +19,9 @@ from assetctl.events import AssetEventBus, AssetGenerated, JobEnded, JobSubmitte
 from assetctl.models import Asset, AssetType, Estimate, MediaInfo, Origin, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from cli_harness import Tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as here are POSIX")
@@ -144,16 +147,44 @@ def test_a_signal_after_the_work_changes_nothing_that_was_done(tool: Tool) -> No
     assert tool.calls("submit") == ["submit"]
 
 
-def test_ctrl_c_during_a_rendering_leaves_one_rendering_that_the_next_request_collects(tool: Tool) -> None:
-    storyboard = ("request", "--scene", "park", "--duration", "20", "--param", "fps=24", "--param", "width=640")
-    process = tool.spawn(*storyboard)
-    jobs = tool.data / "storyboard"
-    wait_until(lambda: list(jobs.glob("sb-*/progress.json")))
+#: A library that only a renderer loads: the real one once it may go on.
+HELD_UP = """
+import pathlib, sys, time
+place = pathlib.Path(__file__).parents[1]
+(place / "begun").touch()
+while not (place / "go").exists():
+    time.sleep(0.01)
+sys.path.remove(str(place))
+del sys.modules["PIL"]
+import PIL
+"""
+
+
+@pytest.fixture
+def rendering(tool: Tool) -> Iterator[Path]:
+    """The folder that holds up a renderer which may import from there until `go` lies in it: `begun` does then."""
+    folder = tool.home / "rendering"
+    (folder / "PIL").mkdir(parents=True)
+    (folder / "PIL" / "__init__.py").write_text(HELD_UP)
+    yield folder
+    (folder / "go").touch()
+
+
+def test_ctrl_c_during_a_rendering_leaves_one_rendering_that_the_next_request_collects(
+    tool: Tool, rendering: Path
+) -> None:
+    storyboard = ("request", "--scene", "park", "--duration", "1", "--param", "fps=24", "--param", "width=640")
+    env = {"PYTHONPATH": f"{rendering}{os.pathsep}{tool.environment()['PYTHONPATH']}"}
+    process = tool.spawn(*storyboard, env=env)
+    assert process.stderr is not None
+    assert process.stderr.readline().endswith(b": submitted\n")
+    wait_until((rendering / "begun").exists)
     process.send_signal(signal.SIGINT)
     ran = tool.finish(process)
     assert ran.code == 130
     (order,) = tool.orders()
     assert order["job_id"] in ran.err
+    (rendering / "go").touch()
     collected = tool.process(*storyboard, "--json")
     assert collected.document["origin"]["job_id"] == order["job_id"]
     assert len(tool.orders()) == 1

@@ -15,7 +15,6 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
-from assetctl.batching import Batches
 from assetctl.cache.answers import pinning, reading
 from assetctl.cache.answers.likeness import most_alike
 from assetctl.cache.answers.storing import Storing
@@ -79,7 +78,7 @@ class AssetCache:
             entries_on_disk=self._blobs.entries,
             step=step,
         )
-        self._storing = Storing(self._blobs, self._index)
+        self._storing = Storing(self._blobs, self._index, after=self._after_stores)
         self._leases = Leases(folder / "leases", inside=folder, step=step)
         self._limits, self._tell_trouble, self._free_bytes = limits, tell, free_bytes
         self._opening = threading.Lock()
@@ -188,11 +187,7 @@ class AssetCache:
 
         def work() -> CacheEntry:
             known, hashed = draft() if callable(draft) else (draft, None)
-            entry = self._storing.store(partial_path, known, self._clock.now(), hashed=hashed)
-            self._leases.keep_new(entry.blob)
-            if self._limits is not None:
-                self._shrinking_batches.take_part(entry)
-            return entry
+            return self._storing.store(partial_path, known, self._clock.now(), hashed=hashed)
 
         return await self._in_thread(work, writing=True)
 
@@ -288,13 +283,11 @@ class AssetCache:
             tell=self._tell_trouble,
         )
 
-    @cached_property
-    def _shrinking_batches(self) -> Batches[CacheEntry, None]:
-        def work(entries: Sequence[CacheEntry]) -> list[None]:
+    def _after_stores(self, entries: Sequence[CacheEntry]) -> None:
+        for entry in entries:
+            self._leases.keep_new(entry.blob)
+        if self._limits is not None:
             self._shrinking.after_stores(entries, self._clock.now())
-            return [None] * len(entries)
-
-        return Batches(work)
 
     async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
         return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))

@@ -63,7 +63,8 @@ async def test_a_paid_answer_stored_while_the_bytes_were_hashed_is_kept_apart(ro
         def buy(blobs: Blobs, index: Index) -> CacheEntry:
             temporary = blobs.temporary(".mp4")
             filesystem.copy(source, temporary)
-            return Storing(blobs, index).store(temporary, paid("clip"), NOW + timedelta(minutes=1))
+            storing = Storing(blobs, index, after=lambda _: None)
+            return storing.store(temporary, paid("clip"), NOW + timedelta(minutes=1))
 
         between.intruder = lambda: buy(other._blobs, other._index)
         await put(mine, draft("clip"), b"new")
@@ -159,6 +160,15 @@ async def test_what_is_stored_at_the_same_time_shares_a_transaction(root: Path):
     (root / "v1" / "index.sqlite3").unlink()
     async with AssetCache(root, clock=StillClock()) as rebuilt:
         assert (await rebuilt.totals()).count == 9
+
+
+async def test_what_is_stored_at_the_same_time_is_held_to_the_limits_once(root: Path):
+    looks: list[Path] = []
+    async with AssetCache(root, clock=StillClock(), limits=ROOMY, free_bytes=looks.append) as cache:
+        await put(cache, draft("first"), b"film")
+        looks.clear()
+        await _put_together(cache, *(draft(f"clip{number}") for number in range(8)))
+        assert len(looks) == 1
 
 
 async def test_of_several_answers_of_one_key_at_the_same_time_the_last_one_stands_and_paid_ones_are_kept(root: Path):

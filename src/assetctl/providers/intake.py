@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -61,7 +62,7 @@ class Facts:
 class Handover(Enum):
     """What becomes of a file that is taken in: left as it is; shared, as nobody changes it any more; or given away.
 
-    A file that is given away lies on the cache's file system and is gone afterwards, taken in or not.
+    A file that is given away lies on the cache's file system and becomes the cached one; it is gone once it is stored.
     """
 
     COPY = "copy"
@@ -99,7 +100,8 @@ class Intake:
             CacheError: it could not be copied or stored.
         """
         suffix = _suffix_of(file, facts.asset_type)
-        async with self._cache.partial(suffix) as partial:
+        room = nullcontext(file) if handover is Handover.GIVE else self._cache.partial(suffix)
+        async with room as partial:
 
             def looked() -> tuple[MediaInfo, HashedFile]:
                 _hand_over(file, partial, handover)
@@ -150,7 +152,8 @@ def _hand_over(file: Path, partial: Path, handover: Handover) -> None:
         case Handover.SHARE:
             filesystem.link_or_copy(file, partial)
         case Handover.GIVE:
-            filesystem.move(file, partial)
+            # It is the very file.
+            pass
         case _ as unknown:
             assert_never(unknown)
 

@@ -263,6 +263,36 @@ async def test_a_copy_of_what_was_hashed_is_hashed_again_and_stored(root: Path):
         assert await cache.verified(entry) is not None
 
 
+async def _put_and_handed_out(cache: AssetCache, name: str) -> tuple[CacheEntry, Path | None]:
+    async with cache.partial(".mp4") as path:
+        filesystem.write_new(path, bytes_of(name))
+        return await cache.store_and_hand_out(path, lambda: (draft(name), filesystem.hash_file(path)))
+
+
+async def test_what_is_handed_out_when_it_is_stored_stays_in_use(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        entry, path = await _put_and_handed_out(cache, "clip")
+        assert path is not None
+        assert path.read_bytes() == bytes_of("clip")
+        for number in range(20):
+            await put(cache, draft(f"clip{number}"), bytes_of(f"clip{number}"))
+        assert entry.blob in cache.in_use()
+
+
+async def test_what_is_damaged_when_it_is_stored_is_not_handed_out(root: Path):
+    def step(change: str, path: Path) -> None:  # noqa: ARG001 - a step
+        if change == "commit":
+            for blob in (root / "v1" / "blobs").glob("*/*.mp4"):
+                blob.chmod(0o600)
+                blob.write_bytes(bytes_of("bill"))
+
+    async with AssetCache(root, clock=StillClock(), step=step) as cache:
+        entry, path = await _put_and_handed_out(cache, "clip")
+        assert path is None
+        assert await cache.lookup(entry.key) is None
+        assert await cache.lost(entry.key) == entry
+
+
 async def test_what_a_key_has_already_is_in_the_sidecar_of_its_new_answer(root: Path):
     async with AssetCache(root, clock=StillClock()) as cache:
         await put(cache, draft("clip"), b"old")

@@ -58,10 +58,12 @@ class RawServer:
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(5)
         self._listener.close()
         for connection in tuple(self._open):
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                # Not TLS's own, which takes from a thread that reads what it reads with.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
 
@@ -70,6 +72,7 @@ class RawServer:
             while True:
                 connection, _ = self._listener.accept()
                 self.connections += 1
+                self._open.add(connection)
                 thread = threading.Thread(target=self._talk, args=(connection, self.connections), daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -78,12 +81,12 @@ class RawServer:
         # An OSError: the client went, or the test is over.
         with suppress(OSError), connection:
             connection.settimeout(30)
-            self._open.add(connection)
             if self._context is None:
                 self._answer_all(connection, number)
                 return
-            with self._context.wrap_socket(connection, server_side=True) as secured:
+            with self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
                 self._open.add(secured)
+                secured.do_handshake()
                 self._answer_all(secured, number)
 
     def _answer_all(self, connection: socket.socket, number: int) -> None:
@@ -147,7 +150,7 @@ def make_authority(folder: Path) -> tuple[Path, Path]:
     """An authority of our own, and the key and certificate it gave to `media.example` and 127.0.0.1, in one file."""
 
     def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=240)
 
     (folder / "names").write_text("subjectAltName=DNS:media.example,IP:127.0.0.1\n")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

@@ -6,9 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# No example has to be quick, however busy the machine is, and chance has no say in which ones are tried.
+settings.load_profile("ci")
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ class Shop:
                 raise ServiceUnreachable("the shop is closed")
             case _:
                 job_id = f"job-{uuid.uuid4().hex[:12]}"
-                self._job(job_id).write_text(json.dumps({"order": idempotency_key, "key": order.key}))
+                _write(self._job(job_id), json.dumps({"order": idempotency_key, "key": order.key}).encode())
                 self._note("charges", job_id)
         self.after_charge()
         if self.submits == "lose":
@@ -137,7 +137,7 @@ class Shop:
         self._known(job_id)
         path = self._folder / f"{job_id}.mp4"
         if not path.exists():
-            path.write_bytes(film(job_id))
+            _write(path, film(job_id))
         return GeneratedFile(f"shop:{job_id}", path=path, model="m1", cost=PRICE, generation_time_ms=1500)
 
     def watch(self) -> AbstractAsyncContextManager[Hints | None]:
@@ -179,6 +179,13 @@ class Shop:
     def _lines(self, name: str) -> list[str]:
         path = self._folder / f"{name}.log"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _write(path: Path, data: bytes) -> None:
+    """`path` holds `data`; in one step, as other customers may read it at any moment."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_bytes(data)
+    new.replace(path)
 
 
 class DeadlyJournal(Journal):

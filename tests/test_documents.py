@@ -185,12 +185,6 @@ def test_unknown_word_is_refused_with_the_known_ones(field: str, value: object):
     assert caught.value.hint
 
 
-def test_unknown_word_suggests_the_nearest():
-    with pytest.raises(InvalidRequest) as caught:
-        documents.word("style", "anim", Style)
-    assert caught.value.hint == "did you mean `anime`?"
-
-
 @given(moments)
 def test_moment_comes_back_to_the_millisecond(moment: datetime):
     text = documents.timestamp(moment)
@@ -332,9 +326,3 @@ def test_error_document_names_job_and_attempts_when_there_are_any():
     document = documents.error_document(error)
     assert (document["job_id"], document["request_id"], document["exit_code"]) == ("j1", "r1", 4)
     assert document["attempts"][0]["detail"] == "it goes on"
-
-
-def test_of_very_many_known_words_the_first_are_listed():
-    hint = documents.nearest_hint("zz", [f"scene_{number:03}" for number in range(100)])
-    assert hint.startswith("known: scene_000, scene_001, ")
-    assert hint.endswith(", scene_039 and 60 more")

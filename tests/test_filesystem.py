@@ -278,7 +278,7 @@ def test_killed_writers_temporary_goes(tmp_path: Path):
     program = (
         "import pathlib, sys; from assetctl import filesystem as f; f.temporary_path(pathlib.Path(sys.argv[1])).touch()"
     )
-    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=240)
     assert len(list(folder.iterdir())) == 1
     assert filesystem.sweep_dead(folder, now=now()) == 1
     assert list(folder.iterdir()) == []

@@ -257,7 +257,7 @@ def test_key_is_the_hash_of_the_canonical_form():
 
 def test_key_is_the_same_in_another_process():
     program = "from assetctl.keys import *; from assetctl.models import *; print(request_key(AssetRequest(scene_id='s', parameters={'b': 1, 'a': 2})))"  # noqa: E501 - a program
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=240)
     assert told.stdout.strip() == request_key(AssetRequest(scene_id="s", parameters={"a": 2, "b": 1}))
 
 

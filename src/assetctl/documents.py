@@ -7,28 +7,25 @@ in UTC; money is a decimal in text.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetInput, AssetRequest, AssetType, Cost, MediaInfo, Origin, Reuse, Strategy, Style, Via
+from assetctl.vocabulary import nearest_hint, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from enum import StrEnum
 
     from assetctl.errors import AssetctlError
     from assetctl.models import Asset, Attempt, Estimate, ParameterValue
 
 ASSET_SCHEMA: Final = "assetctl.asset/1"
 ERROR_SCHEMA: Final = "assetctl.error/1"
-
-type_ = type
-_E = TypeVar("_E", bound=StrEnum)
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -96,12 +93,11 @@ def input_document(given: AssetInput) -> dict[str, Any]:
     }
 
 
-_KNOWN_SHOWN: Final = 40
 _TEXT_FIELDS = ("scene_id", "choice_id", "character_id", "location_id", "prompt", "generator", "provider", "model",
                 "player_id", "playthrough_id")  # fmt: skip
 _FLAG_FIELDS = ("prefer_cached", "allow_generation", "generate_on_trouble", "allow_placeholder", "tag")
 _NUMBER_FIELDS = ("duration_s", "max_wait_s")
-_WORD_FIELDS: Final[Mapping[str, type_[StrEnum]]] = MappingProxyType(
+_WORD_FIELDS: Final[Mapping[str, type[StrEnum]]] = MappingProxyType(
     {"style": Style, "reuse": Reuse, "strategy": Strategy, "via": Via}
 )
 _OTHER_FIELDS = ("type", "seed", "parameters", "inputs")
@@ -132,36 +128,6 @@ def request_from_document(document: Mapping[str, Any]) -> AssetRequest:
     if "inputs" in given:
         fields["inputs"] = _inputs(given["inputs"])
     return AssetRequest(**fields)
-
-
-def word(name: str, value: object, words: type_[_E]) -> _E:
-    """`value` as one of `words`; underscores and capitals are accepted too.
-
-    Raises:
-        InvalidRequest: it is none of them; the nearest is suggested.
-    """
-    if isinstance(value, str):
-        with suppress(ValueError):
-            # What we wrote ourselves is spelled right, and a listing reads thousands of them.
-            return words(value)
-        spelled = value.strip().lower()
-        for member in words:
-            if spelled.replace("_", "-") == member.value.replace("_", "-"):
-                return member
-    known = [member.value for member in words]
-    hint = nearest_hint(value, known) if isinstance(value, str) else f"known values: {', '.join(known)}"
-    raise InvalidRequest(f"`{value}` is no {name}", why=f"a {name} is one of {', '.join(known)}", hint=hint)
-
-
-def nearest_hint(given: str, known: frozenset[str] | list[str]) -> str:
-    """A sentence that suggests the known word nearest to `given`, or lists them, the first of very many."""
-    import difflib  # noqa: PLC0415 - only a mistake needs it
-
-    close = difflib.get_close_matches(given, sorted(known), n=1)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    more = len(known) - _KNOWN_SHOWN
-    return f"known: {', '.join(sorted(known)[:_KNOWN_SHOWN])}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _wrong(name: str, value: object, wanted: str) -> InvalidRequest:

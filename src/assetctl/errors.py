@@ -11,8 +11,10 @@
     ├── JournalError              the record of paid jobs cannot be read or written 1
     ├── LibraryError              the library is in trouble (never "no match")      1
     ├── ServiceError              a service answered badly                          1
+    │   ├── ServiceFault          it failed within itself, which may pass           1
     │   ├── ServiceUnreachable                                                      9
     │   ├── NotAllowed            no login, or not permitted                        3
+    │   │   └── NotYours          one thing is another's                            3
     │   ├── RateLimited                                                             1
     │   ├── AddressRefused        a web address we do not go to                     1
     │   └── LinkExpired           a link to a file that leads nowhere any more      1
@@ -65,6 +67,11 @@ class AssetctlError(Exception):
         self.job_id = job_id
         self.request_id = request_id
         self.attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What happened and why, in one line."""
+        return f"{self.what}: {self.why}" if self.why else self.what
 
 
 class InvalidRequest(AssetctlError):
@@ -130,19 +137,9 @@ class ServiceError(AssetctlError):
 
     code = "service_failed"
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        why: str | None = None,
-        hint: str | None = None,
-        job_id: str | None = None,
-        request_id: str | None = None,
-        may_pass: bool = False,
-    ) -> None:
-        """Keep the parts; `may_pass` when it failed within itself, and the same question may find it well later."""
-        super().__init__(what, why=why, hint=hint, job_id=job_id, request_id=request_id)
-        self.may_pass = may_pass
+
+class ServiceFault(ServiceError):
+    """A service failed within itself; the same question may find it well later."""
 
 
 class ServiceUnreachable(ServiceError):
@@ -158,19 +155,9 @@ class NotAllowed(ServiceError):
     code = "not_allowed"
     exit_code = 3
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        why: str | None = None,
-        hint: str | None = None,
-        job_id: str | None = None,
-        request_id: str | None = None,
-        is_of_one: bool = False,
-    ) -> None:
-        """Keep the parts; `is_of_one` when one thing is another's, and whatever else is asked for may be permitted."""
-        super().__init__(what, why=why, hint=hint, job_id=job_id, request_id=request_id)
-        self.is_of_one = is_of_one
+
+class NotYours(NotAllowed):
+    """One thing is another's; whatever else is asked for may be permitted."""
 
 
 class RateLimited(ServiceError):

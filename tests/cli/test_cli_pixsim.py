@@ -283,3 +283,16 @@ def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
     assert ran.err.count("TurnAwaited") == 1
     health, detail = orders()
     assert (health, "took 1 in a minute lately" in detail) == ("warning", True)
+
+
+def test_longest_wait_counts_the_wait_for_a_turn_and_nothing_is_ordered_after_it(
+    run: Run, server: LookAlike, tool: Tool
+) -> None:
+    server.configure(create_limit=1, create_window_s=60.0)
+    server.script(duration_s=0.1)
+    assert run("request", "--scene", "first", "--prompt", "x").code == 0
+    ran = run("request", "--scene", "second", "--prompt", "x", "--max-wait", "5s", "--json")
+    assert (ran.code, ran.error["code"], len(server.charges())) == (1, "rate_limited", 1)
+    assert "nothing was ordered" in ran.error["message"]
+    assert "--max-wait" in ran.error["hint"]
+    assert tool.process("jobs", "ls", "--json").document == []

@@ -589,6 +589,18 @@ class TestOnATerminal:
         child.wait()
         assert (child.exitstatus, len(tool.orders())) == (code, orders)
 
+    def test_ctrl_d_at_the_question_is_told_on_a_line_of_its_own(self, tool: Tool) -> None:
+        tool.settings("[budget]\nmax_generations_per_run = 1\n")
+        child = self.spawn(tool, "prefetch", write(tool, "a", "b"))
+        child.expect_exact("Go on? [y/N]: ")
+        child.sendeof()
+        said = child.read().decode()
+        child.wait()
+        assert (child.exitstatus, tool.orders()) == (130, [])
+        # Before it stands what the terminal echoes of the key.
+        assert "error:" not in said.splitlines()[0]
+        assert "aborted at the question, nothing was done" in said.splitlines()[1]
+
     def test_the_question_can_be_interrupted(self, tool: Tool) -> None:
         tool.settings("[budget]\nmax_generations_per_run = 1\n")
         child = self.spawn(tool, "prefetch", write(tool, "a", "b"))

@@ -214,7 +214,10 @@ def test_an_output_that_is_full_in_the_middle_stops_the_run_and_loses_nothing(to
 def test_an_output_that_may_not_be_written_is_known_before_the_first_order(tool: Tool) -> None:
     if not Path("/proc/self").is_dir():
         pytest.skip("needs a place where nobody may write")
-    assert_refused(tool, tool("prefetch", sounds(tool, "a"), "--output", "/proc/out"), "/proc/out", code=1)
+    for option in ("--output", "--plan-out"):
+        ran = tool("prefetch", sounds(tool, "a"), option, "/proc/out")
+        assert_refused(tool, ran, "/proc/out", code=1)
+        assert f": {option} FO" in ran.err or f": {option} FILE" in ran.err
 
 
 # Consent

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import AssetctlError, JobFailed, OutcomeUnknown, RateLimited, ServiceError, ServiceUnreachable
+from assetctl.errors import (
+    AssetctlError,
+    JobFailed,
+    OutcomeUnknown,
+    RateLimited,
+    ServiceError,
+    ServiceFault,
+    ServiceUnreachable,
+)
 from assetctl.events import AssetEventBus, Event, ServiceAway, ServiceBack
 from assetctl.generation.outages import Outages, may_pass
 from fakes import FakeClock
@@ -21,7 +29,7 @@ CLOSED, REFUSED, BUSY = (
     ServiceUnreachable("left alone"),
     RateLimited("busy"),
 )
-BOOM = ServiceError("boom", may_pass=True)
+BOOM = ServiceFault("boom")
 MADE = "an asset"
 BACK = ServiceBack(None)
 
@@ -108,6 +116,34 @@ async def test_while_others_get_answers_nobody_is_away():
 
     assert await told.outages.outlasted(ask) is MADE
     assert sum(told.clock.slept) > 100
+
+
+@pytest.mark.parametrize("error", [BOOM, BUSY])
+async def test_one_that_fails_on_while_others_get_answers_is_told_of_once(error: AssetctlError):
+    told = Told()
+    waiting = told.answers(*[error] * 20, MADE)
+
+    async def ask() -> str:
+        # Others are asked more rarely than one that fails.
+        if len(told.clock.slept) % 3 == 1:
+            await told.outlasted(MADE)
+        return await waiting()
+
+    assert await told.outages.outlasted(ask, is_passing=may_pass) is MADE
+    assert told.heard == [away(error), BACK]
+
+
+async def test_who_failed_on_by_itself_is_told_of_when_it_fails_anew():
+    told = Told()
+    for _ in range(2):
+        waiting = told.answers(BUSY, BUSY, BUSY, MADE)
+
+        async def ask(waiting: Callable[[], Awaitable[str]] = waiting) -> str:
+            told.outages.answered()
+            return await waiting()
+
+        assert await told.outages.outlasted(ask) is MADE
+    assert told.heard == [away(BUSY), BACK] * 2
 
 
 async def test_what_is_no_answer_of_a_service_says_nothing_of_it():

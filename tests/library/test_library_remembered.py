@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.cache.lookups import Lookups
@@ -373,7 +373,6 @@ def test_an_asset_survives_the_way_through_text(asset):
     assert asset_from_text(asset_text(asset)) == asset
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(Candidate, assets, optional, st.lists(texts).map(tuple))))
 def test_a_search_survives_the_way_through_text(candidates):
     assert search_from_text(search_text(candidates)) == candidates

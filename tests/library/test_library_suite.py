@@ -15,10 +15,10 @@ from assetctl.clock import SystemClock
 from assetctl.errors import AssetctlError
 from assetctl.library.base import BatchLibrary, Given, Library, Standing
 from assetctl.library.folder.library import FolderLibrary
-from assetctl.library.late import LateLibrary
 from assetctl.library.pixsim.files import FileFetcher
 from assetctl.library.pixsim.library import PixsimLibrary
 from assetctl.library.remembered import RememberedLibrary
+from assetctl.library.remote import RemoteLibrary
 from assetctl.models import AssetRequest, AssetType
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.client import PixsimClient
@@ -72,14 +72,14 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
     tags = ["scene:romance_5", "choice:confess"]
     asset_id = server.add_asset(user, tags=tags, content=CONTENT)["id"]
     origin, clock = Origin.of(server.url), SystemClock()
-    async with new_client(timeout_s=5.0, home=origin) as http:
+    async with new_client(timeout_s=20.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(user.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random(5)),
-            timeout_s=5.0,
+            timeout_s=20.0,
         )
 
         async def download(file: RemoteFile, target: Path) -> None:
@@ -95,16 +95,17 @@ async def at_a_server(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]
 
 
 @asynccontextmanager
-async def remembered_and_late(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]:
+async def remembered_and_remote(tmp_path: Path, server: LookAlike) -> AsyncIterator[Place]:
     async with at_a_server(tmp_path, server) as place:
         remembered = RememberedLibrary(place.library, Lookups(tmp_path / "lookups", clock=SystemClock()))
-        yield replace(place, library=LateLibrary("pixsim", recheck_after_s=86_400.0, build=lambda: remembered))
+        library = RemoteLibrary("pixsim", recheck_after_s=86_400.0, build=lambda: remembered, offline=False)
+        yield replace(place, library=library)
 
 
 PLACES: dict[str, Callable[[Path, LookAlike], AbstractAsyncContextManager[Place]]] = {
     "folder": in_a_folder,
     "server": at_a_server,
-    "remembered server": remembered_and_late,
+    "remembered server": remembered_and_remote,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from random import Random
 from typing import TYPE_CHECKING
 
 import av
@@ -61,7 +62,7 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
 
 
 def _picture(seed: int) -> Image.Image:
-    picture = Image.effect_noise((64, 36), 60).convert("RGB")
+    picture = Image.frombytes("L", (64, 36), Random(seed).randbytes(64 * 36)).convert("RGB")
     picture.paste((seed * 30 % 256, 80, 200), (0, 0, 20, 36))
     return picture
 

@@ -83,7 +83,7 @@ def test_hard_text_is_drawn_everywhere(text: str) -> None:
     assert drawn(request, reason=text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=80), st.integers(32, 200), st.integers(32, 200))
 def test_any_text_is_drawn_at_any_size(text: str, width: int, height: int) -> None:
     request = AssetRequest(scene_id=text, choice_id=text, prompt=text)
@@ -91,7 +91,7 @@ def test_any_text_is_drawn_at_any_size(text: str, width: int, height: int) -> No
     assert draw_card(Card(request, "m", (text,), text), width, height).size == (width, height)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=300), st.integers(1, 400), st.integers(1, 5))
 def test_wrapped_text_stays_within_its_lines(text: str, width: int, max_lines: int) -> None:
     font = font_for("abc", 20)

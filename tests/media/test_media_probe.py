@@ -17,7 +17,7 @@ from assetctl.errors import IntegrityError
 from assetctl.media.limits import Deadline, Limits
 from assetctl.media.probe import probe
 from assetctl.media.streams import _duration_s
-from assetctl.media.thumbnail import preview_lines
+from assetctl.media.thumbnail import preview_picture
 from assetctl.models import AssetType, MediaInfo
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_clip_that_holds_no_picture_is_refused(tmp_path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
         container.start_encoding()
 
-    for look in (probe, lambda path, asset_type: preview_lines(path, asset_type, 5, 5)):
+    for look in (probe, lambda path, asset_type: preview_picture(path, asset_type, 5, 5)):
         with pytest.raises(IntegrityError) as caught:
             look(path, VIDEO)
         assert "doesn't decode" in (caught.value.why or "")
@@ -178,7 +178,7 @@ def test_sound_without_samples_is_refused(media_folder: Path, tmp_path: Path) ->
     path = tmp_path / "sound.wav"
     path.write_bytes(content[: content.index(b"data") + 4] + bytes(4))
 
-    for look in (probe, lambda path, asset_type: preview_lines(path, asset_type, 5, 5)):
+    for look in (probe, lambda path, asset_type: preview_picture(path, asset_type, 5, 5)):
         with pytest.raises(IntegrityError) as caught:
             look(path, AUDIO)
         assert "doesn't decode" in (caught.value.why or "")
@@ -307,7 +307,7 @@ def test_json_that_is_no_gltf_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 @pytest.mark.parametrize("name", [row[0] for row in KNOWN])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_damage_is_either_survived_or_refused(
     media_folder: Path, tmp_path: Path, name: str, data: st.DataObject

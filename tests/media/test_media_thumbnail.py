@@ -8,15 +8,21 @@ import pytest
 from PIL import Image
 
 from assetctl.errors import IntegrityError
-from assetctl.media.cells import MAX_CELLS
+from assetctl.media.cells import MAX_CELLS, Cell, cells_of
 from assetctl.media.encode import write_metronome
 from assetctl.media.limits import Limits
-from assetctl.media.thumbnail import preview_lines
+from assetctl.media.thumbnail import preview_picture
 from assetctl.models import AssetType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+def preview_lines(path: Path, asset_type: AssetType, columns: int, rows: int) -> list[list[Cell]]:
+    picture = preview_picture(path, asset_type, columns, rows)
+    assert picture is not None
+    return cells_of(picture.width, picture.tobytes())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +102,7 @@ def test_every_sound_has_a_waveform(media_folder: Path, name: str) -> None:
 
 
 def test_3d_model_has_no_preview(media_folder: Path) -> None:
-    assert preview_lines(media_folder / "model.glb", AssetType.MODEL_3D, 10, 10) == []
+    assert preview_picture(media_folder / "model.glb", AssetType.MODEL_3D, 10, 10) is None
 
 
 @pytest.mark.parametrize(
@@ -105,4 +111,4 @@ def test_3d_model_has_no_preview(media_folder: Path) -> None:
 )
 def test_what_is_beyond_a_limit_has_no_preview(media_folder: Path, name: str, asset_type: AssetType) -> None:
     with pytest.raises(IntegrityError):
-        preview_lines(media_folder / name, asset_type, 10, 10, Limits(pixels=10))
+        preview_picture(media_folder / name, asset_type, 10, 10, Limits(pixels=10))

@@ -35,7 +35,7 @@ async def connect(clock, anyio_backend):
     del anyio_backend
     async with AsyncExitStack() as stack:
 
-        async def connected(url: str, *, timeout_s: float = 5.0, ca_file=None, **options) -> PixsimClient:
+        async def connected(url: str, *, timeout_s: float = 20.0, ca_file=None, **options) -> PixsimClient:
             home = Origin.of(url)
             http = await stack.enter_async_context(new_client(timeout_s=timeout_s, home=home, ca_file=ca_file))
             defaults = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
 _TIMEOUT_S = 20.0
 
@@ -39,6 +39,14 @@ def answer(status: int, body: object = None, *, headers: Iterable[tuple[str, str
 
 def complaint(status: int, message: str, code: str = "internal_error", **extra):
     return answer(status, {"code": code, "message": message, "request_id": "r", "trace_id": "t"}, **extra)
+
+
+@contextmanager
+def unanswered() -> Generator[str]:
+    """Within the block, an address that refuses every connection; nobody else is given it meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 #: Close the connection without a word.

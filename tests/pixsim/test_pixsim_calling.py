@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from raw_server import HANG_UP, Cut, RawServer, Silence, answer, complaint
+from raw_server import HANG_UP, Cut, Silence, answer, complaint, unanswered
 
 from assetctl.errors import (
     InvalidRequest,
@@ -129,11 +129,8 @@ async def test_order_that_certainly_was_not_taken_may_be_sent_again_later(server
 
 
 async def test_order_refused_before_it_was_sent_is_tried_again_and_then_unreachable(connect, clock):
-    with RawServer([CREATED]) as gone:
-        url = gone.url
-    client = await connect(url)
-    with pytest.raises(ServiceUnreachable) as caught:
-        await client.create_generation({})
+    with unanswered() as url, pytest.raises(ServiceUnreachable) as caught:
+        await (await connect(url)).create_generation({})
     assert len(clock.slept) == 3
     assert caught.value.exit_code == 9
 
@@ -212,13 +209,47 @@ async def test_refused_order_says_again_that_it_waits_and_others_learn_of_it(ser
     assert (told, await turns.learned()) == (["waits"], 1)
 
 
-async def test_order_that_was_never_sent_gives_its_turn_back(connect, clock):
-    with RawServer([CREATED]) as gone:
-        url = gone.url
+async def test_turn_that_would_come_after_the_longest_wait_is_not_waited_for(server, connect, clock):
+    server.script = [CREATED]
     turns = Turns(clock=clock, rules=Rules(most=1))
-    client = await connect(url, turns=turns)
-    with pytest.raises(ServiceUnreachable):
+    client = await connect(server.url, turns=turns)
+    await client.create_generation({})
+    with pytest.raises(RateLimited, match="takes no order within the longest wait") as caught:
+        async with client.turn(max_wait_s=20.0):
+            pytest.fail("there is no turn")
+    assert caught.value.why == "it takes 1 orders a minute, and the next turn is in 1m"
+    assert caught.value.hint == "ask again in 1m, or allow a longer wait with --max-wait"
+    assert (clock.slept, len(server.requests)) == ([], 1)
+    async with client.turn(max_wait_s=WINDOW_S + 1):
+        assert sum(clock.slept) == pytest.approx(WINDOW_S, abs=0.2)
+
+
+async def test_refused_order_waits_for_no_turn_after_its_longest_wait(server, connect, clock):
+    server.script = [complaint(429, LIMIT, "http_429"), CREATED]
+    client = await connect(server.url, turns=Turns(clock=clock))
+    async with client.turn(max_wait_s=5.0) as turn:
+        with pytest.raises(RateLimited, match="nothing was ordered"):
+            await client.create_generation({}, turn=turn)
+    assert (sum(clock.slept), len(server.requests)) == (0, 1)
+
+
+async def test_who_is_not_called_in_time_leaves_the_line_to_the_others(server, connect, clock):
+    server.script = [CREATED]
+    turns = Turns(clock=clock)
+    client = await connect(server.url, turns=turns)
+    async with turns.front(turns.number()):
+        with pytest.raises(RateLimited, match="nothing was ordered") as caught:
+            async with client.turn(max_wait_s=0.0):
+                pytest.fail("somebody else stands at the front")
+    assert "others were first" in caught.value.why
+    with anyio.fail_after(20):
         await client.create_generation({})
+
+
+async def test_order_that_was_never_sent_gives_its_turn_back(connect, clock):
+    turns = Turns(clock=clock, rules=Rules(most=1))
+    with unanswered() as url, pytest.raises(ServiceUnreachable):
+        await (await connect(url, turns=turns)).create_generation({})
     assert sum(clock.slept) < WINDOW_S / 2
     assert isinstance(await turns.take(), Turn)
 

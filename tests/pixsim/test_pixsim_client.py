@@ -171,11 +171,11 @@ async def test_game_endpoint_is_tried_with_nothing_and_ordered_from_with_patienc
     assert await client.has_game_requests()
     assert look_alike.charges() == charged_before
     origin = Origin.of(look_alike.url)
-    async with new_client(timeout_s=2.0, home=origin) as http:
+    async with new_client(timeout_s=5.0, home=origin) as http:
         tokens = HandedIn(Secret(user.token))
-        hasty = PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), pace=pace(), timeout_s=2.0)
-        await run_sync(look_alike.fault, "POST /api/v1/game/assets/request", faults.slow(4.0))
-        made = await hasty.request_game_asset({"scene_id": "patience", "strategy": "generate_always"}, patience_s=20.0)
+        hasty = PixsimClient(origin, http, tokens=tokens, clock=SystemClock(), pace=pace(), timeout_s=5.0)
+        await run_sync(look_alike.fault, "POST /api/v1/game/assets/request", faults.slow(7.0))
+        made = await hasty.request_game_asset({"scene_id": "patience", "strategy": "generate_always"}, patience_s=60.0)
     assert (made.source, made.generation_time_ms) == ("generated", 40)
     assert (await client.asset(made.asset_id)).media_type == "video"
     await run_sync(partial(look_alike.configure, game_assets=False))

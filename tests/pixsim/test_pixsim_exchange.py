@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import httpx
 import pytest
-from raw_server import HANG_UP, Cut, Drip, Flood, RawServer, Silence, answer, complaint
+from raw_server import HANG_UP, Cut, Drip, Flood, RawServer, Silence, answer, complaint, unanswered
 
 from assetctl.network import Origin, new_client
 from assetctl.pixsim.exchange import (
@@ -23,20 +24,20 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture
-async def exchange(server, anyio_backend):
-    del anyio_backend
-    origin = Origin.of(server.url)
-    async with new_client(timeout_s=5, home=origin) as http:
-        yield Exchange(http, origin, timeout_s=5)
+def origin(server) -> Origin:
+    return Origin.of(server.url)
 
 
 @pytest.fixture
-async def hasty(server, anyio_backend):
-    """Patient for a fifth of a second."""
+async def http(origin, anyio_backend):
     del anyio_backend
-    origin = Origin.of(server.url)
-    async with new_client(timeout_s=0.2, home=origin) as http:
-        yield Exchange(http, origin, timeout_s=0.2)
+    async with new_client(timeout_s=20, home=origin) as http:
+        yield http
+
+
+@pytest.fixture
+def exchange(http, origin) -> Exchange:
+    return Exchange(http, origin, timeout_s=20)
 
 
 async def test_request_says_who_asks_and_what_it_takes(server, exchange):
@@ -140,9 +141,11 @@ async def lost(exchange: Exchange, call: Call = GET) -> NoAnswer:
     return caught.value
 
 
-async def test_refused_connection_was_never_sent(server, exchange):
-    server.__exit__()
-    trouble = await lost(exchange, POST)
+async def test_refused_connection_was_never_sent():
+    with unanswered() as url:
+        origin = Origin.of(url)
+        async with new_client(timeout_s=20, home=origin) as http:
+            trouble = await lost(Exchange(http, origin, timeout_s=20), POST)
     assert (trouble.reason, trouble.was_sent) == (Lost.NO_CONNECTION, False)
 
 
@@ -159,15 +162,18 @@ async def test_cut_or_garbled_answer_is_none(server, exchange, said):
     assert (trouble.reason, trouble.was_sent) == (Lost.BROKEN, True)
 
 
-async def test_silence_ends(server, hasty):
+async def test_silence_ends(server, http, exchange):
     server.script = [Silence()]
-    trouble = await lost(hasty, POST)
+    http.timeout = httpx.Timeout(20, read=0.2)
+    trouble = await lost(exchange, POST)
     assert (trouble.reason, trouble.was_sent) == (Lost.SILENCE, True)
 
 
-async def test_drip_ends_at_the_deadline(server, hasty):
-    server.script = [Drip(HEAD + b"content-length: 1000000\r\n\r\n", b" ")]
-    trouble = await lost(hasty, POST)
+async def test_drip_ends_at_the_deadline(server, http, origin, exchange):
+    server.script = [answer(200, {}), Drip(HEAD + b"content-length: 1000000\r\n\r\n", b" ")]
+    # With a connection there already, the request is on its way long before the deadline.
+    await exchange.send(GET, TOKEN)
+    trouble = await lost(Exchange(http, origin, timeout_s=0.5), POST)
     assert (trouble.reason, trouble.was_sent) == (Lost.DEADLINE, True)
 
 

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from assetctl.errors import JobFailed, NotAllowed, OutcomeUnknown, ServiceError, ServiceUnreachable
+from assetctl.errors import (
+    JobFailed,
+    NotAllowed,
+    NotYours,
+    OutcomeUnknown,
+    ServiceError,
+    ServiceFault,
+    ServiceUnreachable,
+)
 from assetctl.network import Origin
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import Answer, Lost, NoAnswer
@@ -109,6 +117,12 @@ def test_forbidden_is_not_allowed_and_other_codes_are_trouble():
     assert type(trouble.refusal(said(418, "tea", "http_418"), HOME, "r")) is ServiceError
 
 
+def test_what_is_anothers_is_told_apart_from_what_this_login_may_not_do():
+    theirs = trouble.refusal(said(500, "Cannot access other users' assets", "internal_error"), HOME, "r")
+    assert isinstance(theirs, NotYours)
+    assert not isinstance(trouble.refusal(said(403, "Admin only", "forbidden"), HOME, "r"), NotYours)
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_what_is_answered_in_place_of_a_server_says_that_it_is_away(status: int):
     for answer in (said(status, "down for a moment"), Answer(status, {}, b"<html>")):
@@ -120,4 +134,4 @@ def test_what_is_answered_in_place_of_a_server_says_that_it_is_away(status: int)
 
 def test_only_what_fails_within_the_server_may_pass():
     passing = {status: trouble.refusal(said(status, "boom"), HOME, "r") for status in (404, 418, 500, 507)}
-    assert [status for status, error in passing.items() if getattr(error, "may_pass", False)] == [500]
+    assert [status for status, error in passing.items() if isinstance(error, ServiceFault)] == [500]

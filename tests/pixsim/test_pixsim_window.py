@@ -10,7 +10,7 @@ from itertools import count, cycle
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.pixsim.window import ARRIVES_WITHIN_S, LONGEST_HOLD_S, Rules, Window
@@ -132,7 +132,6 @@ def test_file_says_what_was_written(under_way, answered, closed_until_s):
 
 
 @given(gaps, ways, phases)
-@settings(deadline=None)
 def test_server_never_refuses_where_nobody_else_asks(gaps, ways_s, phase_s):
     server = Server(phase_s=phase_s)
     Ours(server, moments(gaps), ways_s).run()
@@ -140,7 +139,6 @@ def test_server_never_refuses_where_nobody_else_asks(gaps, ways_s, phase_s):
 
 
 @given(st.lists(st.floats(0.001, 2), min_size=1, max_size=10), phases)
-@settings(deadline=None)
 def test_all_that_the_server_takes_is_asked_for(ways_s, phase_s):
     server = Server(phase_s=phase_s)
     Ours(server, [START_S] * 200, ways_s).run()
@@ -173,7 +171,6 @@ def test_after_learning_a_limit_is_hurt_by_one_order_in_two_windows_at_most():
 
 
 @given(st.floats(3.2, 30), st.lists(st.floats(0.001, 0.3), min_size=1, max_size=10))
-@settings(deadline=None)
 def test_beside_somebody_who_orders_evenly_one_order_of_a_window_is_refused_at_most(every_s, ways_s):
     theirs = [START_S + number * every_s for number in range(int(600 / every_s))]
     server = Server()

@@ -84,10 +84,42 @@ def test_a_name_is_no_part_of_the_request(tmp_path: Path) -> None:
     assert told == {}
 
 
-def test_of_two_rows_that_ask_the_same_the_first_one_names(tmp_path: Path) -> None:
-    found, told = read(tmp_path, "a.jsonl", '{"scene": "park", "asset": "x"}\n{"scene": "park", "asset": "y"}\n')
-    assert [type(one) for one in found] == [Item, Duplicate]
-    assert list(told.values()) == ["x"]
+ALIKE = [
+    ("x", "x", Duplicate),
+    ("x", None, Duplicate),
+    (None, None, Duplicate),
+    ("x", "y", Problem),
+    (None, "x", Problem),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "kind"), ALIKE)
+def test_of_two_rows_that_ask_the_same_the_second_names_no_other_asset(
+    tmp_path: Path, first: str | None, second: str | None, kind: type[Finding]
+) -> None:
+    rows = [{"scene": "beach", "asset": "z"}, {"scene": "park", "asset": first}, {"scene": "park", "asset": second}]
+    found, told = read(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert [type(one) for one in found] == [Item, Item, kind]
+    assert list(told.values()) == ["z", first][: 1 + (first is not None)]
+
+
+def test_two_requests_may_be_one_asset(tmp_path: Path) -> None:
+    found, told = read(tmp_path, "a.csv", "scene,asset\npark,x\nbeach,x\n")
+    assert [type(one) for one in found] == [Item, Item]
+    assert list(told.values()) == ["x", "x"]
+
+
+def test_a_row_that_names_another_asset_is_told_with_its_line_and_field(tmp_path: Path) -> None:
+    rows = "scene,asset\npark,x\nbeach,\npark,y\npark,x\npark,y\n"
+    found, _ = read(tmp_path, "a.csv", rows)
+    assert [type(one) for one in found] == [Item, Item, Problem, Duplicate, Problem]
+    first, second = (one for one in found if isinstance(one, Problem))
+    assert (first.place, first.field) == (4, "asset")
+    assert first.what == "item 1 is the same request and doesn't name this `asset`"
+    assert second.place == 6
+    nested = {"scenes": [{"id": "park", "asset": "x"}, {"id": "park", "asset": "y"}]}
+    found, _ = read(tmp_path, "a.json", json.dumps(nested))
+    assert [(one.place, one.field) for one in found if isinstance(one, Problem)] == [(("scenes", 1, "asset"), "asset")]
 
 
 @pytest.mark.parametrize("wrong", [17, "", "  ", ["x"], True, "a\nb", "x" * 1_001])

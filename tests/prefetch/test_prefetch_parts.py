@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import InvalidRequest, ManifestError, SpendRefused, StorageFull
+from assetctl.errors import CacheError, InvalidRequest, ManifestError, SpendRefused, StorageFull
 from assetctl.explanation import Decision
 from assetctl.generation.allowances import LimitedBy
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
@@ -419,12 +419,41 @@ def test_of_many_changes_the_first_are_told(plan: Path):
     assert why.endswith("and 15 more")
 
 
-def test_a_plan_that_is_cut_is_none(plan: Path):
+def test_a_plan_with_lines_that_are_none_is_none(plan: Path):
     lines = plan.read_bytes().splitlines(keepends=True)
-    for kept in (lines[:3], [*lines[:3], lines[-1]], [lines[0], b"garbage\n"], [lines[0], b"[]\n"]):
-        plan.write_bytes(b"".join(kept))
+    for odd in (b"garbage\n", b"[]\n", b'{"key": 5}\n', b"garbage", b'{"key"}\n'):
+        plan.write_bytes(lines[0] + odd)
         with pytest.raises(ManifestError, match="is no plan"):
             compared(plan, *BEFORE)
+
+
+def test_a_plan_that_is_cut_says_so_wherever_it_is_cut(plan: Path):
+    whole = plan.read_bytes()
+    head = whole.index(b"\n") + 1
+    for end in range(head, len(whole) - 1):
+        plan.write_bytes(whole[:end])
+        with pytest.raises(ManifestError, match="is cut off") as caught:
+            compared(plan, *BEFORE)
+        assert caught.value.hint == f"plan anew: `assetctl prefetch MANIFEST --plan-out {plan}`"
+    plan.write_bytes(whole[: head - 5])
+    with pytest.raises(ManifestError, match="is cut off"):
+        read_head(plan)
+
+
+def test_a_plan_that_lost_lines_says_how_many_are_left(plan: Path):
+    lines = plan.read_bytes().splitlines(keepends=True)
+    plan.write_bytes(b"".join([*lines[:3], lines[-1]]))
+    with pytest.raises(ManifestError, match="is cut off") as caught:
+        compared(plan, *BEFORE)
+    assert caught.value.why == f"it has 2 of its {len(BEFORE)} assets"
+
+
+def test_a_plan_that_cannot_be_written_names_another_place_as_the_next_step(tmp_path: Path):
+    path = tmp_path / "nowhere" / "plan"
+    with pytest.raises(CacheError, match=r"the plan `.*` cannot be written") as caught, writing_plan(path, HEAD):
+        pytest.fail("nothing can be written there")
+    assert caught.value.hint == "name a file in a folder that is there and has room: --plan-out FILE"
+    assert "No such file or directory" in (caught.value.why or "")
 
 
 @pytest.mark.parametrize("deed", [[], {}, None, 5, "nothing"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.keys import request_key
@@ -143,7 +143,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 async def test_nothing_counts_that_was_not_searched_for_within_a_minute_and_since_it_last_counted(
     steps: list[tuple[str, int, float]],

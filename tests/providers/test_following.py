@@ -19,6 +19,7 @@ from assetctl.errors import (
     OutcomeUnknown,
     RateLimited,
     ServiceError,
+    ServiceFault,
     ServiceUnreachable,
 )
 from assetctl.events import (
@@ -149,7 +150,7 @@ async def test_trouble_while_looking_leaves_the_job(house: House, shop: Shop):
     assert await state_of(house, order) is OrderState.ACCEPTED
 
 
-AWAY = [ServiceUnreachable("no answer"), RateLimited("busy"), ServiceError("boom", may_pass=True)]
+AWAY = [ServiceUnreachable("no answer"), RateLimited("busy"), ServiceFault("boom")]
 
 
 @pytest.mark.parametrize("trouble", AWAY)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from assetctl.errors import OutcomeUnknown, RateLimited, SpendRefused
+from assetctl.errors import JobPending, OutcomeUnknown, RateLimited, SpendRefused
 from assetctl.events import JobAdopted, TurnAwaited
 from assetctl.generation.allowances import Allowance
 from assetctl.generation.orders import OrderState
@@ -19,14 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from assetctl.models import Asset
+    from assetctl.models import Asset, AssetRequest
     from fakes import House
 
 pytestmark = pytest.mark.anyio
 
 
 class BusyShop(Shop):
-    """Gives a turn when its door is open. `waiting` and `turns` list the keys that wait for one and that had one."""
+    """Gives a turn when its door is open. `waiting` and `turns` list the keys that wait for one and that had one.
+
+    `patience_s` lists how long the turns were to be waited for.
+    """
 
     orders_per_minute = 20
 
@@ -37,10 +42,12 @@ class BusyShop(Shop):
         self.waiting: list[str] = []
         self.turns: list[str] = []
         self.used: list[str] = []
+        self.patience_s: list[float] = []
 
     @asynccontextmanager
-    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
+    async def turn(self, key: str, on_wait: Callable[[], None], max_wait_s: float) -> AsyncGenerator[None]:
         self.waiting.append(key)
+        self.patience_s.append(max_wait_s)
         on_wait()
         self.asked.set()
         await self.door.wait()
@@ -63,6 +70,12 @@ def shop(tmp_path: Path) -> BusyShop:
     return BusyShop(tmp_path / "shop")
 
 
+def patient(house: House, max_wait_s: float) -> tuple[AssetRequest, str]:
+    """A request that waits so long, and its key."""
+    asked, key = house.asked()
+    return replace(asked, max_wait_s=max_wait_s), key
+
+
 async def find(house: House, into: list[Asset | None]) -> None:
     into.append(await house.generated.find_asset(*house.asked()))
 
@@ -75,7 +88,7 @@ async def test_who_waits_for_a_turn_has_written_nothing_down_and_holds_no_lock(h
         await shop.asked.wait()
         assert await house.journal.open_order(key) is None
         assert TurnAwaited(key, "shop", 20) in house.events
-        with anyio.fail_after(1):
+        with anyio.fail_after(20):
             async with house.desk.exclusively(key):
                 assert not found
         shop.door.set()
@@ -200,3 +213,39 @@ async def test_service_that_takes_none_for_too_long_is_told_and_nothing_is_writt
     with pytest.raises(RateLimited):
         await house.generated.find_asset(*house.asked())
     assert await house.journal.orders(open_only=False) == []
+
+
+@pytest.mark.parametrize(("max_wait_s", "patience_s"), [(20.0, 20.0), (0.0, math.inf)])
+async def test_a_turn_is_waited_for_as_long_as_the_request_waits_and_always_to_order_and_leave(
+    house: House, shop: BusyShop, max_wait_s: float, patience_s: float
+):
+    shop.door.set()
+    shop.looks = 10**9
+    with pytest.raises(JobPending):
+        await house.generated.find_asset(*patient(house, max_wait_s))
+    assert shop.patience_s == [patience_s]
+
+
+async def test_a_chapter_waits_for_a_turn_whatever_the_longest_wait_of_its_assets(house: House, shop: BusyShop):
+    house.desk.line_up()
+    shop.door.set()
+    assert await house.generated.find_asset(*patient(house, 20.0)) is not None
+    assert shop.patience_s == [math.inf]
+
+
+async def test_an_order_that_is_sent_again_waits_for_its_turn_with_the_time_that_is_left(house: House, shop: BusyShop):
+    shop.__class__ = LossyShop
+    shop.door.set()
+    house.bus.subscribe(lambda event: shop.door.set() if isinstance(event, TurnAwaited) else None)
+    await house.generated.find_asset(*patient(house, 20.0))
+    assert shop.patience_s == pytest.approx([20.0, 19.9], abs=0.05)
+
+
+async def test_job_whose_longest_wait_went_by_in_line_is_told_as_that(house: House, shop: BusyShop):
+    house.desk.line_up()
+    shop.door.set()
+    shop.looks = 10**9
+    house.bus.subscribe(lambda event: house.clock.advance(seconds=33) if isinstance(event, TurnAwaited) else None)
+    with pytest.raises(JobPending) as caught:
+        await house.generated.find_asset(*patient(house, 20.0))
+    assert caught.value.why == "the longest wait of 20s was over before it was ordered"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assetctl.errors import LibraryError, NotAllowed
+from assetctl.errors import LibraryError, NotYours
 from assetctl.keys import request_key
 from assetctl.models import AssetRequest, AssetType, Source, Would
 from assetctl.providers.base import Asked
@@ -88,10 +88,10 @@ async def test_many_are_looked_up_each_with_its_own_outcome(house: House, librar
 
 async def test_trouble_with_what_is_named_is_no_miss(house: House, library: FakeLibrary) -> None:
     chosen(house, library)
-    library.trouble = NotAllowed("another's", is_of_one=True)
+    library.trouble = NotYours("another's")
     (outlook,) = await house.named.outlooks([Asked(REQUEST, KEY)])
     assert outlook is library.trouble
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotYours):
         await ask(house)
     assert await house.journal.orders(open_only=False) == []
 

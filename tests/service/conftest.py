@@ -43,5 +43,5 @@ def user(server: LookAlike) -> Account:
 def api(server: LookAlike, user: Account) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {user.token}"}
     # Loading certificates takes longer than most tests, and nothing here speaks TLS.
-    with httpx.Client(base_url=server.url, headers=headers, timeout=20, verify=False) as client:
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60, verify=False) as client:
         yield client

@@ -18,6 +18,7 @@ import http.client
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _STARTS_WITHIN_S: Final = 60.0
 _ANSWERS_WITHIN_S: Final = 60.0
 _PASSWORD: Final = "correct horse battery staple"
+# Elsewhere nobody may listen at a port that another process holds.
+_HOLDS_PORTS: Final = sys.platform == "linux"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class LookAlike:
         self.folder = folder or Path(self._own.name if self._own else "")
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._held: list[socket.socket] = []
         self._ports = [0, 0, 0]
         self._line: http.client.HTTPConnection | None = None
 
@@ -67,6 +71,8 @@ class LookAlike:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        while self._held:
+            self._held.pop().close()
         if self._own:
             self._own.cleanup()
 
@@ -87,6 +93,9 @@ class LookAlike:
 
     def start(self) -> None:
         """It answers, on the ports it had before if it had any."""
+        if _HOLDS_PORTS and not self._held:
+            self._held = [_held_port() for _ in self._ports]
+            self._ports = [held.getsockname()[1] for held in self._held]
         names = ("--port", "--vendor-port", "--control-port")
         ports = [word for name, port in zip(names, self._ports, strict=True) for word in (name, str(port))]
         program = [sys.executable, "-m", "service", "--folder", str(self.folder), *ports, "--until-stdin-ends"]
@@ -267,7 +276,9 @@ class LookAlike:
 
     def _records(self, what: str) -> list[dict[str, Any]]:
         ledger = self.folder / FILE
-        lines = ledger.read_bytes().splitlines() if ledger.exists() else []
+        text = ledger.read_bytes() if ledger.exists() else b""
+        # What stands behind the last line's end is being written.
+        lines = text[: text.rfind(b"\n") + 1].splitlines()
         return [record for record in map(json.loads, lines) if record["what"] == what]
 
     def _pull(self, lever: str, **arguments: Any) -> Any:
@@ -279,6 +290,17 @@ class LookAlike:
         if reply.status != 200:
             raise ValueError(f"{lever}: {text.decode()}")
         return json.loads(text)
+
+
+def _held_port() -> socket.socket:
+    """A free port that nobody is given as long as this is open, though a server that is told of it may listen there.
+
+    So it stays the server's while that one is down: another process that asks for any port gets another.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 def _file(content: bytes | None, size_bytes: int, duration_s: float, facts: dict[str, Any]) -> dict[str, Any]:

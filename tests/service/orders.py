@@ -10,7 +10,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WITHIN_S = 20.0
+_WITHIN_S = 60.0
 
 
 def order(prompt: str | None = "two people talk in a park", **changes: Any) -> dict[str, Any]:
@@ -33,11 +33,11 @@ def order(prompt: str | None = "two people talk in a park", **changes: Any) -> d
 
 def get(url: str, **options: Any) -> httpx.Response:
     """As `httpx.get`, without the certificates whose loading takes longer than most tests."""
-    return httpx.get(url, verify=False, **options)
+    return httpx.get(url, verify=False, **({"timeout": _WITHIN_S} | options))
 
 
 def post(url: str, **options: Any) -> httpx.Response:
-    return httpx.post(url, verify=False, **options)
+    return httpx.post(url, verify=False, **({"timeout": _WITHIN_S} | options))
 
 
 def wait_for(ask: Callable[[], Any], within_s: float = _WITHIN_S) -> Any:

@@ -159,7 +159,7 @@ def test_archived_file_is_at_another_host_that_wants_no_token(api: httpx.Client,
 
 
 def test_signed_link_dies_and_a_fresh_one_opens(api: httpx.Client, server: LookAlike, user: Account):
-    server.configure(link_life_s=0.0)
+    server.configure(link_life_s=-1.0)
     number = server.add_asset(user, placed="remote")["id"]
     dead = api.get(f"/api/v1/assets/{number}").json()["file_url"]
     server.configure(link_life_s=60.0)

@@ -25,7 +25,7 @@ class Listener:
 
     def __init__(self, server: LookAlike, path: str = "/api/v1/ws/generations") -> None:
         host, port = server.url.removeprefix("http://").split(":")
-        self._line = socket.create_connection((host, int(port)), timeout=10)
+        self._line = socket.create_connection((host, int(port)), timeout=60)
         key = base64.b64encode(os.urandom(16)).decode()
         head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         self._line.sendall(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
@@ -101,6 +101,8 @@ def test_a_fault_strikes_a_handshake_like_any_request(server: LookAlike):
 
 
 def test_ping_as_text_is_answered_as_text_and_the_rest_ignored(server: LookAlike):
+    # What jobs of other tests come to is not told in between.
+    server.configure(sockets_speak=False)
     with Listener(server) as listener:
         listener.message()
         listener.send(b'{"type":"subscribe"}')
@@ -157,9 +159,9 @@ def test_ingestion_is_told(api: httpx.Client, server: LookAlike):
 
 
 def test_socket_may_be_silent_dropped_refused_or_fed_by_hand(api: httpx.Client, server: LookAlike):
+    server.configure(sockets_speak=False)
     with Listener(server) as listener:
         listener.message()
-        server.configure(sockets_speak=False)
         ended(api, api.post("/api/v1/generations", json=order(force_new=True)).json()["id"])
         wait_for(lambda: server.say({"type": "unheard_of"}))
         server.say("x" * 70_000)

@@ -39,7 +39,7 @@ async def build(clock: FakeClock, anyio_backend: str) -> AsyncGenerator[Callable
     def built(url: str, **options: object) -> Downloads:
         home = Origin.of(url)
         known = {name: options.pop(name) for name in ("ca_file", "resolver", "timeout_s") if name in options}
-        client = new_client(**({"home": home, "timeout_s": 5.0, "max_connections": 20} | known))
+        client = new_client(**({"home": home, "timeout_s": 60.0, "max_connections": 20} | known))
         clients.append(client)
 
         async def credentials(origin: Origin) -> Secret | None:
@@ -55,7 +55,7 @@ async def build(clock: FakeClock, anyio_backend: str) -> AsyncGenerator[Callable
         }
         return Downloads(client, **(defaults | options))
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         yield built
     for client in clients:
         await client.aclose()

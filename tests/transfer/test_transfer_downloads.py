@@ -107,10 +107,12 @@ async def test_wait_beyond_the_deadline_is_not_begun(build: Build, tmp_path: Pat
 
 
 async def test_nobody_there_is_unreachable(build: Build, tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    with pytest.raises(ServiceUnreachable) as caught:
-        await build(url).fetch(remote(url), tmp_path / "a")
+    with socket.socket() as nobodys:
+        # Bound, so that nobody else is given the port, and not listened at.
+        nobodys.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobodys.getsockname()[1]}"
+        with pytest.raises(ServiceUnreachable) as caught:
+            await build(url).fetch(remote(url), tmp_path / "a")
     assert caught.value.exit_code == 9
 
 

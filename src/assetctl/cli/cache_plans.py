@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assetctl.cli.cache_options import SHOWN_KEY
-from assetctl.cli.terminal import is_terminal
+from assetctl.cli.terminal import is_terminal, says_yes
 from assetctl.documents import cost_document
 from assetctl.errors import SpendRefused
 from assetctl.units import counted, human_duration, human_size, parse_duration_s
@@ -50,7 +50,7 @@ def ask(state: CliState, what: str, *, yes: bool) -> None:
         raise SpendRefused(
             f"{what} needs a yes, and nobody is there to ask", hint="look with `--dry-run`, then add `--yes`"
         )
-    if not typer.confirm("Delete them?", err=True):
+    if not says_yes("Delete them?"):
         raise SpendRefused(f"{what}: the answer was no, and nothing was done")
 
 

@@ -13,10 +13,10 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from assetctl.documents import word
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetInput, AssetRequest, AssetType, Reuse, Strategy, Style, Via
 from assetctl.units import parse_duration_s
+from assetctl.vocabulary import word
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -195,11 +195,12 @@ def request_options(
             parser=_seconds,
             metavar="30s",
             rich_help_panel=_POLICY,
-            help="Longest wait for a job (ms, s, m, h); the job goes on.",
+            help="Longest wait, for a turn to order and for the job (ms, s, m, h); the job goes on.",
         ),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", rich_help_panel=_POLICY, help="Order and don't wait: like --max-wait 0.")
+        bool,
+        typer.Option("--detach", rich_help_panel=_POLICY, help="Order and don't wait for the job: like --max-wait 0."),
     ] = False,
     tag: Annotated[
         bool | None,

@@ -1,8 +1,10 @@
-"""What a stream is: a terminal or not, and whether to colour what goes to it. Nothing here prints."""
+"""What a stream is: a terminal or not, and whether to colour what goes to it; and what is asked there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
+
+import typer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,3 +28,17 @@ def wants_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether `stream` is open and a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def says_yes(question: str) -> bool:
+    """Whether whoever is at the terminal answers `question` with a yes. Whatever comes next has a line of its own.
+
+    Raises:
+        typer.Abort: there is no answer: Ctrl-D, or Ctrl-C in the main thread.
+    """
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        # Only Enter would have ended the line.
+        typer.echo(err=True)
+        raise

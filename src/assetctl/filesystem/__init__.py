@@ -36,7 +36,7 @@ from assetctl.filesystem.shared_folders import (
 from assetctl.filesystem.steps import Step, no_step
 from assetctl.filesystem.temporaries import STRAY_AGE_S, sweep_dead, temporary_path
 from assetctl.filesystem.together import seal_all, sync_folders
-from assetctl.filesystem.trouble import storage_error, translated
+from assetctl.filesystem.trouble import retold, storage_error, translated
 from assetctl.filesystem.unnamed import unnamed
 from assetctl.filesystem.writers import Writer, current_writer, host_name, is_alive, writer_from_token
 
@@ -76,6 +76,7 @@ __all__ = [
     "remove",
     "remove_folder",
     "require_local",
+    "retold",
     "seal",
     "seal_all",
     "sha256_of",

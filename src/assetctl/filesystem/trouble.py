@@ -38,6 +38,19 @@ def translated(path: Path, *, needed_bytes: int | None = None) -> Generator[None
         raise storage_error(error, path, needed_bytes=needed_bytes) from error
 
 
+@contextmanager
+def retold(what: str, *, hint: str) -> Generator[None]:
+    """Within the block, storage trouble is told as `what` it keeps somebody from, and what to do then.
+
+    Raises:
+        CacheError: of the kind that it was, which says why.
+    """
+    try:
+        yield
+    except CacheError as error:
+        raise type(error)(what, why=error.sentence, hint=hint) from error
+
+
 def storage_error(error: OSError, path: Path, *, needed_bytes: int | None = None) -> CacheError:
     """Our error for what the system said about `path`, by number; the caller raises it `from` the original."""
     said = error.strerror or str(error)

@@ -44,14 +44,16 @@ class TakesTurns(Protocol):
         """How many orders leave in a minute at most; None is without a limit, or not known."""
         ...
 
-    def turn(self, key: str, on_wait: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+    def turn(self, key: str, on_wait: Callable[[], None], max_wait_s: float) -> AbstractAsyncContextManager[None]:
         """Within the block an order for `key` may be sent; entering waits behind all who came before.
 
-        `on_wait` is called when it turns out that there is no turn at this moment, or was none.
+        `on_wait` is called when it turns out that there is no turn at this moment, or was none. From now on turns for
+        this order are waited for `max_wait_s` at most, which may be without end.
         Nothing is written down and no lock held meanwhile, so that who waits occupies nothing. A turn that turns out
         not to be needed goes to the next one.
 
         Raises:
-            ServiceError: the service takes no orders for longer than is waited; nothing was sent.
+            ServiceError: the service takes no orders for longer than is waited, also as what `submit` raises then;
+                nothing was sent.
         """
         ...

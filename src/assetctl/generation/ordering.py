@@ -6,6 +6,7 @@ is there. An order that was sent without a known answer is settled by asking the
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,7 @@ class OrderDesk:
         self._events = events
         self._allowance = allowance
         self._until_s: float | None = None
+        self._lines_up = False
         self.precedence = Precedence()
 
     def limit_to(self, allowance: Allowance | None) -> None:
@@ -73,6 +75,17 @@ class OrderDesk:
     def close_at(self, moment_s: float) -> None:
         """No order is placed from this moment of the clock on, not even one that waited for its turn until then."""
         self._until_s = moment_s
+
+    def line_up(self) -> None:
+        """From now on orders wait for their turn as long as it takes, whatever the longest wait of their requests."""
+        self._lines_up = True
+
+    def longest_line_s(self, request: AssetRequest) -> float:
+        """How long the order of `request` may wait for its turn.
+
+        Who waits for no job wants to order all the same, and stands in line for that as long as it takes.
+        """
+        return math.inf if self._lines_up else request.max_wait_s or math.inf
 
     def exclusively(self, key: str) -> AbstractAsyncContextManager[None]:
         """Within the block no other process or task of this machine places or collects the order for `key`.
@@ -236,7 +249,7 @@ class OrderDesk:
         except (JournalError, CacheError) as error:
             raise OutcomeUnknown(
                 f"`{generator.name}` accepted the job `{job_id}`, but that could not be written down",
-                why=error.what if error.why is None else f"{error.what}: {error.why}",
+                why=error.sentence,
                 hint="keep the journal as it is; once it can be written: assetctl jobs reconcile",
                 job_id=job_id,
             ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from assetctl.errors import AssetctlError, OutcomeUnknown, RateLimited, ServiceError, ServiceUnreachable
+from assetctl.errors import AssetctlError, OutcomeUnknown, RateLimited, ServiceFault, ServiceUnreachable
 from assetctl.events import ServiceAway, ServiceBack
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def is_away(error: AssetctlError) -> bool:
 
 def may_pass(error: AssetctlError) -> bool:
     """Whether whoever has a job to come back for does well to wait: besides all that is away, trouble within."""
-    return is_away(error) or (isinstance(error, ServiceError) and error.may_pass)
+    return is_away(error) or isinstance(error, ServiceFault)
 
 
 class Outages:
@@ -47,6 +47,7 @@ class Outages:
         self._events = events
         self._limit_s = limit_s
         self._since_s: float | None = None
+        self._answers = 0
         self._first: AssetctlError | None = None
 
     def limit_to(self, limit_s: float) -> None:
@@ -56,6 +57,7 @@ class Outages:
     def answered(self) -> None:
         """A service gave an answer."""
         self._since_s = None
+        self._answers += 1
         if self._first is not None:
             self._first = None
             self._events.publish(ServiceBack(None))
@@ -78,6 +80,7 @@ class Outages:
             AssetctlError: what `ask` raised last; when it is passing, the time was over.
         """
         pause_s = _FIRST_PAUSE_S
+        is_alone, answers = False, None
         while True:
             try:
                 return await ask()
@@ -87,7 +90,11 @@ class Outages:
                 left_s = self._left_s(until_s)
                 if left_s < _LEAST_S or is_over():
                     raise
-                self._tell_away(error, left_s)
+                # Where others got answers between two troubles of one, only that one has any: no service is away.
+                is_alone = is_alone or answers not in (None, self._answers)
+                answers = self._answers
+                if not is_alone:
+                    self._tell_away(error, left_s)
             await self._clock.sleep(min(pause_s, left_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

@@ -9,8 +9,8 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

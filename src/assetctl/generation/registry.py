@@ -11,8 +11,8 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, Protocol
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import GeneratorUnknown
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A picture that tells what an asset is, also as coloured cells. Decoding is bounded as in `probe.py`."""
+"""A picture that tells what an asset is, also as small as cells of a terminal. Decoding is bounded as in `probe.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from PIL import Image, ImageOps, ImageStat
 
-from assetctl.media.cells import MAX_CELLS, cells_of
+from assetctl.media.cells import MAX_CELLS
 from assetctl.media.images import load_image
 from assetctl.media.limits import DEFAULT_LIMITS, Deadline, refusal
 from assetctl.media.probe import recognised
@@ -17,7 +17,7 @@ from assetctl.models import AssetType
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assetctl.media.cells import Cell, Colour
+    from assetctl.media.cells import Colour
     from assetctl.media.kinds import MediaFormat
     from assetctl.media.limits import Limits
 
@@ -27,13 +27,13 @@ _FADE_PICTURES: Final = 72
 _LEAST_SPREAD: Final = 6.0
 
 
-def preview_lines(
+def preview_picture(
     path: Path, asset_type: AssetType, columns: int, rows: int, limits: Limits = DEFAULT_LIMITS
-) -> list[list[Cell]]:
-    """Rows of cells, top to bottom, that show `path` in at most `columns` x `rows` without distorting it.
+) -> Image.Image | None:
+    """A picture that shows `path` in at most `columns` x `rows` cells (`cells.py`) without distorting it.
 
     An image and the first picture of a clip keep their shape; sound is a waveform that fills the space. A 3d model has
-    no preview: the list is empty. Blocking: run it in a thread.
+    none. Blocking: run it in a thread.
 
     Raises:
         IntegrityError: the file is not of that type, or doesn't decode within `limits`.
@@ -41,16 +41,16 @@ def preview_lines(
     columns, rows = (max(1, min(number, MAX_CELLS)) for number in (columns, rows))
     match asset_type:
         case AssetType.MODEL_3D:
-            return []
+            return None
         case AssetType.IMAGE:
             picture = load_image(path, recognised(path, asset_type).reader, limits)
         case AssetType.VIDEO:
             picture = telling_picture(path, recognised(path, asset_type), limits)
         case AssetType.AUDIO:
-            return _cells(_waveform(loudness(path, recognised(path, asset_type), columns, limits), rows))
+            return _waveform(loudness(path, recognised(path, asset_type), columns, limits), rows)
         case _ as unknown:
             assert_never(unknown)
-    return _cells(_fitted(picture, columns, rows * 2))
+    return _fitted(picture, columns, rows * 2)
 
 
 def telling_picture(path: Path, media_format: MediaFormat, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -96,7 +96,3 @@ def _waveform(levels: list[float], rows: int) -> Image.Image:
         half = max(1, round(level * rows))
         picture.paste(_WAVE, (column, rows - half, column + 1, rows + half))
     return picture
-
-
-def _cells(picture: Image.Image) -> list[list[Cell]]:
-    return cells_of(picture.width, picture.tobytes())

@@ -6,6 +6,7 @@ arrived.
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -136,14 +137,16 @@ class Caller:
         return self._gate.per_minute
 
     @asynccontextmanager
-    async def turn(self, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[Turn]:
+    async def turn(
+        self, on_wait: Callable[[], None] | None = None, max_wait_s: float = math.inf
+    ) -> AsyncGenerator[Turn]:
         """As `OrderGate.reserved`.
 
         Raises:
             RateLimited: the server takes no orders for longer than we wait.
         """
         await eventloop.started()
-        async with self._gate.reserved(on_wait) as turn:
+        async with self._gate.reserved(on_wait, max_wait_s) as turn:
             yield turn
 
     async def _renewed(self, call: Call, lane: Lane, rejected: Secret | None, answer: Answer) -> tuple[Secret, Answer]:

@@ -7,6 +7,7 @@ Unless a call says otherwise it raises `ServiceUnreachable`, `NotAllowed`, `Rate
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -109,12 +110,15 @@ class PixsimClient:
         return self._caller.orders_per_minute
 
     @asynccontextmanager
-    async def turn(self, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[Turn]:
+    async def turn(
+        self, on_wait: Callable[[], None] | None = None, max_wait_s: float = math.inf
+    ) -> AsyncGenerator[Turn]:
         """Within the block one order may leave at once; who comes first is first. An unused turn is given back.
 
-        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order.
+        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order. Both
+        times it is waited until `max_wait_s` from now have passed.
         """
-        async with self._caller.turn(on_wait) as turn:
+        async with self._caller.turn(on_wait, max_wait_s) as turn:
             yield turn
 
     async def create_generation(self, body: Mapping[str, Any], *, turn: Turn | None = None) -> Generation:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from assetctl.pixsim import trouble
 from assetctl.pixsim.exchange import NoAnswer
 from assetctl.pixsim.pacing import Lane, Pace, told_wait_s
-from assetctl.pixsim.turns import Turn, Turns
+from assetctl.pixsim.turns import NotCalled, Turn, Turns
 from assetctl.pixsim.window import ARRIVES_WITHIN_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from assetctl.clock import Clock
+    from assetctl.errors import RateLimited
     from assetctl.network import Origin
     from assetctl.pixsim.exchange import Answer
 
@@ -23,11 +26,20 @@ _TURN_LASTS_S: Final = ARRIVES_WITHIN_S / 2
 _TOO_MANY: Final = 429
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an order stands in line: it calls `on_wait` when it has to wait there, which it does until `until_s`."""
+
+    number: int
+    on_wait: Callable[[], None] | None = None
+    until_s: float = math.inf
+
+
 class OrderGate:
     """Lets the orders to one server out, as many and as soon as it takes them."""
 
     def __init__(self, turns: Turns, pace: Pace, *, origin: Origin, clock: Clock, patience_s: float) -> None:
-        """Wait out pauses of `patience_s` at most; waiting behind others has no limit here."""
+        """Wait out pauses of `patience_s` at most; waiting behind others has no limit but that of each order."""
         self._turns = turns
         self._pace = pace
         self._origin = origin
@@ -44,15 +56,16 @@ class OrderGate:
         return self._turns.number()
 
     @asynccontextmanager
-    async def reserved(self, on_wait: Callable[[], None] | None) -> AsyncGenerator[Turn]:
+    async def reserved(self, on_wait: Callable[[], None] | None, max_wait_s: float = math.inf) -> AsyncGenerator[Turn]:
         """Within the block one order may leave at once, if it leaves soon; a turn that is not used is given back.
 
-        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order.
+        `on_wait` is called when there is no turn at this moment, and again when the server refuses the order. Both
+        times it is waited until `max_wait_s` from now have passed.
 
         Raises:
             RateLimited: the server takes none for longer than we wait.
         """
-        turn = await self._taken(self.number(), None, on_wait)
+        turn = await self._taken(_Place(self.number(), on_wait, self._clock.elapsed_s() + max_wait_s), None)
         try:
             yield turn
         finally:
@@ -68,7 +81,8 @@ class OrderGate:
             await self.give_back(before)
         if before is not None and before.is_open:
             return before
-        return await self._taken(number, request_id, None if before is None else before.on_wait)
+        place = _Place(number) if before is None else _Place(number, before.on_wait, before.until_s)
+        return await self._taken(place, request_id)
 
     async def give_back(self, turn: Turn) -> None:
         """Nothing left with this turn, unless it was used."""
@@ -95,13 +109,21 @@ class OrderGate:
             await self._turns.answered(turn)
         return answer
 
-    async def _taken(self, number: int, request_id: str | None, on_wait: Callable[[], None] | None) -> Turn:
-        async with self._turns.front(number, on_wait):
-            while True:
-                found = self._pace.pause_before(Lane.ORDER) or await self._turns.take()
-                if isinstance(found, Turn):
-                    found.on_wait = on_wait
-                    return found
-                if found > self._patience_s:
-                    raise trouble.limited(self._origin, wait_s=found, request_id=request_id)
-                await self._turns.pause(found)
+    async def _taken(self, place: _Place, request_id: str | None) -> Turn:
+        try:
+            async with self._turns.front(place.number, place.on_wait, place.until_s):
+                while True:
+                    found = self._pace.pause_before(Lane.ORDER) or await self._turns.take()
+                    if isinstance(found, Turn):
+                        found.on_wait, found.until_s = place.on_wait, place.until_s
+                        return found
+                    if found > self._patience_s:
+                        raise trouble.limited(self._origin, wait_s=found, request_id=request_id)
+                    if self._clock.elapsed_s() + found > place.until_s:
+                        raise self._too_late(found, request_id)
+                    await self._turns.pause(found)
+        except NotCalled:
+            raise self._too_late(None, request_id) from None
+
+    def _too_late(self, next_s: float | None, request_id: str | None) -> RateLimited:
+        return trouble.no_turn(self._origin, self.per_minute, next_s=next_s, request_id=request_id)

@@ -6,6 +6,7 @@ its sentences are read too. Foreign text is cut short and stands in `why` alone;
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +16,16 @@ from assetctl.errors import (
     InvalidRequest,
     JobFailed,
     NotAllowed,
+    NotYours,
     OutcomeUnknown,
     RateLimited,
     ServiceError,
+    ServiceFault,
     ServiceUnreachable,
 )
 from assetctl.pixsim import wire
 from assetctl.pixsim.exchange import Lost
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from assetctl.network import Origin
@@ -108,12 +112,11 @@ def refusal(answer: Answer, origin: Origin, request_id: str) -> AssetctlError:
         case 403:
             return NotAllowed(f"`{origin}` does not permit that", why=text, hint=LOG_IN, request_id=request_id)
         case _ if text is not None and _OTHER_USERS.search(text):
-            return NotAllowed(
+            return NotYours(
                 f"`{origin}` does not permit that",
                 why=text,
                 hint="assetctl auth status shows who you are; its owner may share it",
                 request_id=request_id,
-                is_of_one=True,
             )
         case 429:
             return limited(origin, wait_s=None, request_id=request_id)
@@ -172,6 +175,21 @@ def limited(origin: Origin, *, wait_s: float | None, request_id: str | None) -> 
     )
 
 
+def no_turn(origin: Origin, per_minute: int | None, *, next_s: float | None, request_id: str | None) -> RateLimited:
+    """No turn to order comes within the longest wait; the next one is in `next_s` as far as it is known."""
+    takes = "it takes only so many orders at a time" if per_minute is None else f"it takes {per_minute} orders a minute"
+    comes, when = "others were first", "in a minute"
+    if next_s is not None:
+        when = f"in {human_duration(math.ceil(next_s))}"
+        comes = f"the next turn is {when}"
+    return RateLimited(
+        f"`{origin}` takes no order within the longest wait, and nothing was ordered",
+        why=f"{takes}, and {comes}",
+        hint=f"ask again {when}, or allow a longer wait with --max-wait",
+        request_id=request_id,
+    )
+
+
 def sentence(answer: Answer) -> str | None:
     """What the server says in an error, cut short; None when it is no PixSim7 error."""
     return _told(answer)[1]
@@ -210,12 +228,12 @@ def _failed(answer: Answer, origin: Origin, request_id: str) -> ServiceError:
             hint=_CHECK_URL,
             request_id=request_id,
         )
-    return ServiceError(
+    kind = ServiceFault if answer.status == 500 else ServiceError  # noqa: PLR2004 - internal server error
+    return kind(
         f"`{origin}` failed with status {answer.status}",
         why=text,
         hint=f"try again; its log knows the request as {request_id}",
         request_id=request_id,
-        may_pass=answer.status == 500,  # noqa: PLR2004 - internal server error
     )
 
 

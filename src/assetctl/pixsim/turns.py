@@ -48,16 +48,21 @@ class OwnWindow:
         return result
 
 
+class NotCalled(Exception):
+    """Those before took longer than was waited; nothing was taken."""
+
+
 @dataclass(slots=True)
 class Turn:
     """A place in the window, taken at `left_s`; open until it is used or given back.
 
-    `on_wait` is called when its order was refused and waits for another turn.
+    `on_wait` is called when its order was refused and waits for another turn, which it does until `until_s`.
     """
 
     left_s: float
     is_open: bool = True
     on_wait: Callable[[], None] | None = None
+    until_s: float = math.inf
 
 
 class Turns:
@@ -87,17 +92,22 @@ class Turns:
         return self._line.number()
 
     @asynccontextmanager
-    async def front(self, number: int, on_wait: Callable[[], None] | None = None) -> AsyncGenerator[None]:
+    async def front(
+        self, number: int, on_wait: Callable[[], None] | None = None, until_s: float = math.inf
+    ) -> AsyncGenerator[None]:
         """Within the block nobody else of this process looks for a turn; entering waits for all with lower numbers.
 
         `on_wait` is called once when whoever stands at the front has to pause.
+
+        Raises:
+            NotCalled: they were not done at `until_s` on the clock.
         """
         if on_wait is not None:
             self._untold[number] = on_wait
         if self._is_held_up:
             self._tell_all()
         try:
-            async with self._line.front(number):
+            async with self._line.front(number, max(0.0, until_s - self._clock.elapsed_s())):
                 yield
         finally:
             self._untold.pop(number, None)
@@ -163,9 +173,12 @@ class _Line:
         return self._last
 
     @asynccontextmanager
-    async def front(self, number: int) -> AsyncGenerator[None]:
+    async def front(self, number: int, max_wait_s: float) -> AsyncGenerator[None]:
         if self._is_taken:
-            await self._called(number)
+            with anyio.move_on_after(max_wait_s) as wait:
+                await self._called(number)
+            if wait.cancelled_caught:
+                raise NotCalled
         self._is_taken = True
         try:
             yield

@@ -20,6 +20,7 @@ from assetctl.prefetch.manifest.lines import bounded_lines
 from assetctl.prefetch.manifest.source import Format
 from assetctl.prefetch.plan_changes import PlanChanges
 from assetctl.prefetch.scenes.chapter import Order
+from assetctl.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -53,7 +54,7 @@ def writing_plan(path: Path, head: PlanHead) -> Generator[PlanWriter]:
         CacheError: it cannot be written.
     """
     partial = filesystem.temporary_path(path.absolute().parent, ".plan")
-    with filesystem.translated(path):
+    with _refused(path):
         descriptor = filesystem.create(partial)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor is no path
@@ -61,9 +62,18 @@ def writing_plan(path: Path, head: PlanHead) -> Generator[PlanWriter]:
             writer.begin(head)
             yield writer
             writer.end()
-        filesystem.hand_out(partial, path)
+        with _refused(path):
+            filesystem.hand_out(partial, path)
     finally:
         filesystem.remove(partial)
+
+
+@contextmanager
+def _refused(path: Path) -> Generator[None]:
+    """What the system refuses within the block is told of the plan at `path`."""
+    hint = "name a file in a folder that is there and has room: --plan-out FILE"
+    with filesystem.retold(f"the plan `{path}` cannot be written", hint=hint), filesystem.translated(path):
+        yield
 
 
 class PlanWriter:
@@ -96,7 +106,7 @@ class PlanWriter:
         self._write({"items": self._count})
 
     def _write(self, document: dict[str, Any]) -> None:
-        with filesystem.translated(self._path):
+        with _refused(self._path):
             self._file.write(json.dumps(document).encode() + b"\n")
 
 
@@ -174,13 +184,17 @@ class PlanCheck:
         """The next item that was planned, None when there is no more.
 
         Raises:
-            ManifestError: the plan has no end, or not as many items as that says.
+            ManifestError: the plan has no end, or not as many items as that says; a cut one is told as that.
         """
         if self._is_at_end:
             return None
         line = next(self._lines, None)
-        is_end = line is not None and "key" not in line
-        if line is None or (line.get("items") != self._read if is_end else not isinstance(line["key"], str)):
+        if line is None:
+            raise _cut_off(self._path, f"it has no end after its first {counted(self._read, 'asset', 'assets')}")
+        is_end = "key" not in line
+        if is_end and line.get("items") != self._read:
+            raise _cut_off(self._path, f"it has {self._read:,} of its {line.get('items')} assets")
+        if not is_end and not isinstance(line["key"], str):
             raise _no_plan(self._path)
         self._is_at_end = is_end
         self._read += not self._is_at_end
@@ -220,10 +234,17 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
         try:
             found = json.loads(line or b"")
         except (ValueError, RecursionError) as error:
+            if line is not None and line.startswith(b"{") and not line.endswith(b"\n"):
+                raise _cut_off(path, "its last line is not whole") from error
             raise _no_plan(path) from error
         if not isinstance(found, dict):
             raise _no_plan(path)
         yield cast("dict[str, Any]", found)
+
+
+def _cut_off(path: Path, why: str) -> ManifestError:
+    hint = f"plan anew: `assetctl prefetch MANIFEST --plan-out {path}`"
+    return ManifestError(f"the plan `{path}` is cut off", why=why, hint=hint)
 
 
 def _no_plan(path: Path) -> ManifestError:

@@ -15,6 +15,7 @@ from assetctl.errors import (
     JournalError,
     LibraryError,
     NotAllowed,
+    NotYours,
     OutcomeUnknown,
     PrefetchIncomplete,
     ServiceError,
@@ -126,7 +127,7 @@ def spent_text(spent: Mapping[str, Decimal], unpriced: int) -> str:
 def stops_all(error: AssetctlError) -> bool:
     """Whether no other item would fare better: a full disk, a lost login, a service that is away."""
     if isinstance(error, NotAllowed):
-        return not error.is_of_one
+        return not isinstance(error, NotYours)
     return is_away(error) or isinstance(error, StorageFull | StorageUnusable | JournalError)
 
 

@@ -33,7 +33,6 @@ from assetctl.prefetch.walking import Planned, Walk
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from assetctl.generation.outages import Outages
     from assetctl.generation.precedence import Precedence
     from assetctl.models import Asset, AssetRequest
+    from assetctl.prefetch.copies import Copies
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
@@ -102,8 +102,7 @@ class ChapterRun:
         pace: Pace,
         clock: Clock,
         listener: Listener,
-        see: Callable[[Item], None] | None = None,
-        deliver: Callable[[Item, Asset], Awaitable[Path]] | None = None,
+        copies: Copies | None = None,
         stop_orders: Callable[[], None] | None = None,
         sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
         held: Callable[[Sequence[str], datetime], Awaitable[Mapping[str, Asset]]],
@@ -114,17 +113,15 @@ class ChapterRun:
 
         `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
         With `precedence` items are ordered one after the other, in the order of the manifest.
-        With `deliver` those that are here are delivered too. `see` is shown every item of the manifest before any of
-        it is delivered. `stop_orders` is called when no new order may be placed any more. A service that is away is
-        waited for as long as `outages` allows.
+        With `copies` those that are here have one made too. `stop_orders` is called when no new order may be placed any
+        more. A service that is away is waited for as long as `outages` allows.
         """
         self._service = service
         self._selection = selection
         self._pace = pace
         self._clock = clock
         self._listener = listener
-        self._see = see
-        self._deliver = deliver
+        self._copies = copies
         self._stop_orders = stop_orders
         self._sent = sent
         self._held = held
@@ -180,10 +177,11 @@ class ChapterRun:
         await self._done.wait()
 
     async def _feed(self, jobs: ObjectSendStream[Planned], downloads: ObjectSendStream[Planned]) -> None:
-        async for piece in self._walk.pieces(self._see):
+        see = None if self._copies is None else self._copies.see
+        async for piece in self._walk.pieces(see):
             for planned in piece:
                 if self._selection.wants(planned.item, planned.deed) or (
-                    self._deliver is not None and self._selection.counts_all
+                    self._copies is not None and self._selection.counts_all
                 ):
                     if self._precedence is not None and planned.deed is Deed.MAKE:
                         self._precedence.enter(planned.item.key)
@@ -238,7 +236,7 @@ class ChapterRun:
         sent, held = await self._looked_up([planned.item.key for planned in self._cut_off])
         for planned in self._cut_off:
             asset = _came(planned, held)
-            if asset is not None and self._deliver is None:
+            if asset is not None and self._copies is None:
                 self._end(planned, delivered(planned.item, asset, None))
             else:
                 goes_on = asset is None and planned.item.key in sent
@@ -265,7 +263,7 @@ class ChapterRun:
             if attempt.code == AccountExhausted.code:
                 self._refuse_orders(AccountExhausted(attempt.detail or "no more orders are taken"))
         try:
-            output = None if self._deliver is None else await self._deliver(item, asset)
+            output = None if self._copies is None else await self._copies.put(item, asset)
         except AssetctlError as error:
             return replace(await self._failure(item, error), asset=asset)
         return delivered(item, asset, output)

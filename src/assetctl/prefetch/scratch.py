@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
@@ -28,13 +27,8 @@ class Scratch:
         Raises:
             CacheError: nothing can be written there.
         """
-        filesystem.make_private_folder(folder)
-        self._path = filesystem.temporary_path(folder, ".records")
-        with filesystem.translated(self._path):
-            self._descriptor = filesystem.create(self._path)
-        # Windows removes no open file.
-        if sys.platform != "win32":
-            filesystem.remove(self._path)
+        self._folder = folder
+        self._file = filesystem.unnamed(folder, ".records")
         self._written = 0
         self._waiting = bytearray()
         self._is_full = False
@@ -57,24 +51,25 @@ class Scratch:
         """
         if start >= self._written:
             return bytes(self._waiting[start - self._written : start - self._written + length])
-        with filesystem.translated(self._path):
-            os.lseek(self._descriptor, start, os.SEEK_SET)
-            found = bytearray()
-            while len(found) < length and (piece := os.read(self._descriptor, length - len(found))):
+        descriptor, found = self._file.fileno(), bytearray()
+        with filesystem.translated(self._folder):
+            os.lseek(descriptor, start, os.SEEK_SET)
+            while len(found) < length and (piece := os.read(descriptor, length - len(found))):
                 found += piece
         rest = length - len(found)
         return bytes(found + self._waiting[:rest]) if rest else bytes(found)
 
     def close(self) -> None:
         """Nothing is left of it."""
-        os.close(self._descriptor)
-        filesystem.remove(self._path)
+        self._file.close()
 
     def _flush(self) -> None:
+        # By its descriptor: what the disk refuses must not stay in a buffer that is flushed later.
+        descriptor = self._file.fileno()
         try:
-            os.lseek(self._descriptor, self._written, os.SEEK_SET)
+            os.lseek(descriptor, self._written, os.SEEK_SET)
             while self._waiting:
-                done = os.write(self._descriptor, self._waiting)
+                done = os.write(descriptor, self._waiting)
                 self._written += done
                 del self._waiting[:done]
         except OSError:

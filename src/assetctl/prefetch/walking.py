@@ -11,7 +11,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.deeds import Deed, Selection, deed_of
@@ -19,6 +18,7 @@ from assetctl.prefetch.manifest.findings import Item
 from assetctl.prefetch.manifest.reading import Checking, ManifestReader
 from assetctl.providers.base import Asked
 from assetctl.validation import MAX_WAIT_S
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator

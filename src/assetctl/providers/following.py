@@ -76,10 +76,13 @@ class JobFollower:
         self._outages = outages
         self._watch = JobWatch(journal=journal, desk=desk, clock=clock, random=random, events=events, outages=outages)
 
-    async def bring_home(self, generator: Generator, order: Order, max_wait_s: float) -> Arrival:
+    async def bring_home(
+        self, generator: Generator, order: Order, max_wait_s: float, *, since_s: float | None = None
+    ) -> Arrival:
         """The job's verified file in the cache, the order closed; stored by us or by somebody else meanwhile.
 
-        A service that is away is waited for, also with its file half fetched.
+        A service that is away is waited for, also with its file half fetched. The wait began at `since_s` on the clock;
+        None is now.
 
         Raises:
             JobPending: `max_wait_s` passed and the job goes on, or it is paused.
@@ -87,12 +90,13 @@ class JobFollower:
             IntegrityError: its file is not what it should be.
             ServiceError: the generator could not be asked within `max_wait_s`; the job may go on.
         """
-        until_s = self._clock.elapsed_s() + max_wait_s
+        now_s = self._clock.elapsed_s()
+        until_s = (now_s if since_s is None else since_s) + max_wait_s
         try:
             # What is heard of a job is of use until its file is here, not only until it has ended.
             async with generator.watch():
                 if order.state is OrderState.ACCEPTED:
-                    await self._watch.wait(generator, order, max_wait_s)
+                    await self._watch.wait(generator, order, max(0.0, until_s - now_s), of_s=max_wait_s)
                 arrival = await self._outages.outlasted(
                     lambda: self._collected(generator, order), until_s=until_s, is_passing=may_pass
                 )
@@ -120,8 +124,7 @@ class JobFollower:
             max_wait_s=max_wait_s,
             on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(order.key, generator.name, pause_s)),
         )
-        left_s = max_wait_s - (self._clock.elapsed_s() - start_s)
-        return await self.bring_home(generator, current, max(0.0, left_s))
+        return await self.bring_home(generator, current, max_wait_s, since_s=start_s)
 
     async def _adopted(self, generator: Generator, order: Order) -> Order:
         async with self._desk.exclusively(order.key):
@@ -261,16 +264,14 @@ class JobFollower:
         return warnings
 
     async def _announced(self, generator: Generator, order: Order) -> tuple[str, ...]:
-        why: str | None = f"it took longer than {_ANNOUNCE_LIMIT_S:g} s"
+        why = f"it took longer than {_ANNOUNCE_LIMIT_S:g} s"
         with anyio.move_on_after(_ANNOUNCE_LIMIT_S):
             try:
                 await generator.announce(order.job_id or "", GenerationOrder(order.key, order.request))
             except (ServiceError, JobError) as error:
-                why = error.what if error.why is None else f"{error.what}: {error.why}"
+                why = error.sentence
             else:
-                why = None
-        if why is None:
-            return ()
+                return ()
         return (f"the asset is stored, but `{generator.name}` could not be told what it is for: {why}",)
 
 

@@ -159,8 +159,9 @@ class GeneratedAssetProvider:
 
     async def _made(self, generator: Generator, request: AssetRequest, key: str) -> Arrival:
         start_s, max_wait_s = self._clock.elapsed_s(), request.max_wait_s or 0.0
+        until_s = start_s + self._desk.longest_line_s(request)
         found = await settled(
-            lambda: self._placed(generator, request, key),
+            lambda: self._placed(generator, request, key, until_s),
             clock=self._clock,
             max_wait_s=max_wait_s,
             on_pause=lambda pause_s: self._events.publish(OutcomeAwaited(key, generator.name, pause_s)),
@@ -169,15 +170,15 @@ class GeneratedAssetProvider:
         self._desk.precedence.leave(key)
         if isinstance(found, Arrival):
             return found
-        left_s = max_wait_s - (self._clock.elapsed_s() - start_s)
-        return await self._follower.bring_home(generator, found, max(0.0, left_s))
+        return await self._follower.bring_home(generator, found, max_wait_s, since_s=start_s)
 
-    async def _placed(self, generator: Generator, request: AssetRequest, key: str) -> Arrival | Order:
+    async def _placed(self, generator: Generator, request: AssetRequest, key: str, until_s: float) -> Arrival | Order:
         await self._desk.precedence.come_first(key)
         # Whoever has to wait for a turn holds no lock meanwhile: others may ask for the same.
         if isinstance(generator, TakesTurns) and await self._is_to_be_sent(generator, key):
             waiting = TurnAwaited(key, generator.name, generator.orders_per_minute)
-            async with generator.turn(key, lambda: self._events.publish(waiting)):
+            left_s = max(0.0, until_s - self._clock.elapsed_s())
+            async with generator.turn(key, lambda: self._events.publish(waiting), left_s):
                 return await self._placed_now(generator, request, key)
         return await self._placed_now(generator, request, key)
 

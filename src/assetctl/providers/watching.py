@@ -15,6 +15,7 @@ from assetctl.generation.base import JobState, JobStatus
 from assetctl.generation.orders import OrderState
 from assetctl.generation.outages import may_pass
 from assetctl.generation.waiting import wait_for_job
+from assetctl.units import human_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +60,10 @@ class JobWatch:
         self._outages = outages
         self._typical: dict[tuple[str, AssetType], tuple[float, float | None]] = {}
 
-    async def wait(self, generator: Generator, order: Order, max_wait_s: float) -> None:
+    async def wait(self, generator: Generator, order: Order, max_wait_s: float, *, of_s: float | None = None) -> None:
         """The job of `order` made its file.
+
+        `max_wait_s` is what is left of a longest wait `of_s`; None is all of it.
 
         Raises:
             JobPending: `max_wait_s` passed and the job goes on, or it is paused.
@@ -72,7 +75,7 @@ class JobWatch:
         if status is None:
             raise JobPending(
                 f"the job `{job_id}` at `{generator.name}` is not finished yet",
-                why="the longest wait is over" if max_wait_s else "nobody waits for it",
+                why=_why_left(max_wait_s, max_wait_s if of_s is None else of_s),
                 hint="ask again with the same options: the job is adopted, nothing is ordered twice",
                 job_id=job_id,
             )
@@ -184,6 +187,14 @@ async def discard(generator: Generator, order: Order) -> None:
     except AssetctlError as error:
         # The asset is stored; what the generator keeps of it costs room and nothing else.
         _log.info("the generator `%s` kept a job it should forget: %s", generator.name, error.what)
+
+
+def _why_left(left_s: float, of_s: float) -> str:
+    if left_s:
+        return "the longest wait is over"
+    return (
+        f"the longest wait of {human_duration(of_s)} was over before it was ordered" if of_s else "nobody waits for it"
+    )
 
 
 def _paused(generator: Generator, job_id: str, status: JobStatus) -> JobPending:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import ValidationError
 
-from assetctl.documents import nearest_hint
 from assetctl.settings.files import ConfigProblem, SettingsDocument
 from assetctl.settings.known import KNOWN, NESTING, PREFIX
 from assetctl.settings.layers import PROCESS_VARIABLES
 from assetctl.settings.shape import OUR_ERROR, SettingsTable
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

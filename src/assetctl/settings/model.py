@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
 
-from assetctl.documents import nearest_hint
 from assetctl.secret import Secret
 from assetctl.settings import trusted
 from assetctl.settings.checking import (
@@ -32,6 +31,7 @@ from assetctl.settings.files import ConfigProblem, SettingsDocument, read
 from assetctl.settings.known import KNOWN, NESTING, PREFIX
 from assetctl.settings.layers import PROJECT_FILE, FoundValue
 from assetctl.settings.shape import SettingsTable
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

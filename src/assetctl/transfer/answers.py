@@ -17,6 +17,7 @@ from assetctl.errors import (
     NotAllowed,
     RateLimited,
     ServiceError,
+    ServiceFault,
     ServiceUnreachable,
 )
 from assetctl.models import AssetType
@@ -170,7 +171,7 @@ def _busy(status: int, said: str) -> ServiceError:
         return RateLimited(what, why=said, hint=hint)
     if status in _AWAY:
         return ServiceUnreachable(what, why=said, hint=hint)
-    return ServiceError(what, why=said, hint=hint, may_pass=True)
+    return ServiceFault(what, why=said, hint=hint)
 
 
 def _check_kind(head: Head, file: RemoteFile) -> None:

@@ -33,16 +33,13 @@ class Libraries:
         """The one that the settings choose, near or far; offline, a far one only says that it is not asked."""
         if self._settings.library.kind == "folder":
             return self.folder
-        from assetctl.library.late import LateLibrary
         from assetctl.library.pixsim.facts import LIBRARY, RECHECK_AFTER_S
+        from assetctl.library.remote import RemoteLibrary
 
         recheck_after_s = 0.0 if self._refresh else RECHECK_AFTER_S
-        library = LateLibrary(LIBRARY, recheck_after_s=recheck_after_s, build=self._server_library)
-        if not self._offline:
-            return library
-        from assetctl.library.offline import OfflineLibrary
-
-        return OfflineLibrary(library)
+        return RemoteLibrary(
+            LIBRARY, recheck_after_s=recheck_after_s, build=self._server_library, offline=self._offline
+        )
 
     def _server_library(self) -> Library:
         from assetctl.library.pixsim.files import FileFetcher

@@ -42,11 +42,11 @@ class Holder:
         self.path = Path(self.process.stdout.readline().strip())
 
     def end(self) -> None:
-        self.process.communicate("\n", timeout=30)
+        self.process.communicate("\n", timeout=240)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=240)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assetctl.cache.index import database
+from assetctl.cache.index.database import BUSY_LIMIT_S
 from assetctl.cache.store import AssetCache
 from assetctl.errors import CacheError, StorageUnusable
 from assetctl.models import AssetRequest, AssetType, Cost, Reuse, Style
@@ -223,7 +224,8 @@ async def test_reader_does_not_wait_for_a_writer(root: Path, filled: list):
     with closing(sqlite3.connect(index_of(root), isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         async with AssetCache(root, clock=StillClock()) as cache:
-            with anyio.fail_after(2):
+            # A writer is waited for longer.
+            with anyio.fail_after(BUSY_LIMIT_S * 0.75):
                 entry = await cache.lookup(filled[0].key)
                 assert entry is not None
                 assert await cache.verified(entry) is not None
@@ -261,7 +263,7 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stored=st.lists(st.tuples(drafts, st.binary(max_size=3)), max_size=6))
 def test_rebuilt_index_equals_the_one_before(stored):
     async def check(root: Path) -> None:

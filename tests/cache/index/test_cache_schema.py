@@ -65,7 +65,7 @@ puts = st.builds(
 drops = st.builds(lambda name: ("drop", draft(name).key), names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(puts | drops, max_size=12))
 def test_running_totals_equal_a_recount_after_any_changes(changes):
     with closing(opened()) as connection:

@@ -330,7 +330,7 @@ async def test_pruning_works_without_any_room_left(tmp_path: Path, clock: StillC
         assert await cache.lookup(key_of("a")) is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     kinds=st.lists(st.sampled_from(["copy", "free", "paid", "pinned"]), min_size=1, max_size=8),
     limit=st.integers(1, 6),

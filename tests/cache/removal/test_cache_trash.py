@@ -208,7 +208,7 @@ async def test_entries_whose_names_are_no_names_are_not_acted_upon(root: Path, c
 def killed(what: str, root: Path, at: int) -> int:
     """The exit code of a process that does `what` and ends before change `at`."""
     command = [sys.executable, str(PROGRAM), what, str(root), str(at)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode in (0, 77), done.stderr
     return done.returncode
 

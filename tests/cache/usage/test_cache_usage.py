@@ -344,7 +344,7 @@ def writer(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
 
 def test_two_processes_at_once_lose_no_line(folder: Path):
     processes = [writer(folder, name, 300) for name in ("a", "b")]
-    assert [process.communicate(timeout=60)[0] for process in processes] == ["begun\n", "begun\n"]
+    assert [process.communicate(timeout=240)[0] for process in processes] == ["begun\n", "begun\n"]
     assert read(folder, NOW).ever.requests == 600
 
 
@@ -354,8 +354,8 @@ def test_killed_process_leaves_what_it_had_counted(folder: Path):
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     before = read(folder, NOW).ever.requests
     assert before >= 11
-    assert writer(folder, "b", 11).communicate(timeout=60)[0] == "begun\n"
+    assert writer(folder, "b", 11).communicate(timeout=240)[0] == "begun\n"
     assert read(folder, NOW).ever.requests == before + 11

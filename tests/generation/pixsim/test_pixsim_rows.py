@@ -316,7 +316,7 @@ FATES = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     fates=st.lists(FATES, min_size=2, max_size=10),
     takes_s=st.sampled_from([0.01, 0.4, 3.0]),

@@ -357,9 +357,9 @@ async def test_a_length_is_looked_up_once_until_the_file_changes(root, clock, tm
 
 
 async def test_a_length_read_from_a_fresh_file_is_not_remembered(root, tmp_path):
-    put(root, "s.mp4")
+    path = put(root, "s.mp4")
     probe = FakeProbe(s=5.0)
-    clock = FakeClock(now=datetime.now(UTC))
+    clock = FakeClock(now=datetime.fromtimestamp(path.stat().st_mtime, UTC))
     library = FolderLibrary(root, snapshot=tmp_path / "snapshot.json", clock=clock, probe=probe)
     await library.search(FIVE_SECONDS)
     await library.search(FIVE_SECONDS)
@@ -462,7 +462,7 @@ def test_a_large_library_is_searched_without_opening_its_files(root):
 
 def printed(code, *arguments):
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout.strip()
 
 
 def test_the_import_loads_no_media_or_network_library():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from assetctl.clock import SystemClock
-from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError, ServiceUnreachable
+from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError, ServiceFault, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.library.base import Given, Standing
 from assetctl.library.pixsim.files import FileFetcher
@@ -21,6 +22,7 @@ from assetctl.pixsim.pacing import Pace
 from assetctl.pixsim.session import HandedIn
 from assetctl.pixsim.tags import slugs_for
 from assetctl.secret import Secret
+from fakes import FakeClock
 from service import faults
 from service.harness import LookAlike
 
@@ -106,18 +108,20 @@ def without_faults(server: LookAlike) -> Iterator[None]:
 
 async def shelf_of(server: LookAlike, user: Account, token: str | None = None) -> AsyncIterator[Shelf]:
     origin, clock = Origin.of(server.url), SystemClock()
-    async with new_client(timeout_s=5.0, home=origin) as http:
+    # What was seen a moment ago is seen again or not: the library's time stands still, however busy the machine is.
+    still = FakeClock(datetime.now(UTC))
+    async with new_client(timeout_s=20.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(token or user.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random(4)),
-            timeout_s=5.0,
+            timeout_s=20.0,
         )
         line = Line(http, origin, user.token)
-        files = FileFetcher(line, origin=origin, clock=clock, patience_s=2.0)
-        yield Shelf(server, user, PixsimLibrary(client, files=files, clock=clock), line)
+        files = FileFetcher(line, origin=origin, clock=still, patience_s=2.0)
+        yield Shelf(server, user, PixsimLibrary(client, files=files, clock=still), line)
 
 
 names = iter(f"user_{number}" for number in range(1000))
@@ -279,7 +283,7 @@ async def test_a_moment_that_no_tag_can_say_is_remarked_and_found_by_its_key_alo
 
 TROUBLES = {
     "expired login": (faults.answers(401, "Token expired", code="unauthorized"), NotAllowed),
-    "failing server": (faults.answers(500, "boom", code="internal_error"), ServiceError),
+    "failing server": (faults.answers(500, "boom", code="internal_error"), ServiceFault),
     "no JSON": (faults.text("<html>"), ServiceError),
     "an answer that breaks off": (faults.cut_off(40), ServiceUnreachable),
     "no answer": (faults.lost_before(), ServiceUnreachable),

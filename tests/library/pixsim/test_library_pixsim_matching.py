@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assetctl.errors import LibraryError
@@ -283,7 +283,6 @@ fields = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(fields, fields)
 def test_what_is_tagged_as_made_for_a_moment_answers_exactly_that_moment(
     made: dict[str, str | None], asked: dict[str, str | None]

@@ -144,7 +144,7 @@ def shelves(draw: st.DrawFn) -> tuple[list[AssetRequest], list[StoredAsset]]:
     return asked, [clip(number, *tags, **known) for number, (tags, known) in enumerate(shelf, start=1)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(shelf=shelves(), page=st.sampled_from([1, 3, 100]), most=st.sampled_from([1, 2, 200]))
 async def test_together_is_as_alone_on_any_shelf(
     shelf: tuple[list[AssetRequest], list[StoredAsset]], page: int, most: int

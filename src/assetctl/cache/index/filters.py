@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
 from assetctl.units import parse_duration_s, parse_size_bytes
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from assetctl.models import AssetType, Source

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from assetctl import export
 from assetctl.cli.chapter.report_facts import exit_code_of
 from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
@@ -20,16 +19,15 @@ from assetctl.cli.chapter.words import (
 from assetctl.cli.job_options import generator_of
 from assetctl.errors import SpendRefused
 from assetctl.generation.outages import AWAY
+from assetctl.prefetch.copies import Copies
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.memory import Failures, chapter_token
-from assetctl.prefetch.naming import Names
 from assetctl.prefetch.results import Outcome, Summary
 from assetctl.prefetch.running import ChapterRun, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from assetctl.cli.chapter.progress import RunProgress
     from assetctl.cli.chapter.reporting import Reporting
@@ -37,10 +35,8 @@ if TYPE_CHECKING:
     from assetctl.cli.output import Printer
     from assetctl.cli.state import ProgressMode
     from assetctl.errors import AssetctlError
-    from assetctl.models import Asset
     from assetctl.prefetch.consent import Permission
     from assetctl.prefetch.deeds import Selection
-    from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.planning import ChapterPlan
     from assetctl.wiring import Stack
@@ -86,7 +82,6 @@ class Making:
         self._deadline_s = deadline_s
         self._allowed = allowed
         self._printer = task.lines
-        self._names = Names()
         self._run: ChapterRun | None = None
 
     @property
@@ -135,7 +130,7 @@ class Making:
 
     def _new_run(self, teller: Teller) -> ChapterRun:
         task, stack, desk = self._task, self._task.stack, self._task.stack.jobs.desk
-        is_delivered = task.wishes.output is not None
+        folder = task.wishes.output
         return ChapterRun(
             task.source,
             stack.service,
@@ -143,17 +138,13 @@ class Making:
             pace=Pace(task.at_once, _DOWNLOADS_AT_ONCE, self._deadline_s),
             clock=stack.clock,
             listener=teller,
-            see=self._names.see if is_delivered else None,
-            deliver=self._deliver if is_delivered else None,
+            copies=None if folder is None else Copies(folder),
             stop_orders=lambda: desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
             sent=stack.jobs.journal.sent,
             held=stack.holdings,
             outages=stack.jobs.outages,
             precedence=None if self._allowed.covers(self._plan.total) else desk.precedence,
         )
-
-    async def _deliver(self, item: Item, asset: Asset) -> Path:
-        return await export.export(asset, f"{self._task.wishes.output}/{self._names.of(item)}{asset.path.suffix}")
 
     @contextmanager
     def _summary_told(self, run: ChapterRun, progress: RunProgress) -> Generator[None]:

@@ -7,9 +7,6 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
-from assetctl import filesystem
 from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
@@ -17,10 +14,11 @@ from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan, room_sentence
 from assetctl.cli.progress.showing import showing_progress
 from assetctl.cli.state import ProgressMode
-from assetctl.cli.terminal import is_terminal
+from assetctl.cli.terminal import is_terminal, says_yes
 from assetctl.errors import InvalidRequest, SpendRefused
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.consent import permission
+from assetctl.prefetch.copies import require_usable
 from assetctl.prefetch.deeds import Only
 from assetctl.prefetch.manifest.source import STDIN
 from assetctl.prefetch.memory import placeholder_keys
@@ -100,7 +98,8 @@ class Prefetch:
 
     async def _read_and_done(self, stack: Stack, chronicle: Chronicle, report: Reporting, at_once: int) -> int:
         wishes, printer = self._wishes, self._printer
-        _check_output(wishes.output)
+        if wishes.output is not None:
+            require_usable(wishes.output)
         async with AsyncExitStack() as block:
             with self._showing_what_is_read(stack):
                 source = await block.enter_async_context(opened(stack, wishes.chapter, printer))
@@ -139,6 +138,8 @@ class Prefetch:
                 limited_by=allowed.limited_by,
             )
         )
+        # What of a chapter is not ordered now must be ordered later: only its deadline ends the wait for a turn.
+        stack.jobs.desk.line_up()
         task.report.begin()
         self._making = Making(task, plan, allowed, deadline_s=deadline_s)
         return await self._making.made()
@@ -162,7 +163,7 @@ class Prefetch:
             is_taken = self._wishes.chapter.manifest == STDIN
             why = "stdin is the manifest, so nobody can be asked" if is_taken else "nobody is there to ask"
             raise SpendRefused(f"{asked}; nothing was ordered", why=why, hint=hint)
-        if not await without_waiting_for(lambda: typer.confirm(f"{asked}. Go on?", err=True)):
+        if not await without_waiting_for(lambda: says_yes(f"{asked}. Go on?")):
             raise SpendRefused("the answer was no, and nothing was ordered", hint=hint)
 
     def _held_to_deadline(self, stack: Stack) -> float | None:
@@ -259,21 +260,3 @@ def _require_another(plan_out: Path, read: Sequence[Path]) -> None:
     if plan_out.resolve() in [path.resolve() for path in read]:
         why = "the run itself reads it"
         raise InvalidRequest(f"`{plan_out}` cannot be the plan", why=why, hint="name another file")
-
-
-def _check_output(folder: Path | None) -> None:
-    """Return when files can be put into `folder`, which is made if needed; known before anything is ordered.
-
-    Raises:
-        InvalidRequest: it is a file.
-        CacheError: nothing can be written there.
-    """
-    if folder is None:
-        return
-    if folder.exists() and not folder.is_dir():
-        raise InvalidRequest(f"`{folder}` is no folder", hint="--output FOLDER")
-    with filesystem.translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    probe = filesystem.temporary_path(folder)
-    filesystem.write_new(probe, b"")
-    filesystem.remove(probe)

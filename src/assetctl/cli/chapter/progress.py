@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assetctl.cli.chapter.words import item_name, reason_of
+from assetctl.cli.chapter.words import item_name
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.cli.progress.labels import BACK_LABEL, away_label
 from assetctl.events import Event, ServiceAway, ServiceBack, TurnAwaited
@@ -187,6 +187,6 @@ def failure_reason(result: Result) -> str:
     """What went wrong with an item, in one line, also where a placeholder stands in its place."""
     error, asset = result.error, result.asset
     if error is not None:
-        return reason_of(error)
+        return error.sentence
     told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
     return f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"

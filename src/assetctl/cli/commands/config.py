@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assetctl import filesystem, settings
+from assetctl import settings
+from assetctl.cli.examples import write_example
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for
 from assetctl.cli.state import CliState, command_app, shared_options, takes
@@ -80,16 +81,8 @@ def init(
     """A commented settings file with every setting at its default; an existing file is never replaced."""
     printer = printer_for(state)
     target = file or (_user_file(state) if user else Path.cwd() / "assetctl.toml")
-    with filesystem.translated(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with target.open("x", encoding="utf-8") as stream:
-                stream.write(settings.example_toml())
-        except FileExistsError as error:
-            raise ConfigError(
-                f"`{target}` exists already", why="it is never replaced", hint=f"assetctl config validate {target}"
-            ) from error
-    printer.path(target.absolute())
+    example = settings.example_toml()
+    write_example(example, target, printer, refusal=ConfigError, checked_by="assetctl config validate")
 
 
 @app.command(epilog="Example: assetctl config validate")

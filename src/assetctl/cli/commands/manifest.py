@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assetctl import filesystem
 from assetctl.cli.chapter.game import read_rows
 from assetctl.cli.chapter.manifests import FormatOption, ManifestArgument, checked, problem_lines
 from assetctl.cli.chapter.options import chapter_of, game_options
+from assetctl.cli.examples import write_example
 from assetctl.cli.options import Json
 from assetctl.cli.session import printer_for, with_stack
 from assetctl.cli.state import CliState, command_app, shared_options, takes
@@ -65,15 +65,7 @@ def init(
     if file.suffix.lower() != ".toml":
         hint = f"assetctl manifest init {file.parent / f'{file.stem}.toml'}"
         raise InvalidRequest(f"`{file}` isn't called like TOML", why="TOML is what is written", hint=hint)
-    with filesystem.translated(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with file.open("x", encoding="utf-8") as stream:
-                stream.write(example_manifest())
-        except FileExistsError as error:
-            hint = f"assetctl manifest check {file}"
-            raise ManifestError(f"`{file}` exists already", why="it is never replaced", hint=hint) from error
-    printer.path(file.absolute())
+    write_example(example_manifest(), file, printer, refusal=ManifestError, checked_by="assetctl manifest check")
 
 
 @app.command(epilog="Example: assetctl manifest export --from-scene 5")

@@ -111,16 +111,17 @@ class PixsimGenerator:
         return None if self._context.pixsim is None else self._context.pixsim().orders_per_minute
 
     @asynccontextmanager
-    async def turn(self, key: str, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
+    async def turn(self, key: str, on_wait: Callable[[], None], max_wait_s: float) -> AsyncGenerator[None]:
         """Within the block the server takes the order for `key`: there is a place in its window of orders.
 
         `on_wait` is called when there is none at this moment, and again when the server refuses the order.
+        Both times places are waited for until `max_wait_s` from now have passed.
 
         Raises:
             ConfigError: there is no server.
             RateLimited: it takes none for longer than is waited.
         """
-        async with self._client().turn(on_wait) as turn:
+        async with self._client().turn(on_wait, max_wait_s) as turn:
             self._turns[key] = turn
             try:
                 yield

@@ -9,12 +9,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
 from assetctl.generation.base import ParameterSpec
 from assetctl.generation.parameters import checked_value
 from assetctl.generation.pixsim.operations import ASSET_TYPES, PARAMETER, Operation
 from assetctl.models import AssetType
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import LibraryError
 from assetctl.library.folder.naming import asset_type_by_name
 from assetctl.library.folder.sidecar import Sidecar
 from assetctl.library.folder.snapshot import SNAPSHOT_SCHEMA, Snapshot
 from assetctl.models import Style
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from assetctl.documents import REQUEST_FIELDS, nearest_hint
+from assetctl.documents import REQUEST_FIELDS
 from assetctl.errors import InvalidRequest
 from assetctl.models import AssetType, Reuse, Strategy, Style, Via
 from assetctl.validation import MAX_DURATION_S, MAX_PROMPT_LENGTH, MAX_WAIT_S
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

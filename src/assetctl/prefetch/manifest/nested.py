@@ -12,12 +12,12 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast
 
-from assetctl.documents import nearest_hint
 from assetctl.prefetch.manifest.fields import NESTED_FIELDS, SHORT_NAMES, unknown_field_hint
 from assetctl.prefetch.manifest.findings import Problem, Row, problem_of
 from assetctl.prefetch.manifest.places import json_lines, toml_lines
 from assetctl.prefetch.manifest.resolving import field_mistake
 from assetctl.prefetch.manifest.source import Format
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

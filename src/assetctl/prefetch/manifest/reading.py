@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from assetctl.errors import ManifestError
+from assetctl.prefetch.manifest.fields import ASSET
 from assetctl.prefetch.manifest.findings import Duplicate, Item, Place, Problem, Row
 from assetctl.prefetch.manifest.nested import NestedManifest, nested_rows, read_nested
 from assetctl.prefetch.manifest.resolving import Resolver
@@ -38,6 +41,7 @@ class ManifestReader:
         """
         self.source = source
         self._resolver = Resolver(effective, source.folder)
+        self._seen = SeenKeys()
         file = source.rewound()
         self._nested: NestedManifest | None = None
         if source.format in (Format.TOML, Format.JSON):
@@ -49,10 +53,10 @@ class ManifestReader:
 
     def findings(self) -> Iterator[Finding]:
         """Everything in the order of the manifest, once; ends early after `MAX_PROBLEMS` problems."""
-        seen, number, problems, rows = SeenKeys(), 0, 0, 0
+        number, problems, rows = 0, 0, 0
         for row in self._rows:
             rows += 1
-            found: Iterable[Finding] = (row,) if isinstance(row, Problem) else self._found(row, number + 1, seen)
+            found: Iterable[Finding] = (row,) if isinstance(row, Problem) else self._found(row, number + 1)
             for finding in found:
                 number += isinstance(finding, Item)
                 problems += isinstance(finding, Problem)
@@ -63,14 +67,23 @@ class ManifestReader:
         if not rows:
             yield Problem(None, None, "the manifest is empty", hint="`assetctl manifest init` writes one to start from")
 
-    def _found(self, row: Row, number: int, seen: SeenKeys) -> Iterable[Finding]:
+    def _found(self, row: Row, number: int) -> Iterable[Finding]:
         item = self._resolver.resolved(row, number)
         if not isinstance(item, Item):
             return item
-        first = seen.first(item.key, number)
-        if item.asset_id is not None and first == number and self.source.on_named is not None:
-            self.source.on_named(item.key, item.asset_id)
+        first = self._seen.first(item.key, number)
+        if item.asset_id is not None:
+            naming = hashlib.sha256(f"{item.key} {item.asset_id}".encode()).hexdigest()
+            if self._named.first(naming, number) != first:
+                return (_named_otherwise(item, first),)
+            if first == number and self.source.on_named is not None:
+                self.source.on_named(item.key, item.asset_id)
         return (item,) if first == number else (Duplicate(item.place, first, item.request),)
+
+    @cached_property
+    def _named(self) -> SeenKeys:
+        """Which item first asked for something as a certain asset; most manifests name none."""
+        return SeenKeys()
 
     def lines(self, places: Iterable[Place | None]) -> dict[Place, int]:
         """The line of each of `places`; those of flat rows are lines already."""
@@ -86,6 +99,13 @@ class ManifestReader:
         if self._nested is None or not isinstance(place, tuple) or not self._nested.is_one_line:
             return None
         return self._nested.named(place)
+
+
+def _named_otherwise(item: Item, first: int) -> Problem:
+    what = f"item {first:,} is the same request and doesn't name this `{ASSET}`"
+    hint = "name one asset for both, or let them differ in what they ask for"
+    place = item.place if isinstance(item.place, int) else (*item.place, ASSET)
+    return Problem(place, ASSET, what, "what is asked for twice is done once", hint)
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from assetctl import filesystem
-from assetctl.documents import nearest_hint
 from assetctl.errors import ManifestError
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import InvalidRequest
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from assetctl import filesystem
-from assetctl.errors import CacheError, InvalidRequest
+from assetctl.errors import InvalidRequest
 from assetctl.prefetch.report.kinds import ReportKind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _BUFFER_BYTES: Final = 1 << 20
@@ -80,12 +80,7 @@ def write_report(path: Path, pieces: Iterable[str]) -> None:
             filesystem.remove(partial)
 
 
-@contextmanager
-def _refused(path: Path) -> Generator[None]:
+def _refused(path: Path) -> AbstractContextManager[None]:
     """What the system refuses within the block is told of the report at `path`."""
-    try:
-        yield
-    except CacheError as error:
-        why = error.what if error.why is None else f"{error.what}: {error.why}"
-        hint = "make room there, or name another place: --report FILE"
-        raise type(error)(f"the report `{path}` cannot be written", why=why, hint=hint) from error
+    hint = "make room there, or name another place: --report FILE"
+    return filesystem.retold(f"the report `{path}` cannot be written", hint=hint)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from assetctl.documents import nearest_hint
 from assetctl.errors import ManifestError
 from assetctl.prefetch.manifest.fields import ASSET, SHORT_NAMES
 from assetctl.prefetch.manifest.resolving import field_mistake
 from assetctl.prefetch.scenes.choice_ids import choice_ids
 from assetctl.prefetch.scenes.likelihood import BEGINNING
 from assetctl.text import safe
+from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

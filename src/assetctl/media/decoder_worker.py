@@ -1,4 +1,4 @@
-"""The process that draws stills, one for each line of stdin, until there are no more; started by `stills.py`."""
+"""The process that draws pictures of files, one for each line of stdin until it ends; started by `decoder.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from assetctl.media.limits import DEFAULT_LIMITS
 from assetctl.media.probe import recognised
 from assetctl.media.stills import LEVELS, SIDE
 from assetctl.media.streams import loudness
-from assetctl.media.thumbnail import on_ground, telling_picture
+from assetctl.media.thumbnail import on_ground, preview_picture, telling_picture
 from assetctl.models import AssetType
 
 if TYPE_CHECKING:
@@ -42,13 +42,24 @@ def serve(asked: Iterable[str], answers: BinaryIO) -> None:
 
 
 def _answer(asked: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    path, asset_type = Path(asked["path"]), AssetType(asked["type"])
     try:
-        return _drawn(Path(asked["path"]), AssetType(asked["type"]))
+        if asked["draw"] == "preview":
+            return _preview(path, asset_type, asked["columns"], asked["rows"])
+        return _still(path, asset_type)
     except IntegrityError as error:
         return {"why": error.why or error.what}, b""
 
 
-def _drawn(path: Path, asset_type: AssetType) -> tuple[dict[str, Any], bytes]:
+def _preview(path: Path, asset_type: AssetType, columns: int, rows: int) -> tuple[dict[str, Any], bytes]:
+    picture = preview_picture(path, asset_type, columns, rows)
+    if picture is None:
+        return {}, b""
+    pixels = picture.tobytes()
+    return {"columns": picture.width, "size": len(pixels)}, pixels
+
+
+def _still(path: Path, asset_type: AssetType) -> tuple[dict[str, Any], bytes]:
     match asset_type:
         case AssetType.MODEL_3D:
             return {}, b""

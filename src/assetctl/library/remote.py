@@ -1,4 +1,8 @@
-"""A library on the network, built when it is first asked, so that an answer from the cache doesn't pay for it."""
+"""A library on the network: built when it is first asked, so that an answer from the cache doesn't pay for it.
+
+Offline it is not asked at all. What it once gave may still be served from the cache; whether it stands behind that is
+trouble then, not an answer.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assetctl import eventloop
+from assetctl.errors import LibraryError
 from assetctl.library import together
 
 if TYPE_CHECKING:
@@ -17,14 +22,15 @@ if TYPE_CHECKING:
     from assetctl.models import AssetRequest
 
 
-class LateLibrary:
-    """A library that is built when it is first asked; what it raises, this raises."""
+class RemoteLibrary:
+    """A library that is built when it is first asked; what it raises, this raises, and a `LibraryError` offline."""
 
-    def __init__(self, name: str, *, recheck_after_s: float, build: Callable[[], Library]) -> None:
+    def __init__(self, name: str, *, recheck_after_s: float, build: Callable[[], Library], offline: bool) -> None:
         """Be called `name`, have cached copies confirmed after `recheck_after_s`, and `build` later."""
         self._name = name
         self._recheck_after_s = recheck_after_s
         self._build = build
+        self._offline = offline
 
     @cached_property
     def _library(self) -> Library:
@@ -47,41 +53,41 @@ class LateLibrary:
 
     async def get(self, asset_id: str) -> LibraryAsset | None:
         """What the library says."""
-        await eventloop.started()
-        return await self._library.get(asset_id)
+        return await (await self._reached()).get(asset_id)
 
     async def search(self, request: AssetRequest) -> list[Candidate]:
         """What the library says."""
-        await eventloop.started()
-        return await self._library.search(request)
+        return await (await self._reached()).search(request)
 
     async def get_all(self, asset_ids: Sequence[str]) -> Sequence[Got]:
         """What the library says."""
-        await eventloop.started()
-        return await together.get_all(self._library, asset_ids)
+        return await together.get_all(await self._reached(), asset_ids)
 
     async def search_all(self, requests: Sequence[AssetRequest]) -> Sequence[Searched]:
         """What the library says."""
-        await eventloop.started()
-        return await together.search_all(self._library, requests)
+        return await together.search_all(await self._reached(), requests)
 
     def remarks(self, request: AssetRequest) -> tuple[str, ...]:
-        """What the library says."""
+        """What the library says, also offline."""
         return self._library.remarks(request)
 
     async def standing(self, asset_id: str, fingerprint: str) -> Standing:
         """What the library says."""
-        await eventloop.started()
-        return await self._library.standing(asset_id, fingerprint)
+        return await (await self._reached()).standing(asset_id, fingerprint)
 
     async def standings(self, given: Sequence[Given]) -> Sequence[Stood]:
         """What the library says."""
-        await eventloop.started()
-        return await together.standings(self._library, given)
+        return await together.standings(await self._reached(), given)
 
     @asynccontextmanager
     async def open(self, asset: LibraryAsset, target: Path) -> AsyncGenerator[Path]:
         """What the library gives."""
-        await eventloop.started()
-        async with self._library.open(asset, target) as path:
+        async with (await self._reached()).open(asset, target) as path:
             yield path
+
+    async def _reached(self) -> Library:
+        if self._offline:
+            what = f"the library `{self.name}` is on the network and is not asked offline"
+            raise LibraryError(what, hint="ask without `--offline`")
+        await eventloop.started()
+        return self._library

@@ -354,6 +354,7 @@ async def test_an_account_that_is_exhausted_is_not_asked_for_more(
     b = Outcome.PLACEHOLDER if answer == "a placeholder" else Outcome.FAILED
     assert heard.outcomes == {"a": Outcome.GENERATED, "b": b, "c": Outcome.LEFT, "d": Outcome.FETCHED}
     assert isinstance(summary.refused, AccountExhausted)
+    assert [type(why) for why in heard.refusals] == [AccountExhausted]
     assert (shop.charges, summary.exit_code) == (1, 5)
 
 
@@ -526,6 +527,24 @@ async def test_a_run_does_not_outlast_its_deadline_for_a_turn_that_never_comes(
     assert heard.begun == ["a"]
     assert heard.outcomes == {"a": Outcome.LEFT, "b": Outcome.LEFT}
     assert (queue.submissions, heard.stops, summary.exit_code) == (0, [Stop.DEADLINE], 5)
+
+
+async def test_a_run_tells_that_time_passes_while_nothing_happens(house: House, queue: Queue, tmp_path: Path):
+    queue.turns = 0
+
+    class Patient(Heard):
+        beats = 0
+
+        def passing(self) -> None:
+            self.beats += 1
+            if self.beats == 3:
+                queue.door.set()
+
+    with chapter(tmp_path, "a") as source, anyio.fail_after(30):
+        heard = Patient()
+        run, _ = run_of(house, source, listener=heard, beat_s=0.01)
+        await run.run()
+    assert (heard.beats >= 3, heard.outcomes) == (True, {"a": Outcome.GENERATED})
 
 
 async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tmp_path: Path):

@@ -154,6 +154,10 @@ class Summary:
         """How many of them are not there."""
         return self.items - sum(self.counts[outcome] for outcome in _DELIVERED)
 
+    def counts_of(self, total: int) -> Counter[Outcome]:
+        """How many of `total` items came to each outcome; those without a result were not begun."""
+        return self.counts + Counter({Outcome.LEFT: max(0, total - self.items)})
+
     def add(self, result: Result) -> None:
         """One more result."""
         self.counts[result.outcome] += 1

@@ -185,7 +185,7 @@ async def test_eight_processes_together_stay_within_the_limits_of_their_run(
         )
         for me in range(8)
     ]
-    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=110) for process in crew])
+    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=240) for process in crew])
     assert [trouble for _, trouble in told] == [b""] * 8
     assert sum(json.loads(placed) for placed, _ in told) == expected
     assert (await journal.spent("chapter")).orders == expected

@@ -49,7 +49,7 @@ FULL = AssetRequest(
 
 @pytest.fixture(autouse=True)
 async def bounded():
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         yield
 
 
@@ -220,7 +220,7 @@ from assetctl.clock import SystemClock
 from assetctl.generation.journal import Journal
 from assetctl.models import AssetRequest
 async def main():
-    journal = Journal(Path(sys.argv[1]), clock=SystemClock())
+    journal = Journal(Path(sys.argv[1]), clock=SystemClock(), busy_timeout_s=60)
     print([(await journal.intend(f"k{n}", "shop", AssetRequest(scene_id="s")))[1] for n in range(20)].count(True))
 anyio.run(main)
 """
@@ -231,7 +231,7 @@ async def test_one_order_a_key_among_many_processes(journal: Journal, path: Path
         subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)
     ]
-    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=50) for process in askers])
+    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=180) for process in askers])
     assert [trouble for _, trouble in told] == [b""] * 4
     assert sum(int(count) for count, _ in told) == 20
     assert len(await journal.orders(open_only=True)) == 20

@@ -32,7 +32,7 @@ KILLED = 66
 
 @pytest.fixture(autouse=True)
 async def bounded():
-    with anyio.fail_after(100):
+    with anyio.fail_after(200):
         yield
 
 
@@ -119,7 +119,8 @@ def step(change, path):
         os._exit({KILLED})
 seen = []
 async def main():
-    print(len(await Journal(Path(sys.argv[1]), clock=SystemClock(), step=step).orders(open_only=False)))
+    journal = Journal(Path(sys.argv[1]), clock=SystemClock(), busy_timeout_s=60, step=step)
+    print(len(await journal.orders(open_only=False)))
 anyio.run(main)
 """
 
@@ -134,7 +135,7 @@ def migrating(path: Path, deadly: str = "") -> subprocess.Popen[str]:
 async def test_process_that_is_killed_meanwhile_has_changed_all_or_nothing(path: Path, deadly: str):
     before = rows(path)
     process = migrating(path, deadly)
-    _, trouble = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=60))
+    _, trouble = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=180))
     assert (process.returncode, trouble) == (KILLED, "")
     assert rows(path) == before
     assert number(path) == (FORMAT if deadly == "migrated" else 1)
@@ -145,7 +146,7 @@ async def test_process_that_is_killed_meanwhile_has_changed_all_or_nothing(path:
 
 async def test_many_processes_migrate_it_once(path: Path):
     crew = [migrating(path) for _ in range(4)]
-    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=90) for process in crew])
+    told = await anyio.to_thread.run_sync(lambda: [process.communicate(timeout=180) for process in crew])
     assert told == [(f"{len(rows(FORMAT_1))}\n", "")] * 4
     assert (rows(path), len(copies(path))) == (rows(FORMAT_1), 1)
 

@@ -40,7 +40,7 @@ STATES = ["intended", "sent", "submitted", "accepted", "ready", "downloaded", "p
 
 @pytest.fixture(autouse=True)
 async def bounded():
-    with anyio.fail_after(100):
+    with anyio.fail_after(270):
         yield
 
 
@@ -54,7 +54,7 @@ def customer(folder: Path, deadly: str = "", submits: str = "accept", finds: str
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, str]]:
-    told, trouble = process.communicate(timeout=90)
+    told, trouble = process.communicate(timeout=240)
     assert trouble == ""
     return process.returncode, json.loads(told) if told else {}
 

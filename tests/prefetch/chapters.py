@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.results import Outcome, Result
@@ -57,6 +58,7 @@ class Heard(Listener):
     results: list[Result] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
     outages: list[str | None] = field(default_factory=list)
+    refusals: list[AssetctlError] = field(default_factory=list)
 
     def began(self, item: Item) -> None:
         self.begun.append(item.request.scene_id)
@@ -73,6 +75,9 @@ class Heard(Listener):
                 self.outages.append(None)
             case _:
                 pass
+
+    def refused(self, why: AssetctlError) -> None:
+        self.refusals.append(why)
 
     def stopping(self, why: Stop) -> None:
         self.stops.append(why)

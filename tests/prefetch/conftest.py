@@ -28,6 +28,6 @@ def shop(tmp_path: Path) -> Shop:
 @pytest.fixture
 async def house(tmp_path: Path, library: FakeLibrary, shop: Shop) -> AsyncGenerator[House]:
     house = House(tmp_path / "house", generator=shop, library=library)
-    with anyio.fail_after(30):
+    with anyio.fail_after(150):
         yield house
     await house.cache.aclose()

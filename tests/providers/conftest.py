@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 async def bounded():
-    with anyio.fail_after(30):
+    with anyio.fail_after(150):
         yield
 
 

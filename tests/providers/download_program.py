@@ -64,7 +64,7 @@ def downloads_through(client: httpx.AsyncClient, url: str, clock: object) -> Dow
 async def main(folder: Path, shop_folder: Path, url: str) -> None:
     shop = FarShop(shop_folder)
     shop.links = (f"{url}/clip.mp4",)
-    async with new_client(home=Origin.of(url), timeout_s=10) as client:
+    async with new_client(home=Origin.of(url), timeout_s=60) as client:
         clock = SystemClock()
         house = House(folder, generator=shop, clock=clock, downloads=downloads_through(client, url, clock))
         order = await house.journal.open_order(KEY)

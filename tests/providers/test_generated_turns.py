@@ -88,7 +88,7 @@ async def test_who_waits_for_a_turn_has_written_nothing_down_and_holds_no_lock(h
         await shop.asked.wait()
         assert await house.journal.open_order(key) is None
         assert TurnAwaited(key, "shop", 20) in house.events
-        with anyio.fail_after(1):
+        with anyio.fail_after(20):
             async with house.desk.exclusively(key):
                 assert not found
         shop.door.set()

@@ -86,6 +86,12 @@ class Listener:
     def ended(self, result: Result) -> None:
         """An item has its result."""
 
+    def refused(self, why: AssetctlError) -> None:
+        """Nothing more is ordered; what needs no order goes on."""
+
+    def passing(self) -> None:
+        """Some time went by, whether anything happened or not."""
+
     def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""
 
@@ -108,13 +114,15 @@ class ChapterRun:
         held: Callable[[Sequence[str], datetime], Awaitable[Mapping[str, Asset]]],
         outages: Outages,
         precedence: Precedence | None = None,
+        beat_s: float = 2.0,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
         `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
         With `precedence` items are ordered one after the other, in the order of the manifest.
         With `copies` those that are here have one made too. `stop_orders` is called when no new order may be placed any
-        more. A service that is away is waited for as long as `outages` allows.
+        more. A service that is away is waited for as long as `outages` allows. Each `beat_s` the `listener` is told
+        that time passes.
         """
         self._service = service
         self._selection = selection
@@ -132,6 +140,7 @@ class ChapterRun:
         self._is_stopping = False
         self._no_orders: AssetctlError | None = None
         self._outages = outages
+        self._beat_s = beat_s
         self._working = 0
         self._done = anyio.Event()
         self.summary = Summary()
@@ -145,6 +154,7 @@ class ChapterRun:
         """
         try:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._tell_time)
                 jobs, downloads = self._lane(tasks, self._pace.jobs), self._lane(tasks, self._pace.downloads)
                 try:
                     await self._work_off(jobs, downloads)
@@ -156,6 +166,13 @@ class ChapterRun:
         finally:
             await self._end_cut_off()
         return self.summary
+
+    async def _tell_time(self) -> None:
+        while not self._done.is_set():
+            with anyio.move_on_after(self._beat_s):
+                await self._done.wait()
+                return
+            self._listener.passing()
 
     def _lane(self, tasks: anyio.abc.TaskGroup, workers: int) -> ObjectSendStream[Planned]:
         send, receive = anyio.create_memory_object_stream[Planned](_LANE_LENGTH)
@@ -287,6 +304,8 @@ class ChapterRun:
 
     def _refuse_orders(self, error: AssetctlError) -> None:
         """What is left to generate is left to another run; the rest goes on."""
+        if self._no_orders is None:
+            self._listener.refused(error)
         self._no_orders = self.summary.refused = error
 
     async def _asset(self, item: Item) -> Asset:

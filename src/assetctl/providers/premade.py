@@ -233,7 +233,7 @@ def _first_match(candidates: list[Candidate]) -> LibraryAsset | None:
 def _broken(asset: LibraryAsset, error: AssetctlError) -> LibraryError:
     return LibraryError(
         f"the library's `{asset.asset_id}` is broken",
-        why=error.what if error.why is None else f"{error.what}: {error.why}",
+        why=error.sentence,
         hint="mend or replace it, or ask with `--generate-on-trouble` to generate one instead",
     )
 

@@ -50,7 +50,7 @@ class Errand:
     settle_s: float = 0.5
     ahead_s: float = 0.0
     scene: str = "romance_5"
-    max_wait_s: float = 60.0
+    max_wait_s: float = 200.0
 
     @property
     def text(self) -> str:
@@ -88,20 +88,20 @@ class Customer(PixsimGenerator):
 
     def _bytes(self, url: str) -> bytes:
         headers = {"Authorization": f"Bearer {self._errand.token}"} if url.startswith(self._errand.url) else {}
-        with urlopen(Request(url, headers=headers), timeout=20) as reply:
+        with urlopen(Request(url, headers=headers), timeout=60) as reply:
             return reply.read()
 
 
 async def buy(errand: Errand) -> int:
     clock, origin = Ahead(errand.ahead_s), Origin.of(errand.url)
-    async with new_client(timeout_s=10.0, home=origin) as http:
+    async with new_client(timeout_s=30.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(errand.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random()),
-            timeout_s=10.0,
+            timeout_s=30.0,
         )
         context = GeneratorContext(data_dir=Path(errand.folder), clock=clock, pixsim=lambda: client)
         house = House(

@@ -31,14 +31,14 @@ async def shopper(server: LookAlike, tmp_path: Path, anyio_backend: str) -> Asyn
     del anyio_backend
     account, clock = server.user(), Counted()
     origin = Origin.of(server.url)
-    async with new_client(timeout_s=5.0, home=origin) as http:
+    async with new_client(timeout_s=30.0, home=origin) as http:
         client = PixsimClient(
             origin,
             http,
             tokens=HandedIn(Secret(account.token)),
             clock=clock,
             pace=Pace(clock=clock, random=Random(3)),
-            timeout_s=5.0,
+            timeout_s=30.0,
         )
         made = Shopper(account, client, None, clock, tmp_path)  # type: ignore[arg-type] - next line
         made.generator = made.new

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 #: Long enough for the look-alike to remember a row that it hides at first.
 SETTLE_S = 0.4
+#: Nobody may wait for what never comes.
+_LIMIT_S = 60.0
 
 
 @dataclass
@@ -63,9 +65,9 @@ def order_of(request: AssetRequest) -> GenerationOrder:
     return GenerationOrder(request_key(request), request)
 
 
-async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], within_s: float) -> T:
+async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
     """What `look` sees once it `holds`; fails when it doesn't in time."""
-    with anyio.fail_after(within_s):
+    with anyio.fail_after(_LIMIT_S):
         while not holds(seen := await look()):  # noqa: ASYNC110 - it happens in another process
             await anyio.sleep(0.02)
     return seen

@@ -103,6 +103,6 @@ def _not_had(asset: LibraryAsset, trouble: ServiceError | IntegrityError) -> Ser
         return trouble
     return LibraryError(
         f"the backend's file of its asset `{asset.asset_id}` is not the one it describes",
-        why=trouble.what if trouble.why is None else f"{trouble.what}: {trouble.why}",
+        why=trouble.sentence,
         hint="look at it in PixSim7, or ask with `--generate-on-trouble` to generate one instead",
     )

@@ -129,13 +129,14 @@ def test_error_keeps_its_parts():
         "j1",
         "r1",
     )
-    assert str(error) == "it broke"
+    assert (str(error), error.sentence) == ("it broke", "it broke: it fell")
     assert error.attempts == ()
 
 
 def test_parts_that_are_not_known_are_none():
     error = AssetctlError("it broke")
     assert (error.why, error.hint, error.job_id, error.request_id) == (None, None, None, None)
+    assert error.sentence == "it broke"
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(2, 130), (15, 143), (1, 129)])

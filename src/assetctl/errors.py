@@ -68,6 +68,11 @@ class AssetctlError(Exception):
         self.request_id = request_id
         self.attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What happened and why, in one line."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
 
 class InvalidRequest(AssetctlError):
     """What was asked makes no sense; nothing was tried."""

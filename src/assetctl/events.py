@@ -206,6 +206,14 @@ class ScenesRead(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemsPlanned(Event):
+    """So many items of a chapter were looked at to plan it; `is_all` with the last."""
+
+    items: int
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingForLock(Event):
     """Another process works on the same thing; `owner` describes it for a person."""
 

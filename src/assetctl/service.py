@@ -157,9 +157,10 @@ class AssetService:
         decisions: list[Decision | None] = [None] * len(asked)
         undecided = list(range(len(asked)))
         for provider in self._providers:
-            if provider.step in self._closed:
+            step = provider.step
+            if step in self._closed:
                 continue
-            admitted = [index for index in undecided if permits(asked[index].request, provider.step)]
+            admitted = [index for index in undecided if permits(asked[index].request, step)]
             if not admitted:
                 continue
             outlooks = await _outlooks(provider, [asked[index] for index in admitted])
@@ -221,7 +222,7 @@ class AssetService:
         started_s = self._clock.elapsed_s()
 
         def attempt(outcome: AttemptOutcome, error: AssetctlError | None = None) -> None:
-            detail, code = (None, None) if error is None else (_sentence(error), error.code)
+            detail, code = (None, None) if error is None else (error.sentence, error.code)
             attempts.append(Attempt(provider.name, outcome, (self._clock.elapsed_s() - started_s) * 1000, detail, code))
 
         try:
@@ -244,7 +245,7 @@ class AssetService:
         return AssetUnavailable(f"there is no asset `{asset_id}`", hint="assetctl cache ls shows what is cached")
 
     def _delivered(self, asset: Asset, attempts: Sequence[Attempt], troubles: Sequence[AssetctlError] = ()) -> Asset:
-        warnings = (*asset.warnings, *(_sentence(trouble) for trouble in troubles))
+        warnings = (*asset.warnings, *(trouble.sentence for trouble in troubles))
         told = replace(asset, attempts=tuple(attempts), warnings=warnings)
         match told.source:
             case Source.GENERATED:
@@ -330,7 +331,3 @@ def _nobody(request: AssetRequest, troubles: Sequence[AssetctlError]) -> Assetct
 def _with_attempts(error: AssetctlError, attempts: Sequence[Attempt]) -> AssetctlError:
     error.attempts = tuple(attempts)
     return error
-
-
-def _sentence(error: AssetctlError) -> str:
-    return error.what if error.why is None else f"{error.what}: {error.why}"

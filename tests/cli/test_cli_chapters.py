@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import io
+import json
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 from assetctl.cli.chapter.bar import BarProgress
 from assetctl.cli.chapter.progress import LineProgress, Quiet
+from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
+from assetctl.cli.chapter.telling import Teller
 from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline
 from assetctl.cli.progress.drawing import Words
 from assetctl.cli.state import ProgressMode
-from assetctl.errors import JobFailed
+from assetctl.errors import AccountExhausted, JobFailed
 from assetctl.events import AssetEventBus, JobEnded, JobProgressed, JobSubmitted, TransferProgressed, TurnAwaited
 from assetctl.models import AssetRequest, Availability, Cost, Estimate, Would
 from assetctl.prefetch import planning
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.manifest.findings import Item
+from assetctl.prefetch.memory import Failures
 from assetctl.prefetch.planning import ChapterPlan
 from assetctl.prefetch.results import Outcome, Result, Summary
 from assetctl.prefetch.walking import Planned
 from fakes import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from assetctl.events import Event
+
+    Events = Callable[[Event], None]
 
 
 def item(number: int = 1, scene: str = "park") -> Item:
@@ -161,9 +175,9 @@ def test_what_waits_for_its_turn_takes_as_long_as_was_known_before():
     for one in items[20:]:
         progress.heard(turn(one.key))
     clock.advance(seconds=35)
-    assert progress.sentence().endswith("5 under way, 20 failed, about 20s left")
+    assert progress.sentence().endswith("5 waiting for a turn to order, 20 failed, about 20s left")
     clock.advance(seconds=30)
-    assert progress.sentence().endswith("5 under way, 20 failed")
+    assert progress.sentence().endswith("5 waiting for a turn to order, 20 failed")
     progress.heard(JobSubmitted(items[20].key, "shop", "j", Estimate()))
     assert progress.left_s == 70 / 20 * 5
 
@@ -197,6 +211,67 @@ def test_while_nothing_ends_a_line_comes_each_ten_seconds_all_the_same():
             clock.advance(seconds=1)
             bus.publish(JobProgressed("k1", "shop", "j", "running", None, None))
     assert err.getvalue().splitlines() == ["0 of 9, 1 under way"] * 2
+
+
+@contextmanager
+def lines_of(total: int, mode: ProgressMode, err: io.StringIO, clock: FakeClock) -> Generator[tuple[Teller, Events]]:
+    """Within the block, what tells of a run, and its events."""
+    bus, printer = AssetEventBus(), Printer(stderr=err)
+    failures, report = Mock(spec=Failures), Mock(spec=Reporting)
+    with showing_run(total, Showing(mode, "chapter", Pipeline()), printer, bus, clock) as progress:
+        yield Teller(progress, printer, failures, report), bus.publish
+
+
+def test_a_run_that_only_waits_for_its_turn_says_so_each_ten_seconds():
+    clock, err = FakeClock(), io.StringIO()
+    with lines_of(9, ProgressMode.LINES, err, clock) as (teller, publish):
+        for number in (1, 2):
+            teller.began(item(number))
+            publish(TurnAwaited(item(number).key, "shop", 20))
+        for _ in range(12):
+            clock.advance(seconds=2)
+            teller.passing()
+        publish(JobSubmitted(item(1).key, "shop", "j", Estimate()))
+        clock.advance(seconds=8)
+        teller.passing()
+    assert err.getvalue().splitlines() == [
+        *["0 of 9, 2 waiting for a turn to order"] * 2,
+        "0 of 9, 2 under way",
+    ]
+
+
+def test_that_nothing_more_is_ordered_is_said_and_stays_beside_the_bar():
+    clock, err = FakeClock(), io.StringIO()
+    with lines_of(3, ProgressMode.LINES, err, clock) as (teller, _):
+        teller.began(item(1))
+        teller.refused(AccountExhausted("the daily limit is reached"))
+        clock.advance(seconds=10)
+        teller.passing()
+    assert err.getvalue().splitlines() == [
+        "nothing more is ordered: the daily limit is reached; what needs no order goes on",
+        "0 of 3, 1 under way, nothing more is ordered",
+    ]
+
+
+def test_json_lines_tell_how_far_all_of_it_is_with_each_result_and_while_nothing_happens():
+    clock, err = FakeClock(), io.StringIO()
+    with lines_of(3, ProgressMode.JSON, err, clock) as (teller, publish):
+        for number in (1, 2):
+            teller.began(item(number))
+        publish(TurnAwaited(item(2).key, "shop", 20))
+        clock.advance(seconds=9)
+        teller.passing()
+        teller.ended(failed(item(1)))
+        clock.advance(seconds=10)
+        teller.passing()
+        teller.refused(AccountExhausted("the daily limit is reached"))
+    told = [json.loads(line) for line in err.getvalue().splitlines() if line.startswith("{")]
+    first = {"event": "RunProgressed", "done": 1, "total": 3, "failed": 1, "under_way": 1, "waiting_for_turn": 1}
+    assert told == [
+        {**first, "is_ordering": True, "left_s": None},
+        {**first, "is_ordering": True, "left_s": None},
+        {**first, "is_ordering": False, "left_s": None},
+    ]
 
 
 @pytest.mark.parametrize("mode", [ProgressMode.NONE, ProgressMode.JSON, ProgressMode.AUTO])

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pyte
@@ -23,6 +24,7 @@ from assetctl.events import (
     AssetRequested,
     CancelAsked,
     Event,
+    ItemsPlanned,
     JobAdopted,
     JobCollected,
     JobEnded,
@@ -60,23 +62,31 @@ class Clock:
 
 
 class Screen(io.StringIO):
-    """A terminal of so many columns, as a person would see it."""
+    """A terminal of so many columns, as a person would see it: a bar draws from a thread of its own, frame by frame."""
 
     def __init__(self, columns: int = 80) -> None:
         super().__init__()
         self.pyte = pyte.Screen(columns, 5)
         self._stream = pyte.Stream(self.pyte)
+        self._between_frames = Lock()
 
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self._stream.feed(text.replace("\n", "\r\n"))
-        return super().write(text)
+        with self._between_frames:
+            self._stream.feed(text.replace("\n", "\r\n"))
+            return super().write(text)
+
+    @property
+    def lines(self) -> list[str]:
+        with self._between_frames:
+            return [line.rstrip() for line in self.pyte.display]
 
     @property
     def line(self) -> str:
-        return self.pyte.display[self.pyte.cursor.y].rstrip()
+        with self._between_frames:
+            return self.pyte.display[self.pyte.cursor.y].rstrip()
 
 
 def progressed(fraction: float | None, state: str = "running", message: str | None = None) -> JobProgressed:
@@ -192,9 +202,11 @@ def test_the_bar_stays_on_one_line_however_narrow(columns: int, monkeypatch: pyt
     bar.show(progressed(0.5, message="a long word about what it does now and then"))
     bar._progress.refresh()
     assert "50%" in screen.line
-    assert [line for line in screen.pyte.display if line.strip()] == [screen.pyte.display[0]]
+    first, *others = screen.lines
+    assert first
+    assert not any(others)
     bar.stop()
-    assert not any(line.strip() for line in screen.pyte.display)
+    assert not any(screen.lines)
 
 
 def test_a_bar_without_a_stream_draws_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,6 +307,24 @@ def test_the_bar_tells_how_many_scenes_were_read_and_is_gone_with_the_last() -> 
     assert screen.line == ""
 
 
+def test_the_bar_tells_how_much_was_planned_once_that_takes_longer_than_a_moment() -> None:
+    screen, clock = Screen(), Clock()
+    bar = LazyBar(Printer(stderr=screen), clock)
+    clock.at_s += 0.4
+    bar(ItemsPlanned(None, 2_000, is_all=False))
+    assert bar._bar is None
+    clock.at_s += 0.2
+    bar(ItemsPlanned(None, 42_000, is_all=False))
+    bar._bar._progress.refresh()
+    assert screen.line.startswith("planning: 42,000 assets")
+    bar(ItemsPlanned(None, 44_000, is_all=True))
+    assert screen.line == ""
+
+
+def test_lines_say_nothing_of_how_much_was_planned() -> None:
+    assert said([(at_s, ItemsPlanned(None, at_s, is_all=False)) for at_s in (1, 11, 22)]) == []
+
+
 def test_lines_tell_each_ten_seconds_how_many_scenes_were_read() -> None:
     assert said([(at_s, ScenesRead(None, at_s, 200, is_all=False)) for at_s in (1, 9, 11, 20, 22)]) == [
         "reading scenes: 11 of 200",
@@ -309,7 +339,7 @@ def test_whatever_is_printed_takes_the_bar_away_first() -> None:
         events.publish(progressed(0.5))
         assert screen.line != ""
         replace(printer, indent=None).warning("look")
-        assert [line.rstrip() for line in screen.pyte.display[:2]] == ["warning: look", ""]
+        assert screen.lines[:2] == ["warning: look", ""]
         events.publish(progressed(0.6))
         assert screen.line != ""
     assert printer.curtains == []

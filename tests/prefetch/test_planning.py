@@ -11,8 +11,9 @@ from chapters import chapter, planned, run_of, taken
 from assetctl.errors import LibraryError, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.models import AssetRequest, Reuse, Strategy
-from assetctl.prefetch import planning
+from assetctl.prefetch import planning, walking
 from assetctl.prefetch.deeds import Deed, Only, Selection
+from assetctl.prefetch.planning import plan_chapter
 from assetctl.providers.base import Asked
 from fakes import film
 
@@ -103,6 +104,18 @@ async def test_a_generator_that_is_away_is_asked_once_for_all(house: House, shop
     assert taken(plan) == {Deed.TROUBLE: 3}
     assert asked == 1
     assert isinstance(plan.obstacle, ServiceUnreachable)
+
+
+async def test_how_much_was_planned_is_told_piece_by_piece(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(walking, "PIECE", 2)
+    told: list[tuple[int, bool]] = []
+    with chapter(tmp_path, "a", "b", "c") as source:
+        await plan_chapter(
+            source, house.service, Selection(), tell=lambda event: told.append((event.items, event.is_all))
+        )
+    assert told == [(2, False), (3, False), (3, True)]
 
 
 async def test_only_chosen_scenes_and_states_are_planned(house: House, tmp_path: Path):

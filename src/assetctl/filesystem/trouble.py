@@ -48,8 +48,7 @@ def retold(what: str, *, hint: str) -> Generator[None]:
     try:
         yield
     except CacheError as error:
-        why = error.what if error.why is None else f"{error.what}: {error.why}"
-        raise type(error)(what, why=why, hint=hint) from error
+        raise type(error)(what, why=error.sentence, hint=hint) from error
 
 
 def storage_error(error: OSError, path: Path, *, needed_bytes: int | None = None) -> CacheError:

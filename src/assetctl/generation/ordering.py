@@ -249,7 +249,7 @@ class OrderDesk:
         except (JournalError, CacheError) as error:
             raise OutcomeUnknown(
                 f"`{generator.name}` accepted the job `{job_id}`, but that could not be written down",
-                why=error.what if error.why is None else f"{error.what}: {error.why}",
+                why=error.sentence,
                 hint="keep the journal as it is; once it can be written: assetctl jobs reconcile",
                 job_id=job_id,
             ) from error

@@ -1,4 +1,4 @@
-"""Which file suffixes and media types there are, and how the first bytes of each look.
+"""Which file suffixes and formats of media there are, and how the first bytes of each look.
 
 The one table of both. It loads no media library, so a folder of a million files can be sorted cheaply; whether a file
 really is what its name or its first bytes say is `probe.py`'s to find out.
@@ -35,34 +35,12 @@ class MediaFormat:
     mime_types: Mapping[AssetType, str]
 
 
-_TYPE_AND_MIME: Final[Mapping[str, tuple[AssetType, str]]] = MappingProxyType(
+_TYPES: Final[Mapping[str, AssetType]] = MappingProxyType(
     {
-        ".mp4": (_VIDEO, "video/mp4"),
-        ".m4v": (_VIDEO, "video/mp4"),
-        ".mov": (_VIDEO, "video/quicktime"),
-        ".webm": (_VIDEO, "video/webm"),
-        ".mkv": (_VIDEO, "video/x-matroska"),
-        ".avi": (_VIDEO, "video/x-msvideo"),
-        ".ogv": (_VIDEO, "video/ogg"),
-        ".png": (_IMAGE, "image/png"),
-        ".jpg": (_IMAGE, "image/jpeg"),
-        ".jpeg": (_IMAGE, "image/jpeg"),
-        ".webp": (_IMAGE, "image/webp"),
-        ".gif": (_IMAGE, "image/gif"),
-        ".avif": (_IMAGE, "image/avif"),
-        ".wav": (_AUDIO, "audio/wav"),
-        ".mp3": (_AUDIO, "audio/mpeg"),
-        ".ogg": (_AUDIO, "audio/ogg"),
-        ".oga": (_AUDIO, "audio/ogg"),
-        ".opus": (_AUDIO, "audio/ogg"),
-        ".flac": (_AUDIO, "audio/flac"),
-        ".m4a": (_AUDIO, "audio/mp4"),
-        ".weba": (_AUDIO, "audio/webm"),
-        ".mka": (_AUDIO, "audio/x-matroska"),
-        ".glb": (_MODEL, "model/gltf-binary"),
-        ".gltf": (_MODEL, "model/gltf+json"),
-        ".fbx": (_MODEL, "model/vnd.fbx"),
-        ".obj": (_MODEL, "model/obj"),
+        **dict.fromkeys((".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ogv"), _VIDEO),
+        **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif"), _IMAGE),
+        **dict.fromkeys((".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".weba", ".mka"), _AUDIO),
+        **dict.fromkeys((".glb", ".gltf", ".fbx", ".obj"), _MODEL),
     }
 )
 _DEFAULT_SUFFIXES: Final = MappingProxyType({_VIDEO: ".mp4", _IMAGE: ".png", _AUDIO: ".wav", _MODEL: ".glb"})
@@ -70,31 +48,18 @@ _DEFAULT_SUFFIXES: Final = MappingProxyType({_VIDEO: ".mp4", _IMAGE: ".png", _AU
 
 def asset_type_of(path: PurePath) -> AssetType | None:
     """The asset type that the suffix of `path` promises, None when it is no media file by name."""
-    entry = _TYPE_AND_MIME.get(path.suffix.lower())
-    return None if entry is None else entry[0]
-
-
-def mime_type_of(path: PurePath) -> str | None:
-    """The media type that the suffix of `path` promises, None when it is no media file by name."""
-    entry = _TYPE_AND_MIME.get(path.suffix.lower())
-    return None if entry is None else entry[1]
+    return _TYPES.get(path.suffix.lower())
 
 
 def suffixes_of(asset_type: AssetType) -> tuple[str, ...]:
     """Every suffix of `asset_type`, lower case with its dot, the usual one first."""
-    own = [suffix for suffix, (its_type, _) in _TYPE_AND_MIME.items() if its_type is asset_type]
+    own = [suffix for suffix, its_type in _TYPES.items() if its_type is asset_type]
     return (default_suffix(asset_type), *(suffix for suffix in own if suffix != default_suffix(asset_type)))
 
 
 def default_suffix(asset_type: AssetType) -> str:
     """The suffix of the files that assetctl itself makes for `asset_type`."""
     return _DEFAULT_SUFFIXES[asset_type]
-
-
-def suffix_for(mime_type: str) -> str | None:
-    """The usual suffix of a media type, None when it is unknown. Letter case and parameters don't matter."""
-    wanted = mime_type.partition(";")[0].strip().lower()
-    return next((suffix for suffix, (_, mime) in _TYPE_AND_MIME.items() if mime == wanted), None)
 
 
 def _format(name: str, reader: str, **mime_types: str) -> MediaFormat:

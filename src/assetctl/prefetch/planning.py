@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from assetctl.events import ItemsPlanned
 from assetctl.prefetch.deeds import Selection
 from assetctl.prefetch.results import stops_all
 from assetctl.prefetch.tallies import Tally
@@ -72,10 +73,11 @@ async def plan_chapter(
     service: AssetService,
     selection: Selection,
     on_item: Callable[[Planned], None] | None = None,
+    tell: Callable[[ItemsPlanned], None] | None = None,
 ) -> ChapterPlan:
     """What the items of `source` that `selection` wants take, and those that are here anyway; nothing is spent.
 
-    `on_item` is told each of them in order.
+    `on_item` is told each of them in order, `tell` how far it is.
 
     Raises:
         ManifestError: the manifest was changed meanwhile.
@@ -83,6 +85,7 @@ async def plan_chapter(
     """
     plan, walk = ChapterPlan(selection), Walk(source, service, selection)
     counts_all = selection.counts_all
+    seen = 0
     async for piece in walk.pieces():
         for planned in piece:
             is_wanted = selection.wants(planned.item, planned.deed)
@@ -90,5 +93,10 @@ async def plan_chapter(
                 plan.add(planned, is_wanted=is_wanted)
                 if on_item is not None:
                     on_item(planned)
+        seen += len(piece)
+        if tell is not None:
+            tell(ItemsPlanned(None, seen, is_all=False))
+    if tell is not None:
+        tell(ItemsPlanned(None, seen, is_all=True))
     plan.check = walk.check()
     return plan

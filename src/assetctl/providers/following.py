@@ -264,16 +264,14 @@ class JobFollower:
         return warnings
 
     async def _announced(self, generator: Generator, order: Order) -> tuple[str, ...]:
-        why: str | None = f"it took longer than {_ANNOUNCE_LIMIT_S:g} s"
+        why = f"it took longer than {_ANNOUNCE_LIMIT_S:g} s"
         with anyio.move_on_after(_ANNOUNCE_LIMIT_S):
             try:
                 await generator.announce(order.job_id or "", GenerationOrder(order.key, order.request))
             except (ServiceError, JobError) as error:
-                why = error.what if error.why is None else f"{error.what}: {error.why}"
+                why = error.sentence
             else:
-                why = None
-        if why is None:
-            return ()
+                return ()
         return (f"the asset is stored, but `{generator.name}` could not be told what it is for: {why}",)
 
 

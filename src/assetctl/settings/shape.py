@@ -32,14 +32,14 @@ def _duration(value: str | float) -> float:
     try:
         return parse_duration_s(value)
     except InvalidRequest as error:
-        raise _refusal(f"{error.what}: {error.why}" if error.why else error.what) from error
+        raise _refusal(error.sentence) from error
 
 
 def _size(value: str | float) -> int:
     try:
         return parse_size_bytes(value)
     except InvalidRequest as error:
-        raise _refusal(f"{error.what}: {error.why}" if error.why else error.what) from error
+        raise _refusal(error.sentence) from error
 
 
 def _path(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,18 @@ def test_sums_come_first_then_what_needs_attention_then_each_scene(gathering: Ga
     lines = text.splitlines()
     assert lines[0] == "## First date"
     partial = "This is a partial report: it was interrupted. 1 asset is left: 1 not begun. Run the same command again"
-    assert lines[2] == f"> {markdown_text(partial)} to go on\\."
-    assert lines[4] == r"3 of 6 assets there · 1m 2s · spent 0\.80 USD · run run\-1"
+    assert lines[2] == f"> {partial} to go on."
+    assert lines[4] == "3 of 6 assets there · 1m 2s · spent 0.80 USD · run run-1"
     assert "| generated | 1 |" in lines
     attention = text.index("### Needs attention")
     assert text.index("| state | assets |") < attention < text.index("<details>")
-    assert lines[lines.index("### Needs attention") + 4].startswith(r"| romance\_5 | wait | failed | ")
+    assert lines[lines.index("### Needs attention") + 4].startswith("| romance_5 | wait | failed | ")
     assert [line for line in lines if line.startswith("<details>")] == [
         "<details><summary>opening: 1 already here</summary>",
         "<details><summary>romance_5: 1 failed, 1 placeholder, 1 generated, 1 from library</summary>",
         "<details><summary>ending: 1 not begun</summary>",
     ]
-    assert r"| confess | generated | model\-1 | 0\.40 USD | 12s |  |" in lines
+    assert "| confess | generated | model-1 | 0.40 USD | 12s |  |" in lines
 
 
 def test_a_plan_says_what_it_costs_and_how_long_it_takes(gathering: Gathering) -> None:
@@ -46,8 +47,8 @@ def test_a_plan_says_what_it_costs_and_how_long_it_takes(gathering: Gathering) -
     gathering.plan(planned(item(2, "ending")))
     sentence = "2 assets: 2 to generate; cost 0.40 USD"
     lines = "".join(markdown_report(facts_of(gathering, plan_sentence=sentence), gathering)).splitlines()
-    assert lines[2] == " · ".join(markdown_text(part) for part in (sentence, "a plan: nothing was done"))
-    assert r"| opening | to generate | shop | up to 0\.40 USD | up to 1m 30s |  |" in lines
+    assert lines[2] == f"{sentence} · a plan: nothing was done"
+    assert "| opening | to generate | shop | up to 0.40 USD | up to 1m 30s |  |" in lines
     assert "| ending | to generate | shop |  |  |  |" in lines
 
 
@@ -78,10 +79,10 @@ def test_every_row_has_the_cells_of_its_table_whatever_stands_in_it(gathering: G
 def test_nothing_foreign_is_obeyed(text: str) -> None:
     escaped = markdown_text(text)
     bare = escaped.replace("\\\\", "").replace("&#124;", "")
-    assert "<" not in escaped
+    assert re.search("<[A-Za-z/!?]", escaped) is None
     assert "|" not in escaped
     assert "\n" not in escaped
-    for mark in "`*_[]()#:$":
+    for mark in ("`", "*", "[", "#", "://", "$"):
         assert bare.count(mark) == bare.count("\\" + mark), mark
 
 
@@ -100,7 +101,7 @@ def test_what_is_left_out_to_fit_is_said(gathering: Gathering) -> None:
         text = "".join(markdown_report(facts, gathering, max_bytes=most))
         assert most - 2_000 < len(text.encode()) <= most
         assert text.count("<details>") == text.count("</details>") > 1
-        left_out = 3_000 - text.count("\n| choice\\-")
+        left_out = 3_000 - text.count("\n| choice-")
         assert text.endswith(f"\n_{left_out:,} assets left out: a summary may be {most:,} bytes long._\n")
 
 

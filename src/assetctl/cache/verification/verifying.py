@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from assetctl.cache.store import AssetCache
     from assetctl.cache.verification.rounds import Steps, Wanted
     from assetctl.clock import Clock
-    from assetctl.errors import AssetctlError
 
 _TURN_S: Final = 0.2
 _SHARE_OF_WALKING: Final = 0.25
@@ -168,7 +167,7 @@ class Verification:
                 await self._cache.work(lambda blobs, index: reading.put_away(entry, blobs, index), writing=True) or []
             )
         except StorageUnusable as error:
-            self._add(wanted, entry, None, _sentence(error))
+            self._add(wanted, entry, None, error.sentence)
             return []
 
     async def _fetched(self, entries: Sequence[CacheEntry]) -> tuple[str | None, str | None]:
@@ -178,7 +177,7 @@ class Verification:
             try:
                 return await self._fetched_from(entry, entries), None
             except (*_NOT_TO_BE_HAD, StorageUnusable) as error:
-                reasons.append(_sentence(error))
+                reasons.append(error.sentence)
         return None, reasons[0]
 
     async def _fetched_from(self, entry: CacheEntry, entries: Sequence[CacheEntry]) -> str:
@@ -191,10 +190,6 @@ class Verification:
                 lambda blobs, index: repairing.put_back(target, entries, blobs, index, now), writing=True
             )
         return source
-
-
-def _sentence(error: AssetctlError) -> str:
-    return error.what if error.why is None else f"{error.what}: {error.why}"
 
 
 def _nothing() -> Steps:

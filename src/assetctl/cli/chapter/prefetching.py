@@ -105,7 +105,8 @@ class Prefetch:
                 source = await block.enter_async_context(opened(stack, wishes.chapter, printer))
             selection = self._selection(stack)
             task = Task(wishes, stack, source, selection, at_once, report, printer, self._state.progress)
-            plan = await _planned(task, chronicle)
+            with self._showing_what_is_read(stack):
+                plan = await _planned(task, chronicle)
             require_sound(plan.check, printer)
             return await self._done(task, plan)
 
@@ -199,7 +200,9 @@ async def _planned(task: Task, chronicle: Chronicle) -> ChapterPlan:
             for listener in listeners:
                 listener(planned)
 
-        plan = await plan_chapter(task.source, task.stack.service, task.selection, tell if listeners else None)
+        plan = await plan_chapter(
+            task.source, task.stack.service, task.selection, tell if listeners else None, task.stack.events.publish
+        )
         chronicle.planned(plan)
         if plan.check is None or not plan.check.problems:
             if plan.obstacle is not None and (check is not None or wishes.plan_out is not None):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from assetctl.cli.chapter.words import item_name, reason_of
+from assetctl.cli.chapter.words import item_name
 from assetctl.cli.pipelines import MOST_ANNOTATIONS
 from assetctl.cli.progress.labels import BACK_LABEL, away_label
 from assetctl.events import Event, ServiceAway, ServiceBack, TurnAwaited
@@ -40,6 +40,7 @@ class RunProgress(Listener):
         self.failed = 0
         self.least_s = 0.0
         self.active: dict[str, Item] = {}
+        self._is_ordering = True
         self._waiting: set[str] = set()
         self._clock = clock
         self._started_s = clock.elapsed_s()
@@ -54,6 +55,13 @@ class RunProgress(Listener):
         self._waiting.discard(result.item.key)
         self.done += 1
         self.failed += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+
+    def orders_end(self) -> None:
+        """Nothing more is ordered."""
+        self._is_ordering = False
+
+    def pass_time(self) -> None:
+        """Some time went by, whether anything happened or not."""
 
     def heard(self, event: Event) -> None:
         """`event` happened to something that the run works on, or needs."""
@@ -76,22 +84,42 @@ class RunProgress(Listener):
             return None
         gone_s = self._clock.elapsed_s() - self._started_s
         known_s = self.least_s - gone_s
-        if self.active and len(self._waiting) == len(self.active):
+        if self._only_waits:
             # Nothing goes on: how it went before says nothing.
             return known_s if known_s > 0 else None
         return max(known_s, gone_s / self.done * (self.total - self.done))
+
+    @property
+    def _only_waits(self) -> bool:
+        """Whether all that is active waits for a turn to order."""
+        return bool(self.active) and len(self._waiting) == len(self.active)
 
     def sentence(self) -> str:
         """How far it is, in one line."""
         parts = [f"{self.done:,} of {self.total:,}"]
         if self.active:
-            parts.append(f"{len(self.active):,} under way")
+            doing = "waiting for a turn to order" if self._only_waits else "under way"
+            parts.append(f"{len(self.active):,} {doing}")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
+        if not self._is_ordering:
+            parts.append("nothing more is ordered")
         left_s = self.left_s
         if left_s is not None and self.done < self.total:
             parts.append(f"about {human_duration(max(1, round(left_s)))} left")
         return ", ".join(parts)
+
+    def counts(self) -> dict[str, Any]:
+        """How far it is, for JSON; `waiting_for_turn` are of those under way, `left_s` is None when nobody can tell."""
+        return {
+            "done": self.done,
+            "total": self.total,
+            "failed": self.failed,
+            "under_way": len(self.active),
+            "waiting_for_turn": len(self._waiting),
+            "is_ordering": self._is_ordering,
+            "left_s": None if self.left_s is None else round(self.left_s, 1),
+        }
 
     def say(self, text: str) -> None:
         """`text` is told beside the progress."""
@@ -126,6 +154,10 @@ class LineProgress(RunProgress):
     def heard(self, event: Event) -> None:
         """Jobs that are looked at are a sign of life, also while none of them ends."""
         super().heard(event)
+        self._say_rarely()
+
+    def pass_time(self) -> None:
+        """Whoever only waits is no less alive."""
         self._say_rarely()
 
     def say(self, text: str) -> None:
@@ -183,10 +215,38 @@ class Quiet(RunProgress):
         self._printer.note(text)
 
 
+class JsonProgress(Quiet):
+    """Tells how far it is as a JSON line, with each result and once each ten seconds."""
+
+    def __init__(self, total: int, clock: Clock, printer: Printer) -> None:
+        """Tell the stderr of `printer`."""
+        super().__init__(total, clock, printer)
+        self._said_s = clock.elapsed_s()
+
+    def ended(self, result: Result) -> None:
+        """One less is left."""
+        super().ended(result)
+        self._tell()
+
+    def orders_end(self) -> None:
+        """Nothing more is ordered."""
+        super().orders_end()
+        self._tell()
+
+    def pass_time(self) -> None:
+        """Nothing else may have happened for long."""
+        if self._clock.elapsed_s() - self._said_s >= _LINE_EVERY_S:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._said_s = self._clock.elapsed_s()
+        self._printer.event({"event": "RunProgressed", **self.counts()})
+
+
 def failure_reason(result: Result) -> str:
     """What went wrong with an item, in one line, also where a placeholder stands in its place."""
     error, asset = result.error, result.asset
     if error is not None:
-        return reason_of(error)
+        return error.sentence
     told = [one.detail for one in asset.attempts if one.outcome is AttemptOutcome.ERROR] if asset else []
     return f"{told[-1] if told else result.outcome.value}; a placeholder stands in its place"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from assetctl.cli.chapter.progress import FoldedProgress, LineProgress, Quiet
+from assetctl.cli.chapter.progress import FoldedProgress, JsonProgress, LineProgress, Quiet
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal
 
@@ -59,7 +59,9 @@ def _progress(total: int, showing: Showing, printer: Printer, clock: Clock) -> R
             if showing.pipeline.system is None or printer.as_json or printer.quiet:
                 return LineProgress(total, clock, printer)
             return FoldedProgress(total, clock, printer, showing.pipeline, showing.title)
-        case ProgressMode.JSON | ProgressMode.NONE:
+        case ProgressMode.JSON:
+            return JsonProgress(total, clock, printer)
+        case ProgressMode.NONE:
             return Quiet(total, clock, printer)
         case _ as unknown:
             assert_never(unknown)

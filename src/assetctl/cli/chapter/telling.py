@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assetctl.cli.chapter.progress import RunProgress
     from assetctl.cli.chapter.reporting import Reporting
     from assetctl.cli.output import Printer
+    from assetctl.errors import AssetctlError
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.memory import Failures
     from assetctl.prefetch.results import Result
@@ -59,6 +60,15 @@ class Teller(Listener):
             self._printer.line(result.asset.asset_id)
         else:
             self._tell(result)
+
+    def refused(self, why: AssetctlError) -> None:
+        """Nothing more is ordered."""
+        self._progress.orders_end()
+        self._progress.say(f"nothing more is ordered: {why.what}; what needs no order goes on")
+
+    def passing(self) -> None:
+        """Some time went by."""
+        self._progress.pass_time()
 
     def stopping(self, why: Stop) -> None:
         """Nothing new is begun any more."""

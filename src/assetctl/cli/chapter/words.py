@@ -164,14 +164,9 @@ def print_plan(plan: ChapterPlan, at_once: int, printer: Printer) -> None:
 
 def _print_troubles(plan: ChapterPlan, printer: Printer) -> None:
     for item, error in plan.troubles[:_TROUBLES_SHOWN]:
-        printer.note(f"{item_name(item)}: {with_hint(reason_of(error), error)}")
+        printer.note(f"{item_name(item)}: {with_hint(error.sentence, error)}")
     if (more := plan.total.counts[Deed.TROUBLE] - _TROUBLES_SHOWN) > 0:
         printer.note(f"and {more:,} more in trouble")
-
-
-def reason_of(error: AssetctlError) -> str:
-    """What happened and why, in one line."""
-    return error.what if error.why is None else f"{error.what}: {error.why}"
 
 
 def with_hint(reason: str, error: AssetctlError | None) -> str:

@@ -96,8 +96,7 @@ async def _examined(stack: Stack) -> list[Finding]:
 
 
 def _trouble(check: str, error: AssetctlError) -> Finding:
-    detail = error.what if error.why is None else f"{error.what}: {error.why}"
-    return Finding(check, Health.FAILED, detail, error.hint)
+    return Finding(check, Health.FAILED, error.sentence, error.hint)
 
 
 async def _settings(stack: Stack) -> list[Finding]:

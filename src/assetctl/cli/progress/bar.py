@@ -11,10 +11,18 @@ from rich.text import Text
 
 from assetctl.cli.progress.drawing import BAR_COLUMNS, FEWEST_COLUMNS, Share, ShortLine, columns_of, console_on
 from assetctl.cli.progress.in_hand import JobsInHand, Rate
-from assetctl.cli.progress.labels import job_label, scenes_label, transfer_label, turn_label, verify_label
+from assetctl.cli.progress.labels import (
+    job_label,
+    planning_label,
+    scenes_label,
+    transfer_label,
+    turn_label,
+    verify_label,
+)
 from assetctl.events import (
     CancelAsked,
     Event,
+    ItemsPlanned,
     JobAdopted,
     JobEnded,
     JobFileArrived,
@@ -91,6 +99,8 @@ class ProgressBar:
                 self._update(verify_label(event), share)
             case ScenesRead():
                 self._update(scenes_label(event), event.scenes / event.known_scenes)
+            case ItemsPlanned():
+                self._update(planning_label(event), None)
             case _:
                 if (words := _words(event)) is not None:
                     self._update(words, None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assetctl.text import safe
-from assetctl.units import human_duration, human_size
+from assetctl.units import counted, human_duration, human_size
 
 if TYPE_CHECKING:
-    from assetctl.events import JobProgressed, ScenesRead, ServiceAway, TurnAwaited, VerifyProgressed
+    from assetctl.events import ItemsPlanned, JobProgressed, ScenesRead, ServiceAway, TurnAwaited, VerifyProgressed
     from assetctl.models import Attempt
 
 
@@ -72,6 +72,11 @@ def verify_label(event: VerifyProgressed) -> str:
     is_measured = event.read_bytes > 0 and event.elapsed_s > 0
     rate = event.read_bytes / event.elapsed_s if is_measured else None
     return transfer_label(event.read_bytes, event.total_bytes, rate)
+
+
+def planning_label(event: ItemsPlanned) -> str:
+    """How much of a chapter has been looked at: `planning: 42,000 assets`."""
+    return f"planning: {counted(event.items, 'asset', 'assets')}"
 
 
 def scenes_label(event: ScenesRead) -> str:

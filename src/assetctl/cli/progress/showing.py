@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from assetctl.cli.progress.in_hand import JobsInHand
 from assetctl.cli.progress.labels import BACK_LABEL, away_label
@@ -21,6 +21,7 @@ from assetctl.events import (
     CacheTroubled,
     CancelAsked,
     Event,
+    ItemsPlanned,
     JobAdopted,
     JobCollected,
     JobEnded,
@@ -127,20 +128,28 @@ _SHOWN = (
 )
 
 
+_SOON_S: Final = 0.5
+
+
 class LazyBar:
     """A Rich bar from the first job or transfer on; nothing before."""
 
     def __init__(self, printer: Printer, clock: Clock) -> None:
         self._printer = printer
         self._clock = clock
+        self._began_s = clock.elapsed_s()
         self._jobs = JobsInHand()
         self._bar: Any = None
 
     def __call__(self, event: Event) -> None:
         """`event` is shown, if it is one to show."""
         self._jobs.note(event)
-        if isinstance(event, ScenesRead) and event.is_all:
+        if isinstance(event, ScenesRead | ItemsPlanned) and event.is_all:
             self.close()
+        elif isinstance(event, ItemsPlanned):
+            # Most chapters are planned before anybody could read it.
+            if self._clock.elapsed_s() - self._began_s >= _SOON_S:
+                self._started().show(event)
         elif isinstance(event, _SHOWN):
             self._started().show(event)
         elif isinstance(event, AssetGenerated | JobCollected):

@@ -64,8 +64,7 @@ def _outcome(job: Job) -> Outcome:
     except JobCancelled:
         return Outcome(JobState.CANCELLED, _now())
     except AssetctlError as error:
-        reason = f"{error.what}: {error.why}" if error.why else error.what
-        return Outcome(JobState.FAILED, _now(), reason)
+        return Outcome(JobState.FAILED, _now(), error.sentence)
 
 
 def _rendered(job: Job) -> Outcome:

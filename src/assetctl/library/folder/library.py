@@ -243,11 +243,7 @@ def _as_found(asset: LibraryAsset, found: FoundFile) -> LibraryAsset:
 
 
 def _refused(asset: LibraryAsset, error: AssetctlError, *, would_match: bool) -> Candidate:
-    return Candidate(asset, _sentence(error), trouble=error if would_match else None)
-
-
-def _sentence(error: AssetctlError) -> str:
-    return f"{error.what}: {error.why}" if error.why else error.what
+    return Candidate(asset, error.sentence, trouble=error if would_match else None)
 
 
 def _ambiguous(asset_id: str, paths: tuple[str, ...]) -> LibraryError:

@@ -105,7 +105,7 @@ def _problems(
 ) -> Iterator[str]:
     for error in sidecars.values():
         if isinstance(error, LibraryError):
-            yield f"{error.what}: {error.why}" if error.why else error.what
+            yield error.sentence
     files = frozenset(tree.files)
     for path in sorted(tree.sidecars):
         if described_by(path) not in files:

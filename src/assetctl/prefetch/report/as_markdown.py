@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from assetctl.prefetch.manifest.reading import placed
-from assetctl.prefetch.report.escaping import html_text, markdown_text
+from assetctl.prefetch.report.escaping import markdown_html, markdown_line, markdown_text
 from assetctl.prefetch.report.states import NEEDS_ATTENTION, WORDS, State
 from assetctl.units import counted, human_duration
 
@@ -70,14 +70,14 @@ def _head(facts: Facts) -> str:
     else:
         told += [human_duration(facts.seconds), f"spent {facts.spent_text()}", f"run {facts.run_id}"]
     partial = facts.partial_sentence()
-    note = "" if partial is None else f"> {markdown_text(partial)}\n\n"
+    note = "" if partial is None else f"> {markdown_line(partial)}\n\n"
     mistakes = "".join(
-        f"- {markdown_text(f'{placed(facts.manifest, problem)}: {problem.what}', max_length=_LONGEST_WORDS)}\n"
+        f"- {markdown_line(f'{placed(facts.manifest, problem)}: {problem.what}', max_length=_LONGEST_WORDS)}\n"
         for problem in facts.problems[:_MOST_ATTENTION]
     )
     return (
-        f"## {markdown_text(facts.name, max_length=_LONGEST_WORDS)}\n\n{note}"
-        f"{' · '.join(markdown_text(part) for part in told)}\n\n{table}{mistakes}"
+        f"## {markdown_line(facts.name, max_length=_LONGEST_WORDS)}\n\n{note}"
+        f"{markdown_line(' · '.join(told))}\n\n{table}{mistakes}"
     )
 
 
@@ -101,7 +101,7 @@ def _attention_row(entry: Entry) -> str:
 
 def _scene_start(scene: Scene, facts: Facts) -> str:
     counts = ", ".join(f"{count:,} {WORDS[state]}" for state, count in _ordered(scene.counts))
-    name = html_text(scene.scene_id or facts.name, max_length=_LONGEST_WORDS)
+    name = markdown_html(scene.scene_id or facts.name, max_length=_LONGEST_WORDS)
     return (
         f"\n<details><summary>{name}: {counts}</summary>\n\n"
         "| asset | state | source | cost | time | note |\n|---|---|---|---:|---:|---|\n"

@@ -128,9 +128,8 @@ async def _of_world(server: GameServer, chapter: GameChapter, reading: _Reading)
     except _OF_ALL:
         raise
     except ServiceError as error:
-        why = error.what if error.why is None else f"{error.what}: {error.why}"
         raise ServiceError(
-            f"{chapter.name} can't be read", why=why, hint=_ONE_BY_ONE, request_id=error.request_id
+            f"{chapter.name} can't be read", why=error.sentence, hint=_ONE_BY_ONE, request_id=error.request_id
         ) from error
     if world is None:
         what = f"you have no {chapter.name} at the backend"

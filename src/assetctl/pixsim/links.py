@@ -26,9 +26,9 @@ _PLACEHOLDER: Final = re.compile(r"/media/default\.(mp4|jpe?g|png|webp|webm)", r
 
 def links(stored: StoredAsset, origin: Origin) -> tuple[str, ...]:
     """The addresses of the file of `stored`, absolute; empty when it has none that can be fetched."""
-    candidates = [_absolute(stored.file_url, origin), _absolute(stored.remote_url, None)]
-    found = dict.fromkeys(link for link in candidates if link is not None and not is_placeholder(link))
-    return tuple(sorted(found, key=lambda link: not is_own(link, origin)))
+    candidates = [_absolute(stored.file_url, f"{origin}/"), _absolute(stored.remote_url, "")]
+    found = {link: server for link, server in filter(None, candidates) if not is_placeholder(link)}
+    return tuple(sorted(found, key=lambda link: found[link] != origin))
 
 
 def is_own(link: str, origin: Origin) -> bool:
@@ -56,13 +56,13 @@ def shown(link: str) -> str:
     return urlunsplit((scheme, place.rpartition("@")[2], path, "", ""))
 
 
-def _absolute(link: str | None, origin: Origin | None) -> str | None:
+def _absolute(link: str | None, base: str) -> tuple[str, Origin] | None:
+    """`link` as it reads at `base`, and whom it leads to; None when it is no address."""
     if not link:
         return None
     try:
-        whole = link if origin is None else urljoin(f"{origin}/", link)
-        Origin.of(whole)
+        whole = urljoin(base, link)
         urlsplit(whole)
+        return whole, Origin.of(whole)
     except ValueError:
         return None
-    return whole

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from manifest_samples import opened_source
+
 from assetctl.events import ServiceAway, ServiceBack
 from assetctl.prefetch.deeds import Deed, Selection
-from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
 from assetctl.prefetch.running import ChapterRun, Listener, Pace, Stop
 from assetctl.prefetch.traces import Traces
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.results import Outcome, Result
     from assetctl.prefetch.walking import Planned
     from fakes import House

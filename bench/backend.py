@@ -204,8 +204,8 @@ def lines(load: Load, rounds: dict[str, list[Round]]) -> Iterable[dict[str, obje
             "way": name,
             "runs": len(taken),
             "seconds": round(seconds, 3),
-            "mb_per_s": round(load.size_bytes / seconds / 1e6, 1),
-            "files_per_s": round(len(load.urls) / seconds, 1),
+            "mb_per_s": _rounded(load.size_bytes / seconds / 1e6),
+            "files_per_s": _rounded(len(load.urls) / seconds),
             "cpu_s": round(statistics.median(one.cpu_s for one in taken), 3),
             **({"peak_rss_mb": round(max(rss))} if rss else {}),
             **{
@@ -215,6 +215,10 @@ def lines(load: Load, rounds: dict[str, list[Round]]) -> Iterable[dict[str, obje
             },
             **({"targets": TARGETS[load.name]} if name == "assetctl, verified and stored" else {}),
         }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def main() -> None:

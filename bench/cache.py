@@ -32,6 +32,9 @@ BLOBS_TO_VERIFY = 100
 SMALL_BLOB_BYTES = 4096
 STORED_AT_ONCE = (8, 32)
 LONGEST_S = 900
+#: How many entries, one for each second, lie between two slices that are cleared: as the ages of a slice are those
+#: that its entries have when the command looks, it lies further on the longer the command takes to start.
+ENTRIES_BETWEEN_SLICES = 60
 RSS_MB = 120
 RSS_UNITS_PER_MB = 1024 if sys.platform == "linux" else 1024 * 1024
 PRUNE = ("--max-unused", "36500d", "--dry-run", "--json")
@@ -130,6 +133,8 @@ class Bench:
             other = statistics.median(self.values[beside])
             judged = value / other
             row |= {"beside": beside, "beside_median": _rounded(other), "ratio": _rounded(judged)}
+        # As it is told, so that nobody finds a figure on the wrong side of its target.
+        judged = _rounded(judged)
         if at_most is not None:
             row |= {"at_most": at_most, "met": judged <= at_most}
         if at_least is not None:
@@ -145,7 +150,7 @@ class Bench:
     def make(self) -> None:
         """All caches; the largest has the files that `clear` will remove."""
         for entries in self.sizes:
-            files = 2 * self.runs * self.files if entries == self.sizes[-1] else 0
+            files = _cleared(self.runs, self.files) if entries == self.sizes[-1] else 0
             made = self.deed("make", self.data(entries), entries, min(entries, max(files, LOOKUPS))).answer()
             self.start_s = made["start_s"]
             sizes = {name: _rounded(made[name]) for name in ("index_bytes", "seconds")}
@@ -198,7 +203,7 @@ class Bench:
         blobs = data / "cache" / "v1" / "blobs"
         for number in range(2 * self.runs):
             name, options = ("clear --now", ("--now",)) if number % 2 else ("clear", ())
-            age = time.time() - self.start_s - number * self.files
+            age = time.time() - self.start_s - number * (self.files + ENTRIES_BETWEEN_SLICES)
             span = ("--filter", f"age<={age:.3f}s", "--filter", f"age>{age - self.files:.3f}s")
             before = _count(blobs)
             os.sync()
@@ -255,6 +260,11 @@ class Bench:
         self.line("peak memory: the bench itself", "MB")
 
 
+def _cleared(runs: int, files: int) -> int:
+    """How many entries the slices that are cleared take up: each of `files`, into the trash and for good."""
+    return 2 * runs * (files + ENTRIES_BETWEEN_SLICES)
+
+
 def _count(folder: Path) -> int:
     return sum(len(names) for _, _, names in os.walk(folder))
 
@@ -272,7 +282,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="how much to verify (default: 1000)")
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
-    if len(sizes) < 2 or sizes[-1] < 2 * given.runs * given.files or sizes[0] < 100:
+    if len(sizes) < 2 or sizes[-1] < _cleared(given.runs, given.files) or sizes[0] < 100:
         parser.error("two sizes at least, of 100 entries or more, the last with all the files that are cleared")
     folder = Path(tempfile.mkdtemp(prefix="assetctl-bench-"))
     try:

@@ -49,9 +49,9 @@ def library(count: int, runs: int) -> Iterator[dict[str, Any]]:
         "chapter": "library",
         "assets": count,
         "runs": runs,
-        "files_per_s": round(rate, 1),
-        "reference_files_per_s": round(reference_rate, 1),
-        "times_reference": round(rate / reference_rate, 2),
+        "files_per_s": _rounded(rate),
+        "reference_files_per_s": _rounded(reference_rate),
+        "times_reference": _rounded(rate / reference_rate),
         "target_times_reference": TARGET_RATIO,
         "cpu_ms_per_asset": _median(ours, "cpu_s", 1000 / count),
         "reference_cpu_ms_per_asset": _median(references, "cpu_s", 1000 / count),
@@ -60,6 +60,10 @@ def library(count: int, runs: int) -> Iterator[dict[str, Any]]:
         "requests_per_asset": _median(ours, "requests", 1 / count),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _median(rounds: list[dict[str, Any]], name: str, factor: float) -> float:

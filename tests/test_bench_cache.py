@@ -47,7 +47,7 @@ def test_cache_benchmark_prints_a_json_line_per_row_and_leaves_nothing(tmp_path:
     assert {row["row"] for row in judged} == JUDGED
     assert all(row["rss_mb"] > 10 for row in judged)
     assert all(row["met"] is _is_met(row) for row in judged)
-    # 20 entries have 18 blobs, and what moves with the clock is a little.
+    # 20 entries have 18 blobs, and one that an entry beside them shares stays.
     assert all(row["median"] > 30 for row in rows if row["row"].endswith(": files"))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("assetctl-bench-")]
 
@@ -57,7 +57,7 @@ def test_cache_benchmark_refuses_sizes_without_room_for_what_it_clears():
         [sys.executable, str(BENCH), "--runs", "1", "--sizes", "100,200", "--files", "101"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=240,
         check=False,
     )
 

@@ -101,6 +101,7 @@ def run(command: str, environment: dict[str, str]) -> str:
     ).stdout
 
 
+@pytest.mark.timeout(1200)  # fifty commands, one after the other
 def test_every_command_does_what_the_readme_shows(environment: dict[str, str], plugin: dict[str, str]):
     wrong = []
     for command, expected in commands():

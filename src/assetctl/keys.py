@@ -79,25 +79,26 @@ class AlikeKeys:
     def __init__(self, example: AssetRequest) -> None:
         """Write down what they share: the members of the canonical form before each of their own, and the last ones."""
         shared = {name: part for name, part in canonical_form(example).items() if name not in OWN_FIELDS}
-        self._before: list[tuple[list[str], int, str]] = []
-        members: list[str] = []
+        self._before: list[tuple[str, int, str]] = []
+        before = ""
         for name in sorted((*shared, *OWN_FIELDS)):
             if name in shared:
-                members.append(_serialized({name: shared[name]}).decode()[1:-1])
+                before += _serialized({name: shared[name]}).decode()[1:-1] + ","
             else:
-                self._before.append((members, OWN_FIELDS.index(name), f'"{name}":'))
-                members = []
-        self._last = members
+                self._before.append((before, OWN_FIELDS.index(name), f'"{name}":'))
+                before = ""
+        # Never empty: each form says its type, whose name comes after all of their own.
+        self._last = before.removesuffix(",")
 
     def key(self, *own: str | None) -> str:
         """As `request_key`, for the one with these own fields, in their order."""
-        members: list[str] = []
+        members = ""
         for before, index, name in self._before:
             members += before
             text = own[index]
             if text is not None:
-                members.append(name + _in_c(_text(text)))
-        return hashlib.sha256(f"{{{','.join(members + self._last)}}}".encode()).hexdigest()
+                members += f"{name}{_in_c(_text(text))},"
+        return hashlib.sha256(f"{{{members}{self._last}}}".encode()).hexdigest()
 
 
 def _serialized(form: dict[str, Any]) -> bytes:

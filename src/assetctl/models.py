@@ -138,7 +138,7 @@ class AssetRequest:
     """How a backend is asked; one that has no way for games is asked the classic way."""
 
 
-#: What tells the requests of a chapter apart, in their order as fields; the rest of most of them is the same.
+#: What tells the requests of a chapter apart: their first fields, in order; the rest of most of them is the same.
 OWN_FIELDS: Final = ("scene_id", "choice_id", "character_id", "location_id", "prompt")
 
 

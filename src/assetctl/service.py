@@ -157,9 +157,10 @@ class AssetService:
         decisions: list[Decision | None] = [None] * len(asked)
         undecided = list(range(len(asked)))
         for provider in self._providers:
-            if provider.step in self._closed:
+            step = provider.step
+            if step in self._closed:
                 continue
-            admitted = [index for index in undecided if permits(asked[index].request, provider.step)]
+            admitted = [index for index in undecided if permits(asked[index].request, step)]
             if not admitted:
                 continue
             outlooks = await _outlooks(provider, [asked[index] for index in admitted])

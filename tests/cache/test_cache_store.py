@@ -187,6 +187,16 @@ async def test_nothing_behind_a_planted_link_is_served_or_removed(cache: AssetCa
         await put(cache, draft("confess"), b"film")
 
 
+@pytest.mark.parametrize("is_shard", [True, False])
+async def test_no_glimpse_goes_through_a_planted_link(cache: AssetCache, root: Path, tmp_path: Path, is_shard):
+    stored = await put(cache, draft("confess"), b"film")
+    assert stored.key in await cache.glimpses([stored.key])
+    folder = root / "v1" / "blobs" / (stored.sha256[:2] if is_shard else "")
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert await cache.glimpses([stored.key]) == {}
+
+
 @pytest.mark.parametrize(
     ("lived", "served"),
     [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_harness import INSTANT, PLUGIN, Tool
 
+from assetctl.clock import SystemClock
 from service.harness import LookAlike
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ def tool(clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made = Tool(home=clean_environment, work=tmp_path / "work", data=tmp_path / "data")
     yield made
     made.close()
+
+
+@pytest.fixture
+def hour_passes(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour passes in this process once a scripted generator was asked how a job is."""
+    elapsed_s = SystemClock.elapsed_s
+    monkeypatch.setattr(
+        SystemClock, "elapsed_s", lambda clock: elapsed_s(clock) + (3600.0 if tool.calls("status") else 0.0)
+    )
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEARCH = "POST /api/v1/assets/search"
 TAGS = ("scene:park", "choice:wait")
 MOMENT = ("--scene", "park", "--choice", "wait", "--type", "audio")
-BUYING = (*MOMENT, "--generator", "paid", "--no-placeholder", "--max-wait", "5s")
+BUYING = (*MOMENT, "--generator", "paid", "--no-placeholder", "--max-wait", "60s")
 
 
 def put(server: LookAlike, user: Account, *tags: str, **facts: Any) -> str:
@@ -239,7 +239,7 @@ def test_what_one_person_generated_and_tagged_the_next_finds_in_the_library(
     del user
     before = len(server.charges())
     asked = ("request", "--scene", "park", "--choice", "leave", "--prompt", "a lantern", "--json")
-    made = tool(*asked, "--generator", "pixsim", "--max-wait", "30s")
+    made = tool(*asked, "--generator", "pixsim", "--max-wait", "120s")
     assert (made.code, made.document["source"]) == (0, "generated"), made.err
     again = replace(tool, data=tool.data.with_name("another"))(*asked, "--generator", "pixsim")
     assert again.code == 0, again.err

@@ -38,12 +38,12 @@ def variables(server: LookAlike, tool: Tool) -> dict[str, str]:
         "ASSETCTL_TOKEN": token,
         "ASSETCTL_LIBRARY__KIND": "folder",
         # A run that has to be given up fails within the time a test has.
-        "ASSETCTL_PREFETCH__MAX_OUTAGE_S": "90",
+        "ASSETCTL_PREFETCH__MAX_OUTAGE_S": "200",
     }
 
 
 PREFETCH = ("prefetch", "chapter.jsonl", "--yes")
-REQUEST = ("request", "--scene", "park", "--prompt", "A bench", "--max-wait", "90s")
+REQUEST = ("request", "--scene", "park", "--prompt", "A bench", "--max-wait", "200s")
 AWAY, BACK = "it is tried again for up to", "it answers again"
 
 
@@ -106,5 +106,5 @@ def test_a_backend_that_stays_away_keeps_its_job_for_the_next_request(
     (order,) = tool.orders()
     assert ran.error["job_id"] == order["job_id"]
     server.clear_faults()
-    assert tool.process("jobs", "wait", order["job_id"], "--max-wait", "60s", env=variables).code == 0
+    assert tool.process("jobs", "wait", order["job_id"], "--max-wait", "200s", env=variables).code == 0
     assert len(server.charges()) == 1

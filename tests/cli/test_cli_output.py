@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
-from cli_harness import INSTANT, MAIN, is_clean
+from cli_harness import DEADLINE_S, INSTANT, MAIN, is_clean
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -375,7 +375,7 @@ def shell(tool: Tool, script: str) -> subprocess.CompletedProcess[bytes]:
         cwd=tool.work,
         env=tool.environment(),
         capture_output=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 

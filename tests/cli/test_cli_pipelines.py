@@ -126,7 +126,7 @@ def test_gitlab_folds_them_in_a_section(tool: Tool) -> None:
     (start,) = re.findall(r"^\x1b\[0Ksection_start:(\d+):(\w+)\[collapsed=true\]\r\x1b\[0K(.*)$", ran.err, re.MULTILINE)
     (end,) = re.findall(r"^\x1b\[0Ksection_end:(\d+):(\w+)\r\x1b\[0K$", ran.err, re.MULTILINE)
     assert start[1:] == (end[1], "assetctl prefetch: First date")
-    assert 0 <= int(end[0]) - int(start[0]) < 60
+    assert int(start[0]) <= int(end[0])
     assert "::" not in ran.err
 
 

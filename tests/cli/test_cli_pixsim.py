@@ -257,8 +257,9 @@ def test_plan_of_a_chapter_says_what_ordering_takes_alone_and_then_what_jobs_too
     assert told.startswith("45 assets: 45 to generate; cost unknown, time at least 2m (")
     assert told.endswith("pixsim: no more than 20 orders a minute)")
     assert server.requests(CREATE) == []
-    server.script(duration_s=0.3)
-    for scene in ("a", "b", "c"):
+    # Times that differ, however exactly they are kept.
+    for scene, duration_s in (("a", 0.1), ("b", 0.3), ("c", 0.5)):
+        server.script(duration_s=duration_s)
         assert run("request", "--scene", scene, "--prompt", "x").code == 0
     document = run("prefetch", "chapter.csv", "--plan", "--json").document
     assert 120 <= document["seconds_low"] < document["seconds_high"] < 200
@@ -274,12 +275,14 @@ def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
         return finding["health"], finding["detail"]
 
     assert orders() == ("ok", "20 a minute")
-    server.configure(create_limit=1, create_window_s=4.0)
+    server.fault(CREATE, faults.answers(429, "Rate limit exceeded. Try again in 2 seconds."), skip=1)
     server.script(duration_s=0.1)
     (tool.work / "two.csv").write_text("scene,prompt\na,x\nb,x\n")
     ran = run("prefetch", "two.csv", "--progress", "json")
     assert (ran.code, len(server.charges())) == (0, 2)
-    assert [request["status"] for request in server.requests(CREATE)] == [201, 429, 201]
+    asked = server.requests(CREATE)
+    assert [request["status"] for request in asked] == [201, 429, 201]
+    assert asked[2]["at"] - asked[1]["at"] >= 2
     assert ran.err.count("TurnAwaited") == 1
     health, detail = orders()
     assert (health, "took 1 in a minute lately" in detail) == ("warning", True)
@@ -288,9 +291,9 @@ def test_backend_that_takes_fewer_orders_is_waited_for_and_doctor_tells(
 def test_longest_wait_counts_the_wait_for_a_turn_and_nothing_is_ordered_after_it(
     run: Run, server: LookAlike, tool: Tool
 ) -> None:
-    server.configure(create_limit=1, create_window_s=60.0)
     server.script(duration_s=0.1)
     assert run("request", "--scene", "first", "--prompt", "x").code == 0
+    server.fault(CREATE, faults.answers(429, "Rate limit exceeded. Try again in 60 seconds."), times=None)
     ran = run("request", "--scene", "second", "--prompt", "x", "--max-wait", "5s", "--json")
     assert (ran.code, ran.error["code"], len(server.charges())) == (1, "rate_limited", 1)
     assert "nothing was ordered" in ran.error["message"]

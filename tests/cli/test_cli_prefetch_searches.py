@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from assetctl.providers import absences, matches
 from service import faults
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ ITEMS, SCENES = 200, 20
 
 
 @pytest.fixture(autouse=True)
-def chapter(tool: Tool) -> None:
-    """A chapter of `ITEMS` over `SCENES`."""
+def chapter(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chapter of `ITEMS` over `SCENES`; what a search found counts for longer than a busy machine needs."""
     write(tool, ITEMS)
+    for module in (absences, matches):
+        monkeypatch.setattr(module, "MAX_AGE_S", 3600.0)
 
 
 def write(tool: Tool, items: int, **fields: object) -> None:

@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_harness import INSTANT, write_sound
+from cli_harness import DEADLINE_S, INSTANT, write_sound
 
+from assetctl.cli import delivery
 from assetctl.cli.delivery import open_in_player
 
 if TYPE_CHECKING:
@@ -305,6 +307,8 @@ def _fake_opener(tool: Tool, monkeypatch: pytest.MonkeyPatch, *, exit_code: int)
         program.write_text(f'#!/bin/sh\necho "$1" >> "{log}"\nexit {exit_code}\n')
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.home / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    # On a busy machine a program may take longer to refuse than a person would wait.
+    monkeypatch.setattr(delivery, "open_in_player", partial(open_in_player, refuses_within_s=DEADLINE_S))
     return log
 
 

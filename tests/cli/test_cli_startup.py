@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
-from cli_harness import INSTANT
+from cli_harness import DEADLINE_S, INSTANT
 
 from assetctl.cli.app import COMMANDS, app
 from assetctl.media.placeholder import write_placeholder
@@ -44,7 +44,7 @@ def loaded(tool: Tool, *words: str, env: dict[str, str] | None = None) -> set[st
         cwd=tool.work,
         env=tool.environment(env),
         capture_output=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

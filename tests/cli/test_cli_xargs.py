@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_harness import MAIN
+from cli_harness import DEADLINE_S, MAIN
 
 if TYPE_CHECKING:
     from cli_harness import Tool
@@ -25,7 +25,7 @@ def piped(tool: Tool, listing: str, command: str) -> subprocess.CompletedProcess
         cwd=tool.work,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cli_harness import DEADLINE_S
 
 if TYPE_CHECKING:
     from cli_harness import Tool
@@ -78,7 +79,7 @@ def test_bash_completes(tool: Tool, words: tuple[str, ...], offered: list[str]) 
         cwd=tool.work,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     assert done.stdout.split() == offered

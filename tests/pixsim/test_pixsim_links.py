@@ -19,12 +19,12 @@ STORED = StoredAsset(7, "video", user_id=1, stored_key="u/1/a.mp4", file_url="/a
 
 def test_the_servers_copy_comes_before_the_vendors() -> None:
     own = "http://127.0.0.1:8001/api/v1/media/u/1/a.mp4"
-    assert links(replace(STORED, remote_url=VENDOR), SERVER) == (own, VENDOR)
-    assert links(replace(STORED, file_url=VENDOR, remote_url=own), SERVER) == (own, VENDOR)
+    assert links(replace(STORED, remote_url=VENDOR), SERVER) == ((own, True), (VENDOR, False))
+    assert links(replace(STORED, file_url=VENDOR, remote_url=own), SERVER) == ((own, True), (VENDOR, False))
 
 
 def test_a_vendors_address_that_is_told_twice_is_tried_once() -> None:
-    assert links(replace(STORED, file_url=VENDOR, remote_url=VENDOR), SERVER) == (VENDOR,)
+    assert links(replace(STORED, file_url=VENDOR, remote_url=VENDOR), SERVER) == ((VENDOR, False),)
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from manifest_samples import opened_source
+
 from assetctl.events import ServiceAway, ServiceBack
 from assetctl.prefetch.deeds import Deed, Selection
-from assetctl.prefetch.manifest.source import ManifestSource, opened_source
 from assetctl.prefetch.planning import ChapterPlan, plan_chapter
 from assetctl.prefetch.running import ChapterRun, Listener, Pace, Stop
+from assetctl.prefetch.traces import Traces
 from assetctl.providers.holdings import holdings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from assetctl.errors import AssetctlError
     from assetctl.events import Event
     from assetctl.prefetch.manifest.findings import Item
+    from assetctl.prefetch.manifest.source import ManifestSource
     from assetctl.prefetch.results import Outcome, Result
     from assetctl.prefetch.walking import Planned
     from fakes import House
@@ -87,12 +90,17 @@ class Heard(Listener):
         return {result.item.request.scene_id: result.outcome for result in self.results}
 
 
+def traces_of(house: House, sent: Callable[[Sequence[str]], Awaitable[Collection[str]]] | None = None) -> Traces:
+    """However busy the machine is, what was left of what was cut off is looked up to the end."""
+    return Traces(sent or house.journal.sent, partial(holdings, house.cache), look_s=30.0)
+
+
 def run_of(
     house: House, source: ManifestSource, selection: Selection = EVERYTHING, **options: object
 ) -> tuple[ChapterRun, Heard]:
     heard = Heard()
     house.bus.subscribe(heard.hear)
     settings: dict[str, object] = {"pace": Pace(4, 4), "clock": house.clock, "listener": heard}
-    settings |= {"sent": house.journal.sent, "held": partial(holdings, house.cache), "outages": house.outages}
+    settings |= {"traces": traces_of(house), "outages": house.outages}
     settings |= options
     return ChapterRun(source, house.service, selection, **settings), heard  # type: ignore[arg-type]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from assetctl.prefetch.manifest.findings import Duplicate, Item, Problem
 from assetctl.prefetch.manifest.reading import Finding, ManifestReader, check_manifest
-from assetctl.prefetch.manifest.source import Format, opened_source
+from assetctl.prefetch.manifest.source import Format, ManifestSource, open_source
 from assetctl.validation import check_request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from assetctl.models import AssetRequest
     from assetctl.prefetch.manifest.reading import ManifestCheck
+
+
+@contextmanager
+def opened_source(name: str, scratch: Path, format_: Format | None = None) -> Iterator[ManifestSource]:
+    """Within the block, what `open_source` gives."""
+    with closing(open_source(name, scratch, format_)) as source:
+        yield source
 
 
 def effective(request: AssetRequest) -> AssetRequest:

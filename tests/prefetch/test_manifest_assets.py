@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chapters import planned, run_of, taken
+from manifest_samples import opened_source
 
 from assetctl.models import AssetRequest
 from assetctl.prefetch.deeds import Deed
 from assetctl.prefetch.manifest.findings import Duplicate, Item, Problem
 from assetctl.prefetch.manifest.reading import ManifestReader
-from assetctl.prefetch.manifest.source import opened_source, written_source
+from assetctl.prefetch.manifest.source import written_source
 from assetctl.prefetch.results import Outcome
 from assetctl.validation import check_request
 from fakes import FakeLibrary, House, film

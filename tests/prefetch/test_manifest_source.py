@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from manifest_samples import opened_source
 
 from assetctl.errors import ManifestError, StorageFull
 from assetctl.prefetch.manifest import source as module
-from assetctl.prefetch.manifest.source import Format, format_of, open_source, opened_source
+from assetctl.prefetch.manifest.source import Format, format_of, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path

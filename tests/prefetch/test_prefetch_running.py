@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from chapters import Heard, chapter, run_of
+from chapters import Heard, chapter, run_of, traces_of
 
 from assetctl.errors import (
     AccountExhausted,
@@ -48,12 +48,6 @@ if TYPE_CHECKING:
     from fakes import FakeLibrary
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is, what was ordered and stored of what was cut off is looked up to the end."""
-    monkeypatch.setattr(running, "_LOOK_S", 30.0)
 
 
 class Moody(Shop):
@@ -492,7 +486,7 @@ async def test_where_nobody_can_tell_what_was_ordered_jobs_may_go_on(house: Hous
         raise JournalError("the disk is gone")
 
     with chapter(tmp_path, "a") as source:
-        run, heard = run_of(house, source, sent=broken)
+        run, heard = run_of(house, source, traces=traces_of(house, broken))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run.run)
             await waiting.wait()
@@ -552,7 +546,7 @@ async def test_a_run_tells_that_time_passes_while_nothing_happens(house: House, 
 
     with chapter(tmp_path, "a") as source, anyio.fail_after(30):
         heard = Patient()
-        run, _ = run_of(house, source, listener=heard, beat_s=0.01)
+        run, _ = run_of(house, source, listener=heard, pace=Pace(4, 4, beat_s=0.01))
         await run.run()
     assert (heard.beats >= 3, heard.outcomes) == (True, {"a": Outcome.GENERATED})
 
@@ -567,9 +561,8 @@ async def test_jobs_that_are_left_alone_are_pending(house: House, shop: Shop, tm
 
 
 async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jobs(
-    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, shop: Shop, tmp_path: Path
 ):
-    monkeypatch.setattr(running, "GRACE_S", 0.01)
     shop.looks = 10**9
     stopped: list[str] = []
     two_are_waited_for, waiting = anyio.Event(), set[str]()
@@ -582,7 +575,7 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
 
     house.bus.subscribe(hear)
     with chapter(tmp_path, *(f"s{number}" for number in range(9))) as source:
-        run, heard = run_of(house, source, pace=Pace(2, 1), stop_orders=lambda: stopped.append("orders"))
+        run, heard = run_of(house, source, pace=Pace(2, 1, grace_s=0.01), stop_orders=lambda: stopped.append("orders"))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run.run)
             await two_are_waited_for.wait()
@@ -591,10 +584,7 @@ async def test_a_cancelled_run_ends_what_it_can_orders_nothing_and_leaves_the_jo
     assert (shop.charges, stopped, heard.stops) == (2, ["orders"], [Stop.SIGNAL])
 
 
-async def test_what_is_under_way_when_a_signal_comes_may_end(
-    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(running, "GRACE_S", 30)
+async def test_what_is_under_way_when_a_signal_comes_may_end(house: House, shop: Shop, tmp_path: Path):
     shop.looks = 10**9
     is_waited_for = anyio.Event()
 
@@ -607,7 +597,7 @@ async def test_what_is_under_way_when_a_signal_comes_may_end(
 
     house.bus.subscribe(hear)
     with chapter(tmp_path, "s0", "s1", "s2") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1), stop_orders=finish)
+        run, heard = run_of(house, source, pace=Pace(1, 1, grace_s=30), stop_orders=finish)
         # As a signal does, which no shield holds against.
         task = asyncio.ensure_future(run.run())
         await is_waited_for.wait()
@@ -625,13 +615,10 @@ class Slow(Shop):
         return await super().submit(order, idempotency_key)
 
 
-async def test_what_is_under_way_at_the_deadline_has_a_grace(
-    house: House, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(running, "GRACE_S", 30)
+async def test_what_is_under_way_at_the_deadline_has_a_grace(house: House, shop: Shop, tmp_path: Path):
     shop.__class__ = Slow
     with chapter(tmp_path, "a") as source:
-        run, heard = run_of(house, source, pace=Pace(1, 1, house.clock.elapsed_s() + 0.1))
+        run, heard = run_of(house, source, pace=Pace(1, 1, house.clock.elapsed_s() + 0.1, grace_s=30))
         await run.run()
     assert heard.outcomes == {"a": Outcome.GENERATED}
 

@@ -11,11 +11,11 @@ import pytest
 from assetctl.errors import AssetctlError, IntegrityError, LibraryError, ServiceUnreachable
 from assetctl.filesystem import hash_file
 from assetctl.keys import asset_key, request_key
-from assetctl.models import AssetType, Availability, Origin, Reuse, Source, Would
+from assetctl.models import AssetType, Availability, MediaInfo, Origin, Reuse, Source, Would
 from assetctl.providers.absences import MAX_AGE_S, MIN_RENEWED
 from assetctl.providers.base import Asked
-from assetctl.providers.intake import Facts, Handover
-from fakes import NOW, REQUEST, FakeLibrary, FarLibrary, House, film
+from assetctl.providers.intake import Facts, Handover, Intake
+from fakes import NOW, REQUEST, FakeLibrary, FarLibrary, House, film, film_probe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -181,6 +181,23 @@ async def test_promised_digest_is_held_of_what_was_hashed_on_its_way(house: Hous
         with pytest.raises(IntegrityError, match="not the one that was promised"):
             await house.intake.take(file, _facts(), sha256="0" * 64, handover=handover, hashed=hashed)
         assert await house.cache.lookup(_facts().key) is None
+
+
+async def test_a_file_that_is_given_away_is_the_one_that_is_looked_into_and_stored(house: House, tmp_path: Path):
+    looked_into: list[Path] = []
+
+    def probe(path: Path, expected: AssetType) -> MediaInfo:
+        looked_into.append(path)
+        return film_probe(path, expected)
+
+    file = tmp_path / "given.mp4"
+    file.write_bytes(film("given"))
+    number = file.stat().st_ino
+    intake = Intake(house.cache, probe=probe, clock=house.clock)
+    entry = await intake.take(file, _facts(), handover=Handover.GIVE)
+    path = await house.cache.verified(entry)
+    assert path is not None
+    assert (looked_into, path.stat().st_ino, file.exists()) == ([file], number, False)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _STARTS_WITHIN_S: Final = 60.0
 _ANSWERS_WITHIN_S: Final = 60.0
 _PASSWORD: Final = "correct horse battery staple"
+_TO_THE_END: Final = tuple({"after_s": 0.0, "to": status} for status in ("processing", "completed", "ingested"))
 # Elsewhere nobody may listen at a port that another process holds.
 _HOLDS_PORTS: Final = sys.platform == "linux"
 
@@ -207,6 +208,12 @@ class LookAlike:
     def move_job(self, job_id: int, *steps: dict[str, Any]) -> dict[str, Any]:
         """These steps happen to the job instead of its own; each has `after_s` and `to`, see `scripts.steps_of`."""
         return self._pull("move_job", job_id=job_id, steps=list(steps))
+
+    def end_jobs(self) -> None:
+        """Every job that waits or runs is made now, whatever its script was."""
+        for job in self.jobs():
+            if job["status"] in {"pending", "processing"}:
+                self.move_job(job["id"], *_TO_THE_END)
 
     def remove_job(self, job_id: int) -> None:
         """The server has forgotten this job."""

@@ -141,7 +141,7 @@ async def _lane(
         account = server.user(f"person_{len(cases)}")
         wish = Wish(
             str(place), server.url, account.token, f"scene_{seed}_{len(cases)}",
-            timeout_s=TROUBLES[name].timeout_s, max_wait_s=20.0 if phase == "stays" else 60.0,
+            timeout_s=TROUBLES[name].timeout_s, max_wait_s=50.0 if phase == "stays" else 300.0,
         )  # fmt: skip
         cases.append(Case(name, phase, server, account, wish))
         problems += await cases[-1].run()

@@ -66,6 +66,9 @@ class Fault:
         server = chapter.server
         if self.spec is not None:
             server.fault(self.route, self.spec, times=self.times, skip=4)
+        if self.happens is not None:
+            # The run isn't done before it happens.
+            chapter.hold("hang", after=chapter.items // 4)
         process = chapter.start("--concurrency", "4", **dict(self.variables))
         if self.happens is not None:
             _some_are_paid_for(chapter, process)
@@ -78,6 +81,11 @@ def _some_are_paid_for(chapter: Chapter, process: subprocess.Popen[bytes]) -> No
     assert process.poll() is None
 
 
+def _restart(chapter: Chapter) -> None:
+    chapter.server.restart(down_s=2.0)
+    chapter.let_go()
+
+
 def _revoke(chapter: Chapter) -> None:
     chapter.server.revoke_all()
 
@@ -86,6 +94,7 @@ def _mend(chapter: Chapter) -> None:
     """The server runs and does no harm, and somebody has logged in again."""
     chapter.server.restart()
     chapter.server.clear_faults()
+    chapter.let_go()
     chapter.log_in_again()
 
 
@@ -106,7 +115,7 @@ _FAULTS = {
         CREATE, faults.answers(422, "prompt too long", code="validation_error"), times=2, codes=(5,),
         words=("refused the order: prompt too long; a placeholder stands in its place",),
     ),
-    "restart": Fault(happens=lambda chapter: chapter.server.restart(down_s=2.0)),
+    "restart": Fault(happens=_restart),
     "login lost": Fault(
         happens=_revoke, codes=(3,), words=("not logged in", "ASSETCTL_TOKEN; then run the same command again"),
     ),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from service.harness import Account
 
 _BUYER = Path(__file__).with_name("torture_buyer.py")
-_DEADLINE_S = 90.0
+_DEADLINE_S = 240.0
 _MAX_ASKS = 6
 
 
@@ -86,6 +86,9 @@ def test_killed_at_random_moments_and_asked_again_it_is_charged_once(
             account = server.user(f"person_{number}")
             wish = wish_of(server, account, quick_folder, f"scene_{number}")
             seen = len(server.requests())
+            if not number:
+                # The first is surely killed before it is done.
+                server.script(outcomes=["hang"])
             process = start(str(_BUYER), wish.text)
             # The first request marks when it is at work; how long a start takes is the machine's matter.
             wait_until(lambda seen=seen: len(server.requests()) > seen, "the first request")
@@ -93,6 +96,9 @@ def test_killed_at_random_moments_and_asked_again_it_is_charged_once(
             process.kill()
             process.communicate()
             killed += process.returncode != 0
+            if not number:
+                server.script(duration_s=0.1)
+                server.end_jobs()
             told: dict[str, Any] = {}
             while told.get("code") != "delivered" and (asks := asks + 1) <= kills * _MAX_ASKS:
                 told = ended(start(str(_BUYER), wish.text))
@@ -126,13 +132,15 @@ def test_server_that_restarts_or_forgets_the_token_in_mid_job_costs_one_charge(
         return wish
 
     with Report("T12") as report:
-        server.script(duration_s=1.0)
+        # Each is in mid-job when it happens.
+        server.script(outcomes=["hang"])
         for happens in (restart, forget, revoke):
             wish = wish_of(server, account, quick_folder, happens.__name__)
             before = len(server.jobs())
             process = start(str(_BUYER), wish.text)
             wait_until(lambda before=before: len(server.jobs()) > before, "an order")
             wish = happens(wish)
+            server.end_jobs()
             told = ended(process)
             codes.append(told["code"])
             if happens is revoke and (told["code"], told["exit_code"]) != ("not_allowed", 3):
@@ -185,8 +193,10 @@ def test_what_the_error_says_to_do_brings_the_asset_home(
         assert run(*command[1:])[0] == 0
         assert run(*wanted("gone"))[0] == 0
 
+        server.script(outcomes=["hang"])
         code, _, err = run(*wanted("later", "--detach"))
         assert code == 4, err
+        server.end_jobs()
         assert run("jobs", "resume", "--json")[0] == 0
         code, out, _ = run(*wanted("later"))
         assert (code, json.loads(out)["source"]) == (0, "cached")

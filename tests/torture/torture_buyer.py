@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from assetctl.wiring import Stack
 
 _HURRY: Final = 10.0
-#: Real seconds after which an order that is not there never arrived; longer than the look-alike hides one.
-SETTLE_S: Final = 0.8
+#: Real seconds after which an order that is not there never arrived: what the look-alike hides one, and what a loaded
+#: machine may take to read an order.
+SETTLE_S: Final = 3.0
 HIDES_S: Final = 0.3
 
 
@@ -69,8 +70,8 @@ class Wish:
     url: str
     token: str
     scene: str
-    timeout_s: float = 5.0
-    max_wait_s: float = 60.0
+    timeout_s: float = 60.0
+    max_wait_s: float = 300.0
 
     @property
     def data(self) -> Path:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CHOICES: Final = 4
 _LONGEST_RUN_S: Final = 600.0
 _OUTPUT: Final = "clips"
+_JOB_S: Final = 0.1
 
 
 @dataclass
@@ -67,6 +68,23 @@ class Chapter:
     def run(self, *words: str, **variables: str) -> Ran:
         """What a whole run came to."""
         return self.finish(self.start(*words, **variables))
+
+    @property
+    def last(self) -> str:
+        """The prompt of the last clip."""
+        return f"no {self.items - 1}"
+
+    def hold(self, outcome: str, prompt: str = "", *, after: int = 0) -> None:
+        """A run can't end until `let_go`: new jobs of `prompt`, but the first `after`, end with `hang` or `waits`."""
+        self.server.script(match={"prompt": prompt}, outcomes=[outcome])
+        if after:
+            self.server.script(match={"prompt": prompt}, duration_s=_JOB_S, times=after)
+
+    def let_go(self) -> None:
+        """What was held is made, and new jobs take a moment."""
+        self.server.clear_scripts()
+        self.server.script(duration_s=_JOB_S)
+        self.server.end_jobs()
 
     def log_in_again(self) -> None:
         """Later runs have another token."""

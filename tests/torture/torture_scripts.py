@@ -26,6 +26,8 @@ _UNKNOWN: Final = ("outcome_unknown",)
 _NOT_ALLOWED: Final = ("not_allowed",)
 _REFUSED: Final = ("job_failed",)
 _EXHAUSTED: Final = ("account_exhausted",)
+#: How long silence is borne, and what a loaded machine may take for any other answer meanwhile.
+_SILENT_S: Final = 3.0
 #: A fault that the server's own words and codes can't be told from a lasting one.
 _BOOM: Final = {"message": "boom", "code": "internal_error"}
 
@@ -45,7 +47,7 @@ class Trouble:
     stops: bool = True
     is_free: bool = False
     words: str = ""
-    timeout_s: float = 5.0
+    timeout_s: float = 60.0
     is_slow: bool = False
     script: dict[str, Any] = field(default_factory=dict)
 
@@ -57,7 +59,7 @@ def _search() -> dict[str, Trouble]:
     return {
         "search lost": one(faults.lost_before(), _UNREACHABLE, heals=True),
         "search reset": one(faults.reset(), _UNREACHABLE, heals=True),
-        "search silent": one(faults.silence(), _UNREACHABLE, heals=True, timeout_s=0.6),
+        "search silent": one(faults.silence(), _UNREACHABLE, heals=True, timeout_s=_SILENT_S),
         "search 500": one(faults.answers(500, **_BOOM), _FAILED, heals=True, words="boom"),
         "search 429": one(
             faults.answers(429, "Rate limit exceeded. Try again in 1 seconds."), ("rate_limited",), heals=True
@@ -102,7 +104,7 @@ def _create() -> dict[str, Trouble]:
         "order reset after": unknown(faults.reset("after"), stops=False),
         "order answered by half a head": unknown(faults.cut_head(), stops=False),
         "order answered in part": unknown(faults.cut_off(30), stops=False),
-        "order never answered": unknown(faults.silence("after"), stops=False, timeout_s=0.6),
+        "order never answered": unknown(faults.silence("after"), stops=False, timeout_s=_SILENT_S),
         "order 500 before": unknown(faults.answers(500, **_BOOM)),
         "order 500 after": unknown(faults.answers(500, **_BOOM, when="after"), stops=False),
         "order 502 after": unknown(faults.answers(502, when="after"), stops=False),
@@ -166,7 +168,7 @@ def _file() -> dict[str, Trouble]:
         "file cut off": one(faults.cut_off(500), _UNREACHABLE, heals=True),
         "file reset": one(faults.cut_off(500, end="reset"), _UNREACHABLE, heals=True),
         "file dripping": one(faults.drip(20, 0.1), _UNREACHABLE, heals=True, is_slow=True),
-        "file silent": one(faults.silence(), _UNREACHABLE, heals=True, timeout_s=0.6),
+        "file silent": one(faults.silence(), _UNREACHABLE, heals=True, timeout_s=_SILENT_S),
         "file too short": one(faults.wrong_length(-200), ("integrity",)),
         "file too long": one(faults.wrong_length(200), ("integrity",)),
         "file of a wrong type": one(faults.wrong_type("text/html"), _FAILED, words="text/html"),

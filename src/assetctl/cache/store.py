@@ -15,7 +15,6 @@ from functools import partial as bound
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from assetctl import eventloop, filesystem
-from assetctl.batching import Batches
 from assetctl.cache.answers import pinning, reading
 from assetctl.cache.answers.likeness import most_alike
 from assetctl.cache.answers.storing import Storing
@@ -79,7 +78,7 @@ class AssetCache:
             entries_on_disk=self._blobs.entries,
             step=step,
         )
-        self._storing = Storing(self._blobs, self._index)
+        self._storing = Storing(self._blobs, self._index, after=self._after_stores)
         self._leases = Leases(folder / "leases", inside=folder, step=step)
         self._limits, self._tell_trouble, self._free_bytes = limits, tell, free_bytes
         self._opening = threading.Lock()
@@ -123,13 +122,7 @@ class AssetCache:
         The path stays valid while this cache is open: nobody prunes or clears it. None when the bytes are damaged or
         gone: they are put away, and `lost` tells of the entry from now on.
         """
-
-        def work(blobs: Blobs, index: Index, now: datetime) -> Path | None:
-            # Said first, looked at second: whoever removes it looks for our word once more after moving it away.
-            self._leases.hand_out(entry.blob)
-            return reading.verify(entry, blobs, index, now)
-
-        return await self._reading(work)
+        return await self._in_thread(lambda: self._handed_out(entry))
 
     async def lost(self, key: str) -> CacheEntry | None:
         """What was known of `key` when its bytes were found damaged or gone, None when that never happened.
@@ -185,14 +178,16 @@ class AssetCache:
         once. A `draft` that is yet to be made is made in the same worker thread, and the file with it if it will; it
         comes with what the file was when its bytes were hashed, and they are hashed once more only if it is no longer.
         """
+        return await self._in_thread(lambda: self._stored(partial_path, draft), writing=True)
 
-        def work() -> CacheEntry:
-            known, hashed = draft() if callable(draft) else (draft, None)
-            entry = self._storing.store(partial_path, known, self._clock.now(), hashed=hashed)
-            self._leases.keep_new(entry.blob)
-            if self._limits is not None:
-                self._shrinking_batches.take_part(entry)
-            return entry
+    async def store_and_hand_out(
+        self, partial_path: Path, draft: EntryDraft | Callable[[], tuple[EntryDraft, HashedFile]]
+    ) -> tuple[CacheEntry, Path | None]:
+        """As `store`, and the path that `verified` gives for it; waking another thread for that takes as long again."""
+
+        def work() -> tuple[CacheEntry, Path | None]:
+            entry = self._stored(partial_path, draft)
+            return entry, self._handed_out(entry)
 
         return await self._in_thread(work, writing=True)
 
@@ -288,13 +283,22 @@ class AssetCache:
             tell=self._tell_trouble,
         )
 
-    @cached_property
-    def _shrinking_batches(self) -> Batches[CacheEntry, None]:
-        def work(entries: Sequence[CacheEntry]) -> list[None]:
+    def _after_stores(self, entries: Sequence[CacheEntry]) -> None:
+        for entry in entries:
+            self._leases.keep_new(entry.blob)
+        if self._limits is not None:
             self._shrinking.after_stores(entries, self._clock.now())
-            return [None] * len(entries)
 
-        return Batches(work)
+    def _stored(
+        self, partial_path: Path, draft: EntryDraft | Callable[[], tuple[EntryDraft, HashedFile]]
+    ) -> CacheEntry:
+        known, hashed = draft() if callable(draft) else (draft, None)
+        return self._storing.store(partial_path, known, self._clock.now(), hashed=hashed)
+
+    def _handed_out(self, entry: CacheEntry) -> Path | None:
+        # Said first, looked at second: whoever removes it looks for our word once more after moving it away.
+        self._leases.hand_out(entry.blob)
+        return reading.verify(entry, self._blobs, self._index, self._clock.now())
 
     async def _reading(self, work: Callable[[Blobs, Index, datetime], _T]) -> _T:
         return await self._in_thread(lambda: work(self._blobs, self._index, self._clock.now()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assetctl import eventloop, wiring
 from assetctl.cli.logs import showing_logs
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from assetctl.wiring import Stack
 
 T = TypeVar("T")
+
+#: After so many new objects the youngest are looked through for garbage.
+_NEW_OBJECTS: Final = 10_000
 
 
 def printer_for(state: CliState, *, as_json: bool = False) -> Printer:
@@ -51,8 +54,10 @@ def with_stack(
 
     async def worked(settings: Settings) -> T:
         if not may_be_quick:
-            # What is loaded by now stays: a chapter must not have it looked through for garbage again and again.
+            # What is loaded by now stays, and of a chapter thousands of objects at a time are in use: neither must be
+            # looked through for garbage again and again.
             gc.freeze()
+            gc.set_threshold(_NEW_OBJECTS)
             await eventloop.started()
         async with wiring.open_stack(
             settings,

@@ -7,7 +7,7 @@ it is one, and never where the vendor shows a placeholder for what it withholds.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from assetctl.network import Origin
@@ -24,16 +24,18 @@ FRESH_S: Final = 120.0
 _PLACEHOLDER: Final = re.compile(r"/media/default\.(mp4|jpe?g|png|webp|webm)", re.IGNORECASE)
 
 
-def links(stored: StoredAsset, origin: Origin) -> tuple[str, ...]:
-    """The addresses of the file of `stored`, absolute; empty when it has none that can be fetched."""
-    candidates = [_absolute(stored.file_url, origin), _absolute(stored.remote_url, None)]
-    found = dict.fromkeys(link for link in candidates if link is not None and not is_placeholder(link))
-    return tuple(sorted(found, key=lambda link: not is_own(link, origin)))
+class Link(NamedTuple):
+    """Where a file is: an absolute address, and whether it leads to the server itself."""
+
+    address: str
+    is_own: bool
 
 
-def is_own(link: str, origin: Origin) -> bool:
-    """Whether `link`, an absolute one, leads to the server itself."""
-    return Origin.of(link) == origin
+def links(stored: StoredAsset, origin: Origin) -> tuple[Link, ...]:
+    """Where the file of `stored` is, at the server `origin` or elsewhere; empty when it can be fetched nowhere."""
+    candidates = [_link(stored.file_url, origin, base=f"{origin}/"), _link(stored.remote_url, origin)]
+    found = dict.fromkeys(link for link in candidates if link is not None and not is_placeholder(link.address))
+    return tuple(sorted(found, key=lambda link: not link.is_own))
 
 
 def is_placeholder(link: str | None) -> bool:
@@ -56,13 +58,13 @@ def shown(link: str) -> str:
     return urlunsplit((scheme, place.rpartition("@")[2], path, "", ""))
 
 
-def _absolute(link: str | None, origin: Origin | None) -> str | None:
-    if not link:
+def _link(address: str | None, origin: Origin, *, base: str | None = None) -> Link | None:
+    if not address:
         return None
     try:
-        whole = link if origin is None else urljoin(f"{origin}/", link)
-        Origin.of(whole)
+        whole = address if base is None else urljoin(base, address)
+        # What only one of the two can read is no address either.
         urlsplit(whole)
+        return Link(whole, Origin.of(whole) == origin)
     except ValueError:
         return None
-    return whole

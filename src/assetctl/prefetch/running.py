@@ -8,7 +8,6 @@ the journal hold: running again does what is left.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -18,8 +17,6 @@ import anyio
 from assetctl.errors import (
     AccountExhausted,
     AssetctlError,
-    CacheError,
-    JournalError,
     LibraryError,
     ManifestError,
     ServiceError,
@@ -31,8 +28,7 @@ from assetctl.prefetch.results import Outcome, Result, Summary, delivered, stops
 from assetctl.prefetch.walking import Planned, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
@@ -44,13 +40,9 @@ if TYPE_CHECKING:
     from assetctl.prefetch.deeds import Selection
     from assetctl.prefetch.manifest.findings import Item
     from assetctl.prefetch.manifest.source import ManifestSource
+    from assetctl.prefetch.traces import Traces
     from assetctl.service import AssetService
 
-#: How long what is under way may take to end after a signal, or after the deadline; the contract gives two seconds for
-#: all of it.
-GRACE_S: Final = 1.0
-#: How long a look at what was ordered may take then.
-_LOOK_S: Final = 0.5
 _LANE_LENGTH: Final = 4_000
 _ORDERED: Final = frozenset({Deed.MAKE, Deed.JOIN})
 #: What is had from these is no word of a service.
@@ -59,11 +51,17 @@ _UNASKED: Final = frozenset({Source.CACHED, Source.PLACEHOLDER})
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock."""
+    """How many jobs are waited for and how many other items worked on at a time, and until when, on the clock.
+
+    What is under way has `grace_s` to end after a signal, or after the deadline; the contract gives two seconds for all
+    of it. Each `beat_s` whoever listens is told that time passes.
+    """
 
     jobs: int
     downloads: int
     deadline_s: float | None = None
+    grace_s: float = 1.0
+    beat_s: float = 2.0
 
 
 class Stop(Enum):
@@ -110,19 +108,16 @@ class ChapterRun:
         listener: Listener,
         copies: Copies | None = None,
         stop_orders: Callable[[], None] | None = None,
-        sent: Callable[[Sequence[str]], Awaitable[Collection[str]]],
-        held: Callable[[Sequence[str], datetime], Awaitable[Mapping[str, Asset]]],
+        traces: Traces,
         outages: Outages,
         precedence: Precedence | None = None,
-        beat_s: float = 2.0,
     ) -> None:
         """Work on the items of `source` that `selection` wants.
 
-        `sent` says which of some keys have an order that is open, `held` what the cache got for some since a moment.
-        With `precedence` items are ordered one after the other, in the order of the manifest.
-        With `copies` those that are here have one made too. `stop_orders` is called when no new order may be placed any
-        more. A service that is away is waited for as long as `outages` allows. Each `beat_s` the `listener` is told
-        that time passes.
+        What became of those that were cut off is looked up in `traces`. With `precedence` items are ordered one after
+        the other, in the order of the manifest. With `copies` those that are here have one made too. `stop_orders` is
+        called when no new order may be placed any more. A service that is away is waited for as long as `outages`
+        allows.
         """
         self._service = service
         self._selection = selection
@@ -131,8 +126,7 @@ class ChapterRun:
         self._listener = listener
         self._copies = copies
         self._stop_orders = stop_orders
-        self._sent = sent
-        self._held = held
+        self._traces = traces
         self._began_at = clock.now()
         self._precedence = precedence
         self._cut_off: list[Planned] = []
@@ -140,13 +134,12 @@ class ChapterRun:
         self._is_stopping = False
         self._no_orders: AssetctlError | None = None
         self._outages = outages
-        self._beat_s = beat_s
         self._working = 0
         self._done = anyio.Event()
         self.summary = Summary()
 
     async def run(self) -> Summary:
-        """What became of the items. When cancelled, what is under way has `GRACE_S` to end.
+        """What became of the items. When cancelled, what is under way has a grace to end.
 
         Raises:
             ManifestError: the manifest was changed since it was planned; what was under way has ended.
@@ -160,7 +153,7 @@ class ChapterRun:
                     await self._work_off(jobs, downloads)
                 except anyio.get_cancelled_exc_class():
                     self._stop(Stop.SIGNAL)
-                    with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_S):
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(self._pace.grace_s):
                         await self._done.wait()
                     raise
         finally:
@@ -169,7 +162,7 @@ class ChapterRun:
 
     async def _tell_time(self) -> None:
         while not self._done.is_set():
-            with anyio.move_on_after(self._beat_s):
+            with anyio.move_on_after(self._pace.beat_s):
                 await self._done.wait()
                 return
             self._listener.passing()
@@ -246,11 +239,12 @@ class ChapterRun:
     def _time_left_s(self) -> float | None:
         """When an item is cut off: a little after the deadline, as what waits for its job leaves by itself."""
         deadline_s = self._pace.deadline_s
-        return None if deadline_s is None else max(0.0, deadline_s - self._clock.elapsed_s()) + GRACE_S
+        return None if deadline_s is None else max(0.0, deadline_s - self._clock.elapsed_s()) + self._pace.grace_s
 
     async def _end_cut_off(self) -> None:
         """Whoever was cut off has a result: its file had come, or its job goes on and is adopted by the next run."""
-        sent, held = await self._looked_up([planned.item.key for planned in self._cut_off])
+        keys = [planned.item.key for planned in self._cut_off]
+        sent, held = await self._traces.of_cut_off(keys, self._began_at)
         for planned in self._cut_off:
             asset = _came(planned, held)
             if asset is not None and self._copies is None:
@@ -258,18 +252,6 @@ class ChapterRun:
             else:
                 goes_on = asset is None and planned.item.key in sent
                 self._end(planned, Result(planned.item, Outcome.PENDING if goes_on else Outcome.LEFT, asset))
-
-    async def _looked_up(self, keys: Sequence[str]) -> tuple[Collection[str], Mapping[str, Asset]]:
-        """Those of `keys` with an open order, all of them where that can't be told, and what the cache got for some."""
-        sent: Collection[str] = keys
-        held: Mapping[str, Asset] = {}
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_LOOK_S if keys else 0.0):
-            # In this order: what is stored meanwhile is seen at least once.
-            with suppress(JournalError):
-                sent = await self._sent(keys)
-            with suppress(CacheError):
-                held = await self._held(keys, self._began_at)
-        return sent, held
 
     async def _result(self, item: Item) -> Result:
         try:
@@ -294,13 +276,7 @@ class ChapterRun:
             self.summary.stopped = self._outages.reason(error)
             self._stop(Stop.TROUBLE)
         is_before_its_job = isinstance(error, ServiceError | LibraryError) and error.job_id is None
-        return undelivered(item, error, is_ordered=is_before_its_job and await self._is_ordered(item))
-
-    async def _is_ordered(self, item: Item) -> bool:
-        """Whether a job may make `item`."""
-        with suppress(JournalError):
-            return item.key in await self._sent([item.key])
-        return True
+        return undelivered(item, error, is_ordered=is_before_its_job and await self._traces.is_ordered(item.key))
 
     def _refuse_orders(self, error: AssetctlError) -> None:
         """What is left to generate is left to another run; the rest goes on."""

@@ -118,19 +118,21 @@ class CachedAssetProvider:
         """
         glimpses = await self._cache.glimpses([one.key for one in asked])
         ours = {key: found for key, found in glimpses.items() if bool(found.stand_in) is self._stand_ins}
-        pre_made = [key for key, found in ours.items() if found.source == Source.PRE_MADE]
-        entries = await self._cache.lookup_all(pre_made) if pre_made else {}
-        replaced = await self._replaced([(entries[one.key], one.request) for one in asked if one.key in entries])
-        known = [
-            self._known(entries[key], request, replaced.get(key)) if key in entries else None for request, key in asked
+        pre_made = [one for one in asked if one.key in ours and ours[one.key].source == Source.PRE_MADE]
+        findings = await self._findings(pre_made) if pre_made else {}
+        return [
+            _availability(findings[key]) if key in findings else _glimpsed(ours.get(key), request)
+            for request, key in asked
         ]
-        unknown = {key for finding, (_, key) in zip(known, asked, strict=True) if finding is None} & entries.keys()
-        stood = await self._stood([entries[key] for key in unknown])
-        outlooks: list[Outlook] = []
-        for said, (request, key) in zip(known, asked, strict=True):
-            finding = said or stood.get(key)
-            outlooks.append(_glimpsed(ours.get(key), request) if finding is None else _availability(finding))
-        return outlooks
+
+    async def _findings(self, asked: Sequence[Asked]) -> dict[str, _Finding]:
+        """What the entries of those of `asked` that have one say, by key; each library is asked once for all of its."""
+        entries = await self._cache.lookup_all([one.key for one in asked])
+        ours = [(entries[key], request) for request, key in asked if key in entries]
+        replaced = await self._replaced(ours)
+        known = {entry.key: self._known(entry, request, replaced.get(entry.key)) for entry, request in ours}
+        stood = await self._stood([entries[key] for key, finding in known.items() if finding is None])
+        return {key: finding for key, finding in known.items() if finding is not None} | stood
 
     async def has_asset(self, asset_id: str) -> Availability:
         """Whether an asset with this id is here; its bytes are not read."""

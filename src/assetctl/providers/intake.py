@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, assert_never
 
 from assetctl import filesystem
 from assetctl.cache.entries import EntryDraft
@@ -17,7 +19,7 @@ from assetctl.media.kinds import default_suffix
 from assetctl.models import Asset, AssetRequest, AssetType, Reuse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from assetctl.cache.entries import CacheEntry
@@ -35,6 +37,10 @@ TIME_TO_LIVE: Final[Mapping[Reuse, timedelta | None]] = MappingProxyType(
         Reuse.ALWAYS: None,
     }
 )
+
+_Stored = TypeVar("_Stored")
+BeforeStore: TypeAlias = Callable[["MediaInfo", str], Awaitable[None]]
+"""Hears what a file is and its digest before it is stored; what it raises stops the store."""
 
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
@@ -61,7 +67,7 @@ class Facts:
 class Handover(Enum):
     """What becomes of a file that is taken in: left as it is; shared, as nobody changes it any more; or given away.
 
-    A file that is given away lies on the cache's file system and is gone afterwards, taken in or not.
+    A file that is given away lies on the cache's file system and becomes the cached one; it is gone once it is stored.
     """
 
     COPY = "copy"
@@ -86,20 +92,56 @@ class Intake:
         sha256: str | None = None,
         handover: Handover = Handover.COPY,
         hashed: HashedFile | None = None,
-        before_store: Callable[[MediaInfo, str], Awaitable[None]] | None = None,
+        before_store: BeforeStore | None = None,
     ) -> CacheEntry:
         """The entry for a verified copy of `file`, which is handed over as `handover` says.
 
         `hashed` is what `file` was when its bytes were hashed before; without it they are hashed here.
 
-        `before_store` hears what the file is and its digest once it is verified; what it raises stops the store.
-
         Raises:
             IntegrityError: it is not playable as its type, or not the file with the digest `sha256`.
             CacheError: it could not be copied or stored.
         """
+        return await self._taken(
+            self._cache.store,
+            file,
+            facts,
+            sha256=sha256,
+            handover=handover,
+            hashed=hashed,
+            before_store=before_store,
+        )
+
+    async def take_and_hand_out(
+        self,
+        file: Path,
+        facts: Facts,
+        *,
+        handover: Handover = Handover.COPY,
+        before_store: BeforeStore | None = None,
+    ) -> tuple[CacheEntry, Path | None]:
+        """As `take`, and the path of the entry's bytes; None when those are damaged already, see `whole`.
+
+        Raises:
+            IntegrityError, CacheError: as `take`.
+        """
+        store = self._cache.store_and_hand_out
+        return await self._taken(store, file, facts, handover=handover, before_store=before_store)
+
+    async def _taken(
+        self,
+        store: Callable[[Path, Callable[[], tuple[EntryDraft, HashedFile]]], Awaitable[_Stored]],
+        file: Path,
+        facts: Facts,
+        *,
+        sha256: str | None = None,
+        handover: Handover,
+        hashed: HashedFile | None = None,
+        before_store: BeforeStore | None,
+    ) -> _Stored:
         suffix = _suffix_of(file, facts.asset_type)
-        async with self._cache.partial(suffix) as partial:
+        room = nullcontext(file) if handover is Handover.GIVE else self._cache.partial(suffix)
+        async with room as partial:
 
             def looked() -> tuple[MediaInfo, HashedFile]:
                 _hand_over(file, partial, handover)
@@ -115,10 +157,10 @@ class Intake:
 
             if before_store is None:
                 # In one thread: for a small file, waking another takes as long as the work.
-                return await self._cache.store(partial, drafted)
+                return await store(partial, drafted)
             media, known = await in_thread(looked)
             await before_store(media, known.sha256)
-            return await self._cache.store(partial, lambda: (self._draft(facts, suffix, media), known))
+            return await store(partial, lambda: (self._draft(facts, suffix, media), known))
 
     def _draft(self, facts: Facts, suffix: str, media: MediaInfo) -> EntryDraft:
         time_to_live = TIME_TO_LIVE[facts.request.reuse]
@@ -150,7 +192,8 @@ def _hand_over(file: Path, partial: Path, handover: Handover) -> None:
         case Handover.SHARE:
             filesystem.link_or_copy(file, partial)
         case Handover.GIVE:
-            filesystem.move(file, partial)
+            # It is the very file.
+            pass
         case _ as unknown:
             assert_never(unknown)
 
@@ -203,7 +246,15 @@ async def path_of(cache: AssetCache, entry: CacheEntry) -> Path:
     Raises:
         IntegrityError: they were damaged; they are set aside.
     """
-    path = await cache.verified(entry)
+    return whole(entry, await cache.verified(entry))
+
+
+def whole(entry: CacheEntry, path: Path | None) -> Path:
+    """`path`, where the cache found the bytes of `entry` right just now.
+
+    Raises:
+        IntegrityError: it found them damaged.
+    """
     if path is None:
         raise IntegrityError(
             f"the cached copy of `{entry.asset_id}` was damaged",

@@ -17,7 +17,7 @@ from assetctl.library.base import Standing
 from assetctl.models import AssetRequest, Availability, Origin, Source, Would
 from assetctl.providers.absences import Absences
 from assetctl.providers.base import Step
-from assetctl.providers.intake import Facts, Handover, asset_of, path_of
+from assetctl.providers.intake import Facts, Handover, asset_of, whole
 from assetctl.providers.matches import Matches
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class PreMadeAssetProvider:
             # library's, and may be changed by anybody while it is copied.
             is_given = path == target
             try:
-                entry = await self._intake.take(
+                entry, cached = await self._intake.take_and_hand_out(
                     path,
                     facts,
                     handover=Handover.GIVE if is_given else Handover.COPY,
@@ -203,7 +203,7 @@ class PreMadeAssetProvider:
                 )
             except IntegrityError as error:
                 raise _broken(found, error) from error
-        return asset_of(entry, await path_of(self._cache, entry), Source.PRE_MADE, request=None if by_id else request)
+        return asset_of(entry, whole(entry, cached), Source.PRE_MADE, request=None if by_id else request)
 
     async def _check_unchanged(self, found: LibraryAsset) -> None:
         if await self._library.standing(found.asset_id, found.fingerprint) is not Standing.SAME:

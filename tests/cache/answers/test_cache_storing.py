@@ -62,7 +62,8 @@ async def test_a_paid_answer_stored_while_the_bytes_were_hashed_is_kept_apart(ro
         def buy(blobs: Blobs, index: Index) -> CacheEntry:
             temporary = blobs.temporary(".mp4")
             filesystem.copy(source, temporary)
-            return Storing(blobs, index).store(temporary, paid("clip"), NOW + timedelta(minutes=1))
+            storing = Storing(blobs, index, after=lambda _: None)
+            return storing.store(temporary, paid("clip"), NOW + timedelta(minutes=1))
 
         between.intruder = lambda: buy(other._blobs, other._index)
         await put(mine, draft("clip"), b"new")
@@ -160,6 +161,15 @@ async def test_what_is_stored_at_the_same_time_shares_a_transaction(root: Path):
         assert (await rebuilt.totals()).count == 9
 
 
+async def test_what_is_stored_at_the_same_time_is_held_to_the_limits_once(root: Path):
+    looks: list[Path] = []
+    async with AssetCache(root, clock=StillClock(), limits=ROOMY, free_bytes=looks.append) as cache:
+        await put(cache, draft("first"), b"film")
+        looks.clear()
+        await _put_together(cache, *(draft(f"clip{number}") for number in range(8)))
+        assert len(looks) == 1
+
+
 async def test_of_several_answers_of_one_key_at_the_same_time_the_last_one_stands_and_paid_ones_are_kept(root: Path):
     async with AssetCache(root, clock=StillClock()) as cache:
         drafts = [paid("clip", asset_id=f"take{number}") for number in range(3)]
@@ -250,6 +260,36 @@ async def test_a_copy_of_what_was_hashed_is_hashed_again_and_stored(root: Path):
     async with AssetCache(root, clock=StillClock()) as cache:
         entry = await _put_hashed(cache, "clip", copied)
         assert await cache.verified(entry) is not None
+
+
+async def _put_and_handed_out(cache: AssetCache, name: str) -> tuple[CacheEntry, Path | None]:
+    async with cache.partial(".mp4") as path:
+        filesystem.write_new(path, bytes_of(name))
+        return await cache.store_and_hand_out(path, lambda: (draft(name), filesystem.hash_file(path)))
+
+
+async def test_what_is_handed_out_when_it_is_stored_stays_in_use(root: Path):
+    async with AssetCache(root, clock=StillClock()) as cache:
+        entry, path = await _put_and_handed_out(cache, "clip")
+        assert path is not None
+        assert path.read_bytes() == bytes_of("clip")
+        for number in range(20):
+            await put(cache, draft(f"clip{number}"), bytes_of(f"clip{number}"))
+        assert entry.blob in cache.in_use()
+
+
+async def test_what_is_damaged_when_it_is_stored_is_not_handed_out(root: Path):
+    def step(change: str, path: Path) -> None:  # noqa: ARG001 - a step
+        if change == "commit":
+            for blob in (root / "v1" / "blobs").glob("*/*.mp4"):
+                blob.chmod(0o600)
+                blob.write_bytes(bytes_of("bill"))
+
+    async with AssetCache(root, clock=StillClock(), step=step) as cache:
+        entry, path = await _put_and_handed_out(cache, "clip")
+        assert path is None
+        assert await cache.lookup(entry.key) is None
+        assert await cache.lost(entry.key) == entry
 
 
 async def test_what_a_key_has_already_is_in_the_sidecar_of_its_new_answer(root: Path):

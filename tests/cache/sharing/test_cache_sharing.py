@@ -23,6 +23,7 @@ from assetctl.cache.sharing.cache import SharingCache
 from assetctl.cache.sharing.folder import SharedFolder, read_some
 from assetctl.cache.store import AssetCache
 from assetctl.errors import CacheError, StorageFull, StorageUnusable
+from assetctl.filesystem import hash_file, write_new
 from assetctl.models import Reuse
 
 if TYPE_CHECKING:
@@ -79,6 +80,16 @@ async def test_what_one_stores_another_finds_and_then_has(tmp_path, team):
         path = await bob.verified(mine)
         assert path is not None
         assert path.is_relative_to(tmp_path / "bob")
+
+
+async def test_what_one_has_handed_out_as_it_is_stored_another_finds_too(tmp_path, team):
+    async with opened(tmp_path / "ann", team) as ann, opened(tmp_path / "bob", team) as bob:
+        async with ann.partial(".mp4") as partial:
+            write_new(partial, bytes_of("clip"))
+            _, path = await ann.store_and_hand_out(partial, lambda: (paid("clip"), hash_file(partial)))
+        assert path is not None
+        assert path.is_relative_to(tmp_path / "ann")
+        assert await found_bytes(bob, "clip") == bytes_of("clip")
 
 
 async def test_a_look_copies_nothing(tmp_path, team):

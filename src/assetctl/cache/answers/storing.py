@@ -22,7 +22,7 @@ from assetctl.errors import CacheError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -62,10 +62,11 @@ class _Change:
 class Storing:
     """Stores answers in one cache; safe to use from any thread."""
 
-    def __init__(self, blobs: Blobs, index: Index) -> None:
-        """Touch nothing yet."""
+    def __init__(self, blobs: Blobs, index: Index, *, after: Callable[[Sequence[CacheEntry]], None]) -> None:
+        """Touch nothing yet; what was stored together is told to `after` before any of it is confirmed."""
         self._blobs = blobs
         self._index = index
+        self._after = after
         self._batches = Batches(self._store)
 
     def store(
@@ -93,7 +94,9 @@ class Storing:
     def _store(self, news: Sequence[_New]) -> list[CacheEntry]:
         changes = self._index.exclusively(lambda run: _changed(news, run, self._blobs, self._index))
         _tidy(changes, self._blobs)
-        return [change.entry for change in changes]
+        entries = [change.entry for change in changes]
+        self._after(entries)
+        return entries
 
 
 def _digest(temporary: Path, found: os.stat_result, hashed: HashedFile | None) -> str:

@@ -107,12 +107,14 @@ class Blobs:
 
     def present(self, names: Iterable[str]) -> set[str]:
         """Those of the blobs `names` that there is a file of; as `is_present`, for thousands at once."""
+        if not _is_folder(self._blobs):
+            return set()
         shards: dict[str, bool] = {}
         found: set[str] = set()
         for name in names:
             shard = name[:2]
             if shard not in shards:
-                shards[shard] = self._is_shard(shard)
+                shards[shard] = _is_folder(self._top + shard)
             if shards[shard] and _is_file(f"{self._top}{shard}{os.sep}{name}"):
                 found.add(name)
         return found
@@ -298,10 +300,7 @@ class Blobs:
         return self.has_shard(entry.sha256)
 
     def _is_shard(self, name: str) -> bool:
-        try:
-            return stat.S_ISDIR(os.lstat(self._blobs).st_mode) and stat.S_ISDIR(os.lstat(self._top + name).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        return _is_folder(self._blobs) and _is_folder(self._top + name)
 
     def _shard(self, digest: str) -> Path:
         return self._blobs / digest[:2]
@@ -331,6 +330,13 @@ class Blobs:
         except BaseException:
             filesystem.remove(temporary)
             raise
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _is_file(path: str) -> bool:

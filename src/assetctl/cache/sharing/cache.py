@@ -72,9 +72,20 @@ class SharingCache(AssetCache):
     ) -> CacheEntry:
         """As `AssetCache.store`; the group has it too, as far as the shared folder can be written."""
         entry = await super().store(partial_path, draft)
+        await self._share(entry)
+        return entry
+
+    async def store_and_hand_out(
+        self, partial_path: Path, draft: EntryDraft | Callable[[], tuple[EntryDraft, HashedFile]]
+    ) -> tuple[CacheEntry, Path | None]:
+        """As `AssetCache.store_and_hand_out`; the group has it too, as by `store`."""
+        entry, path = await super().store_and_hand_out(partial_path, draft)
+        await self._share(entry)
+        return entry, path
+
+    async def _share(self, entry: CacheEntry) -> None:
         if not entry.stand_in and entry.reuse is not Reuse.ALWAYS:
             await in_thread(self._add, entry)
-        return entry
 
     async def _is_own(self, entry: CacheEntry) -> bool:
         own = await super().lookup(entry.key)

@@ -25,6 +25,7 @@ from assetctl.prefetch.leftovers import close_stored
 from assetctl.prefetch.memory import Failures, chapter_token
 from assetctl.prefetch.results import Outcome, Summary
 from assetctl.prefetch.running import ChapterRun, Pace
+from assetctl.prefetch.traces import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -140,8 +141,7 @@ class Making:
             listener=teller,
             copies=None if folder is None else Copies(folder),
             stop_orders=lambda: desk.limit_to(replace(stack.jobs.allowance, max_orders=0)),
-            sent=stack.jobs.journal.sent,
-            held=stack.holdings,
+            traces=Traces(stack.jobs.journal.sent, stack.holdings),
             outages=stack.jobs.outages,
             precedence=None if self._allowed.covers(self._plan.total) else desk.precedence,
         )

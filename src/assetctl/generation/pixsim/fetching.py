@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from assetctl.errors import JobFailed
 from assetctl.generation.base import GeneratedFile
-from assetctl.pixsim.links import is_on_its_way, is_own, links
+from assetctl.pixsim.links import is_on_its_way, links
 
 if TYPE_CHECKING:
     from assetctl.clock import Clock
@@ -96,12 +96,12 @@ def file_at(stored: StoredAsset, origin: Origin, job_id: str) -> GeneratedFile:
     Raises:
         JobFailed: it has none that may be used.
     """
-    addresses = links(stored, origin)
-    if not addresses:
+    found = links(stored, origin)
+    if not found:
         raise _failed(job_id, f"the asset `{stored.id}` has no file that can be fetched", _without_file(stored, origin))
     return GeneratedFile(
         asset_id=str(stored.id),
-        url=addresses[0],
+        url=found[0].address,
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
         created_at=stored.created_at,
@@ -110,7 +110,7 @@ def file_at(stored: StoredAsset, origin: Origin, job_id: str) -> GeneratedFile:
 
 
 def _is_worth_waiting(stored: StoredAsset, origin: Origin, clock: Clock) -> bool:
-    has_own = any(is_own(link, origin) for link in links(stored, origin))
+    has_own = any(link.is_own for link in links(stored, origin))
     return not has_own and is_on_its_way(stored, clock.now())
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from assetctl.errors import IntegrityError, LibraryError, NotAllowed, ServiceError
-from assetctl.library.pixsim.matching import fingerprint_of, is_same, sha256_in
-from assetctl.pixsim.links import is_on_its_way, is_own, links
+from assetctl.library.pixsim.matching import fingerprint_of, is_same
+from assetctl.pixsim.links import is_on_its_way, links
 from assetctl.transfer import RemoteFile
 
 if TYPE_CHECKING:
     from assetctl.clock import Clock
     from assetctl.library.base import LibraryAsset
     from assetctl.network import Origin
+    from assetctl.pixsim.links import Link
     from assetctl.pixsim.records import StoredAsset
 
 Download: TypeAlias = Callable[[RemoteFile, Path], Awaitable[None]]
@@ -56,8 +57,7 @@ class FileFetcher:
             ServiceError, LibraryError: they could not be had, or are not the ones that were described.
             CacheError: they could not be written.
         """
-        stored = await self._arrived(asset, read)
-        found = links(stored, self._origin)
+        stored, found = await self._arrived(asset, read)
         if not found:
             raise LibraryError(
                 f"the backend has no file of its asset `{asset.asset_id}`",
@@ -67,7 +67,7 @@ class FileFetcher:
         troubles: list[ServiceError | IntegrityError] = []
         for link in found:
             try:
-                file = RemoteFile(link, asset.asset_type, sha256_in(fingerprint_of(stored)), stored.size_bytes)
+                file = RemoteFile(link.address, asset.asset_type, stored.sha256, stored.size_bytes)
                 await self._download(file, target)
             except NotAllowed:
                 raise
@@ -77,8 +77,8 @@ class FileFetcher:
                 return
         raise _not_had(asset, troubles[0]) from troubles[0]
 
-    async def _arrived(self, asset: LibraryAsset, read: Read) -> StoredAsset:
-        """The asset as it is now, if possible when its file has arrived at the server.
+    async def _arrived(self, asset: LibraryAsset, read: Read) -> tuple[StoredAsset, tuple[Link, ...]]:
+        """The asset as it is now and where its file is, if possible when that has arrived at the server.
 
         Raises:
             LibraryError: it is gone, or another than it was.
@@ -90,10 +90,11 @@ class FileFetcher:
                 raise LibraryError(f"the backend's asset `{asset.asset_id}` is gone", hint="ask again")
             if not is_same(asset.fingerprint, fingerprint_of(stored)):
                 raise LibraryError(f"the backend's asset `{asset.asset_id}` changed a moment ago", hint="ask again")
-            is_here = any(is_own(link, self._origin) for link in links(stored, self._origin))
+            found = links(stored, self._origin)
+            is_here = any(link.is_own for link in found)
             now_s = self._clock.elapsed_s()
             if is_here or not is_on_its_way(stored, self._clock.now()) or now_s >= give_up_at_s:
-                return stored
+                return stored, found
             await self._clock.sleep(_PAUSE_S)
             stored = await read(again=True)
 

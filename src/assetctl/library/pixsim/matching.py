@@ -74,12 +74,6 @@ def is_same(then: str, now: str) -> bool:
     return made == made_now and fitness == fitness_now and (sha256 == sha256_now or not sha256 or not sha256_now)
 
 
-def sha256_in(print_: str) -> str | None:
-    """The hash that a fingerprint holds, if it holds one."""
-    parts = print_.split("|")
-    return parts[1] or None if len(parts) > 1 else None
-
-
 def described(stored: StoredAsset, origin: ServerOrigin) -> LibraryAsset | None:
     """`stored` as a library's asset; None when it is of no type that we know.
 
@@ -102,7 +96,7 @@ def described(stored: StoredAsset, origin: ServerOrigin) -> LibraryAsset | None:
         duration_s=stored.duration_s,
         tags=frozenset(sorted(stored.tags)[:MAX_TAGS_KEPT]),
         size_bytes=stored.size_bytes,
-        url=shown(found[0]) if found else None,
+        url=shown(found[0].address) if found else None,
         origin=Origin(
             provider=f"library:{LIBRARY}",
             created_at=stored.created_at,

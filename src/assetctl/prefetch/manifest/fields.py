@@ -33,6 +33,7 @@ ASSET: Final = "asset"
 _OF_ROWS: Final = frozenset({"scene", "choice", "scene_id", "choice_id"})
 NESTED_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES, ASSET} - _OF_ROWS)
 ROW_FIELDS: Final = frozenset({*REQUEST_FIELDS, *SHORT_NAMES, ASSET, "id"})
+FULL_NAMES: Final = {name: SHORT_NAMES.get(name, name) for name in ROW_FIELDS}
 #: Ids of a folder's assets are paths.
 MAX_ASSET_ID_LENGTH: Final = 1_000
 PARAMETER_PREFIX: Final = "parameters."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from assetctl.documents import request_from_document
@@ -19,7 +20,7 @@ from assetctl.prefetch.manifest.findings import Item, Problem, Row, problem_of
 from assetctl.validation import check_own, check_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from assetctl.models import AssetInput
@@ -32,14 +33,21 @@ _OWN: Final = frozenset(OWN_FIELDS)
 #: So many kinds of rows are remembered; a chapter whose rows are all of a kind of their own gains nothing by more.
 _MOST_KINDS: Final = 1_000
 
+_shared_of: Callable[[AssetRequest], tuple[Any, ...]] = attrgetter(
+    *(field.name for field in fields(AssetRequest)[len(OWN_FIELDS) :])
+)
+
 
 class _Kind:
     """Rows that say what an example says in all but `OWN_FIELDS`."""
 
     def __init__(self, example: AssetRequest) -> None:
-        shared = {field.name: getattr(example, field.name) for field in fields(AssetRequest) if field.name not in _OWN}
-        self.request = partial(AssetRequest, **shared)
+        self._shared = _shared_of(example)
         self.key = AlikeKeys(example).key
+
+    def request(self, own: Sequence[Any]) -> AssetRequest:
+        """The one with these own fields, in their order."""
+        return AssetRequest(*own, *self._shared)
 
 
 class Resolver:
@@ -65,15 +73,15 @@ class Resolver:
         return [problem_of(error, row.place, ASSET), *([] if isinstance(found, Item) else found)]
 
     def _resolved(self, row: Row, number: int) -> Item | list[Problem]:
-        kind = _kind_of(row.fields)
+        own = [*map(row.fields.get, OWN_FIELDS)]
+        kind = _kind_of(own, row.fields)
         known = self._kinds.get(kind)
         if known is not None:
-            own = [row.fields.get(name) for name in OWN_FIELDS]
             try:
                 check_own(*own)
             except InvalidRequest as error:
                 return _mistakes(row, error)
-            return Item(number, row.place, known.request(*own), known.key(*own), row.label)
+            return Item(number, row.place, known.request(own), known.key(*own), row.label)
         try:
             request = self._request(row)
         except AssetctlError as error:
@@ -98,13 +106,14 @@ def _without_asset(row: Row) -> Row:
     return replace(row, fields={name: value for name, value in row.fields.items() if name != ASSET})
 
 
-def _kind_of(given: Mapping[str, Any]) -> Hashable:
+def _kind_of(own: Sequence[Any], given: Mapping[str, Any]) -> Hashable:
     """Equal for rows with fields of the same types that say the same in all but `OWN_FIELDS`.
 
     None for those that are looked at one by one, such as those with files, which may change from row to row.
     """
     # With the types: a duration of `true` is not one of 1.
-    kind = tuple([(name, value.__class__, None if name in _OWN else _plain(value)) for name, value in given.items()])
+    others = [(name, value.__class__, _plain(value)) for name, value in given.items() if name not in _OWN]
+    kind = (*map(type, own), *others)
     try:
         hash(kind)
     except TypeError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from assetctl.errors import InvalidRequest
 from assetctl.prefetch.manifest.fields import (
+    FULL_NAMES,
     PARAMETER_PREFIX,
     ROW_FIELDS,
     SHORT_NAMES,
@@ -20,7 +21,7 @@ from assetctl.prefetch.manifest.resolving import field_problems
 from assetctl.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _BOM: Final = b"\xef\xbb\xbf"
 _EXAMPLE: Final = '{"scene": "romance_5", "choice": "confess"}'
@@ -39,37 +40,28 @@ def read_json_lines(file: BinaryIO) -> Iterator[Row | Problem]:
             yield from _json_row(number, text)
 
 
-def _json_row(number: int, line: bytes) -> Iterator[Row | Problem]:
+def _json_row(number: int, line: bytes) -> Sequence[Row | Problem]:
     try:
         # Constructed for each line, a decoder takes longer than what it decodes.
         found, repeated = _decode(line.decode()), None
     except _GivenTwiceError as error:
         found, repeated = {}, error.names
     except UnicodeDecodeError:
-        yield Problem(number, None, "the line is not UTF-8", hint="save the file as UTF-8")
-        return
+        return [Problem(number, None, "the line is not UTF-8", hint="save the file as UTF-8")]
     except (ValueError, RecursionError) as error:
-        yield Problem(number, None, "the line is not JSON", _syntax(error), f"a line is an object: {_EXAMPLE}")
-        return
+        return [Problem(number, None, "the line is not JSON", _syntax(error), f"a line is an object: {_EXAMPLE}")]
     if not isinstance(found, dict):
-        yield Problem(number, None, "the line is not a JSON object", hint=_EXAMPLE)
-        return
+        return [Problem(number, None, "the line is not a JSON object", hint=_EXAMPLE)]
     if repeated is not None:
-        for name in repeated:
-            yield Problem(number, name, f"`{name}` is given twice")
-        return
+        return [Problem(number, name, f"`{name}` is given twice") for name in repeated]
     fields, problems = named(cast("dict[str, Any]", found), number)
     label = fields.pop("id", None)
-    yield from _row(number, fields, label, problems)
+    return _row(number, fields, label, problems)
 
 
-def _row(place: int, fields: dict[str, Any], label: Any, problems: list[Problem]) -> Iterator[Row | Problem]:
+def _row(place: int, fields: dict[str, Any], label: Any, problems: list[Problem]) -> Sequence[Row | Problem]:
     """The row of these fields; where it has `problems` already, these and what else is wrong with the fields."""
-    if problems:
-        yield from problems
-        yield from field_problems(fields, lambda _: place)
-    else:
-        yield Row(place, fields, label)
+    return [*problems, *field_problems(fields, lambda _: place)] if problems else [Row(place, fields, label)]
 
 
 class _GivenTwiceError(Exception):
@@ -100,11 +92,11 @@ def named(given: dict[str, Any], place: int) -> tuple[dict[str, Any], list[Probl
     fields: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in given.items():
-        if name not in ROW_FIELDS:
+        full = FULL_NAMES.get(name)
+        if full is None:
             hint = unknown_field_hint(name, ROW_FIELDS)
             problems.append(Problem(place, name, f"there is no field `{name}`", hint=hint))
             continue
-        full = SHORT_NAMES.get(name, name)
         if full in fields:
             problems.append(Problem(place, name, f"`{name}` is given twice", why=f"`{full}` is the same field"))
         fields[full] = value
@@ -229,11 +221,10 @@ def _columns(cells: list[str], line: int) -> tuple[list[str | None], list[Proble
     return names, problems
 
 
-def _csv_row(line: int, columns: list[str | None], cells: list[str], *, are_known: bool) -> Iterator[Row | Problem]:
+def _csv_row(line: int, columns: list[str | None], cells: list[str], *, are_known: bool) -> Sequence[Row | Problem]:
     """The row of these cells, or what is wrong with them; no row unless all columns `are_known`."""
     if len(cells) != len(columns):
-        yield Problem(line, None, f"the row has {counted(len(cells), 'cell', 'cells')}, the header {len(columns)}")
-        return
+        return [Problem(line, None, f"the row has {counted(len(cells), 'cell', 'cells')}, the header {len(columns)}")]
     fields: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -253,6 +244,5 @@ def _csv_row(line: int, columns: list[str | None], cells: list[str], *, are_know
     if parameters and isinstance(general, dict):
         fields["parameters"] = {**general, **parameters}
     if problems or are_known:
-        yield from _row(line, fields, label, problems)
-    else:
-        yield from field_problems(fields, lambda _: line)
+        return _row(line, fields, label, problems)
+    return [*field_problems(fields, lambda _: line)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import contextmanager
 from enum import StrEnum
 from io import UnsupportedOperation
 from pathlib import Path
@@ -19,7 +18,7 @@ from assetctl.errors import ManifestError
 from assetctl.vocabulary import nearest_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
 
 STDIN: Final = "-"
 #: The most that is taken from stdin or a pipe, which cannot be read a second time and is kept on disk meanwhile.
@@ -225,17 +224,3 @@ def _copy(pipe: BinaryIO, file: BinaryIO, shown: str) -> None:
                 f"{shown} doesn't end", why=f"at most {MAX_PIPED_BYTES >> 30} GiB are taken", hint="write it to a file"
             )
         file.write(chunk)
-
-
-@contextmanager
-def opened_source(name: str, scratch: Path, format_: Format | None = None) -> Generator[ManifestSource]:
-    """Within the block, what `open_source` gives; afterwards it is closed.
-
-    Raises:
-        ManifestError, CacheError: as `open_source`.
-    """
-    source = open_source(name, scratch, format_)
-    try:
-        yield source
-    finally:
-        source.close()

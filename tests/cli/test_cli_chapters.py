@@ -14,11 +14,12 @@ from unittest.mock import Mock
 import pytest
 
 from assetctl.cli.chapter.bar import BarProgress
+from assetctl.cli.chapter.documents import plan_document
 from assetctl.cli.chapter.progress import LineProgress, Quiet
 from assetctl.cli.chapter.reporting import Reporting
 from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
-from assetctl.cli.chapter.words import plan_document, plan_sentence, print_plan, summary_sentence
+from assetctl.cli.chapter.words import plan_sentence, print_plan, summary_sentence
 from assetctl.cli.output import Printer
 from assetctl.cli.pipelines import Pipeline
 from assetctl.cli.progress.drawing import Words

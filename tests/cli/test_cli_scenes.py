@@ -231,10 +231,14 @@ def test_the_scenes_are_checked_as_what_their_export_would_be(tool: Tool) -> Non
 
 def test_what_is_wrong_with_the_scenes_is_told_by_the_check(server: LookAlike, user: Account, tool: Tool) -> None:
     del user
-    said = {"meta": {"assetctl": {"type": "smell"}}}
+    said = {"meta": {"assetctl": {"type": "smell", "promt": "x"}}}
     server.scenes([{"id": 5, "entry_node_id": 1, "nodes": [node(1, "a", GONE, **said)], "edges": []}])
     ran = tool("manifest", "check", "--from-scene", "5")
-    assert (ran.code, "scene 5, node 1: `smell` is no type" in ran.err) == (2, True)
+    assert ran.code == 2
+    assert "scene 5: node 1: `smell` is no type" in ran.out
+    assert "scene 5: node 1: `promt` can't be said there\n" in ran.out
+    problems = tool("manifest", "check", "--from-scene", "5", "--json").document["problems"]
+    assert [problem["within"] for problem in problems] == ["node 1"] * 2
 
 
 @pytest.fixture
@@ -299,7 +303,7 @@ def test_an_author_who_asks_for_what_cannot_be_is_named_with_the_place(
     server.scenes([{"id": 5, "entry_node_id": 1, "nodes": [one]}])
     ran = tool("prefetch", "--from-scene", "5", "--plan")
     assert (ran.code, ran.out) == (2, "")
-    assert "scene 5, node 1: `inputs` can't be said there" in ran.err
+    assert "scene 5: node 1: `inputs` can't be said there" in ran.err
 
 
 def test_folders_have_no_assets_of_the_backend(server: LookAlike, tool: Tool, date: int) -> None:

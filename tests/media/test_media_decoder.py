@@ -35,7 +35,7 @@ def ask(decoder: Decoder, size: int) -> bytes | str | None:
         assert facts == {"size": size}
         return data
 
-    return decoder.answer({"size": size}, data_of, limit_s=20.0, max_bytes=10)
+    return decoder.answer({"size": size}, data_of, limit_s=120.0, max_bytes=10)
 
 
 def test_one_process_answers_one_after_the_other(decoder: Decoder) -> None:

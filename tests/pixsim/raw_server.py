@@ -125,6 +125,8 @@ class RawServer:
         while not self._closing.is_set():
             try:
                 connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
             except OSError:
                 return
             connection.settimeout(_TIMEOUT_S)

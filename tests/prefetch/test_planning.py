@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from chapters import chapter, planned, run_of, taken
 
-from assetctl.errors import LibraryError, ServiceUnreachable
+from assetctl.errors import InvalidRequest, LibraryError, ServiceUnreachable
 from assetctl.keys import request_key
 from assetctl.models import AssetRequest, Reuse, Strategy
 from assetctl.prefetch import planning, walking
@@ -87,6 +87,14 @@ async def test_a_library_in_trouble_is_trouble_and_never_a_new_order(
     # What one item is in trouble with is no obstacle to the others.
     assert [(item.request.scene_id, error) for item, error in plan.troubles] == [("a", library.trouble)]
     assert plan.obstacle is None
+
+
+async def test_what_trouble_advises_is_told_in_the_words_of_a_manifest(house: House, shop: Shop, tmp_path: Path):
+    shop.checks = InvalidRequest("no provider is named", hint="--provider ID")
+    with chapter(tmp_path, "a") as source:
+        plan, _ = await planned(house, source)
+    ((_, error),) = plan.troubles
+    assert error.hint == '`provider = "ID"`'
 
 
 async def test_a_generator_that_is_away_is_asked_once_for_all(house: House, shop: Shop, tmp_path: Path):

@@ -521,3 +521,9 @@ def test_a_plan_that_is_not_finished_leaves_what_was_there(plan: Path):
 )
 def test_the_exit_code_says_what_is_left(counts: dict[Outcome, int], code: int):
     assert Summary(Counter(counts)).exit_code == code
+
+
+def test_what_has_no_result_was_not_begun():
+    summary = Summary(Counter({Outcome.HERE: 2, Outcome.LEFT: 1}))
+    assert summary.counts_of(5) == {Outcome.HERE: 2, Outcome.LEFT: 3}
+    assert summary.counts_of(2) == summary.counts_of(3) == {Outcome.HERE: 2, Outcome.LEFT: 1}

@@ -352,6 +352,16 @@ async def test_an_account_that_is_exhausted_is_not_asked_for_more(
     assert (shop.charges, summary.exit_code) == (1, 5)
 
 
+async def test_what_a_failure_advises_is_told_in_the_words_of_a_manifest(house: House, shop: Shop, tmp_path: Path):
+    moody(shop, a=JobFailed("too long", hint="ask with `--duration 60`"))
+    with chapter(tmp_path, {"scene": "a", "allow_placeholder": False}) as source:
+        run, heard = run_of(house, source)
+        await run.run()
+    (result,) = heard.results
+    assert result.error is not None
+    assert result.error.hint == "ask with `duration_s = 60`"
+
+
 async def test_a_job_that_nobody_can_ask_about_goes_on(house: House, shop: Shop, tmp_path: Path):
     shop.__class__ = Mute
     with chapter(tmp_path, "a", "b") as source:

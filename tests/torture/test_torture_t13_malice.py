@@ -245,7 +245,7 @@ SECRETIVE: dict[str, tuple[str, dict[str, Any]]] = {
         "403": faults.answers(403, "no TOKEN", code="forbidden"),
         "422": faults.answers(422, "TOKEN is wrong", code="validation_error"),
         "page": faults.text("<html>Bearer TOKEN</html>"),
-        "away": faults.moved("https://example.com/?token=TOKEN"),
+        "away": faults.moved("https://127.0.0.1:1/?token=TOKEN"),
         "headers": faults.wrong_type("text/html; TOKEN"),
         "zipped": faults.zipped(),
     }.items()

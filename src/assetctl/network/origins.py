@@ -43,6 +43,8 @@ class Origin:
 
 
 def _parsed(url: str | httpx.URL) -> httpx.URL:
+    if isinstance(url, httpx.URL):
+        return url
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -50,7 +52,7 @@ def _parsed(url: str | httpx.URL) -> httpx.URL:
         raise ValueError(_NO_ADDRESS) from error
 
 
-def address(url: str) -> httpx.URL:
+def address(url: str | httpx.URL) -> httpx.URL:
     """`url`, parsed once for all that look at it; whether we go there is said by `accepted`.
 
     Raises:
@@ -68,11 +70,12 @@ def accepted(url: str | httpx.URL) -> Origin:
     Raises:
         AddressRefused: it is no http(s) address, carries credentials, or is plain http to another machine.
     """
+    parsed = address(url)
     try:
-        origin = Origin.of(url)
+        origin = Origin.of(parsed)
     except ValueError as error:
         raise AddressRefused("what should be a web address is none", why=str(error)) from error
-    if httpx.URL(url).userinfo:
+    if parsed.userinfo:
         raise AddressRefused(
             f"an address of `{origin.host}` with a user name or password in it is refused",
             hint="log in with `assetctl auth login`; addresses hold no credentials",

@@ -25,6 +25,7 @@ from assetctl.errors import (
 )
 from assetctl.generation.outages import is_away
 from assetctl.models import AttemptOutcome, Source
+from assetctl.prefetch.manifest.wording import in_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,10 @@ def delivered(item: Item, asset: Asset, output: Path | None) -> Result:
 
 
 def undelivered(item: Item, error: AssetctlError, *, is_ordered: bool = False) -> Result:
-    """The result for `item`, which could not be had; `is_ordered` when a job makes it that `error` does not name."""
+    """The result for `item`, which could not be had; `is_ordered` when a job makes it that `error` does not name.
+
+    What `error` advises is told in the words of a manifest.
+    """
     match error:
         case JobPending():
             outcome = Outcome.PENDING
@@ -113,7 +117,7 @@ def undelivered(item: Item, error: AssetctlError, *, is_ordered: bool = False) -
             outcome = Outcome.MISSING
         case _:
             outcome = Outcome.FAILED
-    return Result(item, outcome, error=error)
+    return Result(item, outcome, error=in_fields(error))
 
 
 def spent_text(spent: Mapping[str, Decimal], unpriced: int) -> str:
@@ -153,6 +157,10 @@ class Summary:
     def incomplete(self) -> int:
         """How many of them are not there."""
         return self.items - sum(self.counts[outcome] for outcome in _DELIVERED)
+
+    def counts_of(self, total: int) -> Counter[Outcome]:
+        """How many of `total` items came to each outcome; those without a result were not begun."""
+        return self.counts + Counter({Outcome.LEFT: max(0, total - self.items)})
 
     def add(self, result: Result) -> None:
         """One more result."""

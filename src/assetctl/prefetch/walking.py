@@ -16,6 +16,7 @@ from assetctl.eventloop import in_thread
 from assetctl.prefetch.deeds import Deed, Selection, deed_of
 from assetctl.prefetch.manifest.findings import Item
 from assetctl.prefetch.manifest.reading import Checking, ManifestReader
+from assetctl.prefetch.manifest.wording import in_fields
 from assetctl.providers.base import Asked
 from assetctl.validation import MAX_WAIT_S
 from assetctl.vocabulary import nearest_hint
@@ -97,6 +98,9 @@ class Walk:
 
     async def _planned(self, items: list[Item]) -> list[Planned]:
         decisions = await self._service.decisions([Asked(item.request, item.key) for item in items])
+        for one in decisions:
+            if one is not None and one.error is not None:
+                in_fields(one.error)
         return [Planned(item, deed_of(one), one) for item, one in zip(items, decisions, strict=True)]
 
     def _next(self, findings: Iterator[Finding]) -> list[Finding]:

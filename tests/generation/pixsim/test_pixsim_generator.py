@@ -58,6 +58,16 @@ async def ended(shopper: Shopper, job_id: str) -> JobStatus:
     return await until(lambda: shopper.generator.status(job_id), lambda status: status.ends_wait)
 
 
+async def is_at_the_server(server: LookAlike, status: str) -> None:
+    """The only job has that `status`, whether anybody asked or not."""
+
+    async def look() -> str:
+        (job,) = server.jobs()
+        return job["status"]
+
+    await until(look, lambda seen: seen == status)
+
+
 # --- what is sent ---------------------------------------------------------------------------------------------------
 
 
@@ -378,6 +388,8 @@ async def test_lost_answer_is_found_and_paid_once(server: LookAlike, shopper: Sh
         await shopper.generator.submit(ORDER, NONCE)
     assert caught.value.ask_again_in_s == SETTLE_S
     await shopper.clock.sleep(SETTLE_S)
+    # Where nothing is listed, it is found by what it made.
+    await is_at_the_server(server, "completed")
     (job,) = server.jobs()
     assert await shopper.new.find(ORDER, NONCE, sent_at) == str(job["id"])
     assert len(server.jobs()) == 1
@@ -426,12 +438,7 @@ async def test_failure_that_turns_back_is_waited_for(server: LookAlike, shopper:
 async def test_refused_prompt_is_final_at_once_with_its_reason(server: LookAlike, shopper: Shopper):
     server.script(outcomes=["failed:content_prompt_rejected"], error_message="not that")
     job_id = await shopper.generator.submit(ORDER, NONCE)
-
-    async def at_the_server() -> str:
-        (job,) = server.jobs()
-        return job["status"]
-
-    await until(at_the_server, lambda status: status == "failed")
+    await is_at_the_server(server, "failed")
     status = await shopper.generator.status(job_id)
     assert (status.state, status.message) == (JobState.FAILED, "not that (content_prompt_rejected)")
 

@@ -8,14 +8,15 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from websockets.sync.client import ClientConnection
 
@@ -25,8 +26,8 @@ _OPTIONS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-port=0",
 )  # fmt: skip
-_LISTENS = re.compile(r"DevTools listening on (ws://127\.0\.0\.1:\d+/\S+)")
-_LIMIT_S = 60.0
+_LISTENS = re.compile(r"DevTools listening on (ws://127\.0\.0\.1:\d+/\S+)\n")
+_LIMIT_S = 120.0
 
 
 def find() -> str | None:
@@ -40,28 +41,32 @@ def browsing(program: str) -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         # Root may start no sandbox.
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        process = subprocess.Popen(
-            [program, *_OPTIONS, *sandbox, f"--user-data-dir={home}", "about:blank"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"HOME": home},
-        )
+        # In a file: a pipe that nobody reads any more would stop a browser that complains a lot.
+        said = Path(home) / "said"
+        with said.open("wb") as stderr:
+            process = subprocess.Popen(
+                [program, *_OPTIONS, *sandbox, f"--user-data-dir={home}", "about:blank"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env=os.environ | {"HOME": home},
+            )
         try:
-            with connect(_address(process), max_size=64 << 20) as socket:
+            address = _address(process, said)
+            with connect(address, max_size=64 << 20, open_timeout=_LIMIT_S, ping_interval=None) as socket:
                 yield Browser(socket)
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := _LISTENS.search(line):
-            return found[1]
-    raise AssertionError("the browser did not start")
+def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+    deadline_s = time.monotonic() + _LIMIT_S
+    while (found := _LISTENS.search(said.read_text(errors="replace"))) is None:
+        assert process.poll() is None, "the browser did not start"
+        assert time.monotonic() < deadline_s, "the browser says nothing"
+        time.sleep(0.05)
+    return found[1]
 
 
 class Browser:

@@ -76,7 +76,7 @@ def storyboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with every state, a sound, a model, long words and hostile ones."""
     folder = tmp_path_factory.mktemp("storyboard")
     gathering = Gathering(folder / "scratch")
-    an_evening(gathering)
+    ended_by = an_evening(gathering).ended_by
     sound = item(20, "sounds", "rain", asset_type=AssetType.AUDIO, prompt="Rain on a tin roof. " * 40)
     model = item(21, "sounds", "gate", asset_type=AssetType.MODEL_3D, prompt=HOSTILE.replace("\ud800", ""))
     wordy = item(22, "a" * 200, "b" * 200, prompt="c" * 900)
@@ -87,7 +87,7 @@ def storyboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
         one = item(30 + number, "everything", outcome.value)
         gathering.plan(planned(one, Deed.MAKE))
         gathering.ended(made(one).__class__(one, outcome), 1.0)
-    facts = facts_of(gathering, title=HOSTILE, ended_by=an_evening(Gathering(folder / "other")).ended_by)
+    facts = facts_of(gathering, title=HOSTILE, ended_by=ended_by)
     path = folder / "storyboard.html"
     text = "".join(page_report(facts, gathering, Gallery(draw, FakeClock())))
     path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -8,11 +8,10 @@ import pytest
 from graphs import graphs, scene
 from hypothesis import given
 
-from assetctl.errors import ManifestError
 from assetctl.prefetch.manifest.findings import Item, Row
 from assetctl.prefetch.manifest.resolving import Resolver
 from assetctl.prefetch.manifest.rows import named
-from assetctl.prefetch.scenes.moments import SAYABLE, moments
+from assetctl.prefetch.scenes.moments import SAYABLE, mistakes, moments
 from assetctl.prefetch.scenes.reaching import reach
 from assetctl.validation import check_request
 
@@ -83,16 +82,27 @@ def test_an_author_may_say_what_an_asset_shows() -> None:
     ],
 )
 def test_whatever_else_an_author_says_is_refused_with_its_place(stored: object, told: str) -> None:
-    with pytest.raises(ManifestError) as caught:
-        rows(scene(5, "a>b Confess", b={"said": stored}))
-    assert caught.value.what.startswith("scene 5, node b: ")
-    assert told in caught.value.what
+    ((node_id, error),) = mistakes(reach(scene(5, "a>b Confess", "a>b Kiss", b={"said": stored}), {}))
+    assert node_id == "b"
+    assert told in error.what
 
 
 def test_a_slip_of_the_pen_is_told_with_what_was_meant() -> None:
-    with pytest.raises(ManifestError) as caught:
-        rows(scene(5, "a>b Confess", b={"said": {"promt": "x"}}))
-    assert caught.value.hint == "did you mean `prompt`?"
+    ((_, error),) = mistakes(reach(scene(5, "a>b Confess", b={"said": {"promt": "x"}}), {}))
+    assert error.hint == "did you mean `prompt`?"
+
+
+def test_all_that_is_wrong_in_a_node_is_told_and_nothing_of_nodes_that_nobody_sees() -> None:
+    said = {"promt": "x", "duration_s": -1, "seed": 7, "style": "noir"}
+    bad, alone = {"said": said}, {"said": {"alone": 1}}
+    found = reach(scene(5, "a>b Confess", "a>c", "b>d Leave", a=alone, b=bad, c=alone, d={"said": 5}, e=alone), {})
+    assert [(node_id, error.what.partition(" ")[0]) for node_id, error in mistakes(found)] == [
+        ("b", "`promt`"),
+        ("b", "`-1`"),
+        ("b", "`noir`"),
+        ("d", "`meta.assetctl`"),
+    ]
+    assert [node_id for node_id, _ in mistakes(reach(scene(5, "a>b", a=bad), {}))] == ["a"] * 3
 
 
 def test_nothing_that_an_author_may_say_spends_or_reads() -> None:

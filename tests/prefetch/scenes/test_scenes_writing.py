@@ -22,7 +22,7 @@ from assetctl.prefetch.scenes.chapter import GameChapter, Kind, Order, chapter_a
 from assetctl.prefetch.scenes.exporting import manifest_document, toml_lines
 from assetctl.prefetch.scenes.gathering import Gathered, gather
 from assetctl.prefetch.scenes.reaching import reach
-from assetctl.prefetch.scenes.writing import json_lines, rows
+from assetctl.prefetch.scenes.writing import ScenesMistaken, json_lines, rows
 from assetctl.text import safe
 
 if TYPE_CHECKING:
@@ -61,6 +61,19 @@ def test_a_chapter_of_nothing_is_refused_with_what_was_odd() -> None:
     with pytest.raises(ManifestError) as caught:
         rows(found, SCENE)
     assert (caught.value.what, caught.value.why) == ("scene 1 has nothing to prefetch", "without a start: scene 1")
+
+
+def test_mistakes_of_all_scenes_are_told_each_with_its_place() -> None:
+    bad = {"said": {"promt": "x", "seed": "y"}}
+    found = gathered(scene(1, "a>b go", "b>c stay", b=bad, c=bad), scene(2, "a>b go", b=bad))
+    with pytest.raises(ScenesMistaken) as caught:
+        rows(found, SCENE)
+    told = [(problem.within, problem.what) for problem in caught.value.check.problems]
+    places = ("node b", "node c", "scene 2, node b")
+    assert [within for within, _ in told] == [place for place in places for _ in range(2)]
+    assert caught.value.what == (
+        "scene 1: node b: `promt` can't be said there (5 more: `assetctl manifest check --from-scene 1` lists them)"
+    )
 
 
 def test_without_a_library_at_the_backend_no_asset_is_named() -> None:

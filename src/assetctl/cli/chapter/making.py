@@ -7,15 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from assetctl.cli.chapter.documents import summary_document
 from assetctl.cli.chapter.report_facts import exit_code_of
 from assetctl.cli.chapter.showing import Showing, showing_run
 from assetctl.cli.chapter.telling import Teller
-from assetctl.cli.chapter.words import (
-    chapter_title,
-    summary_document,
-    summary_sentence,
-    takes_sentence,
-)
+from assetctl.cli.chapter.words import chapter_title, summary_sentence, takes_sentence
 from assetctl.cli.job_options import generator_of
 from assetctl.errors import SpendRefused
 from assetctl.generation.outages import AWAY

@@ -17,6 +17,7 @@ from assetctl.errors import ManifestError
 from assetctl.eventloop import in_thread
 from assetctl.prefetch.manifest.reading import ManifestReader, check_manifest, placed
 from assetctl.prefetch.manifest.source import Format, open_source
+from assetctl.prefetch.scenes.writing import ScenesMistaken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -76,8 +77,11 @@ async def checked(stack: Stack, chapter: Chapter, printer: Printer) -> ManifestC
     Raises:
         ManifestError, CacheError: as `opened`.
     """
-    async with opened(stack, chapter, printer) as source:
-        return await in_thread(lambda: check_manifest(ManifestReader(source, _with_known_generators(stack))))
+    try:
+        async with opened(stack, chapter, printer) as source:
+            return await in_thread(lambda: check_manifest(ManifestReader(source, _with_known_generators(stack))))
+    except ScenesMistaken as error:
+        return error.check
 
 
 def _with_known_generators(stack: Stack) -> Callable[[AssetRequest], AssetRequest]:

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from assetctl.cli.chapter.documents import plan_document
 from assetctl.cli.chapter.making import GO_ON, Making, Task, failures_of
 from assetctl.cli.chapter.manifests import opened, require_sound, without_waiting_for
 from assetctl.cli.chapter.report_facts import Chronicle
 from assetctl.cli.chapter.reporting import Reporting
-from assetctl.cli.chapter.words import needs_text, plan_document, plan_sentence, print_plan, room_sentence
+from assetctl.cli.chapter.words import needs_text, plan_sentence, print_plan, room_sentence
 from assetctl.cli.progress.showing import showing_progress
 from assetctl.cli.state import ProgressMode
 from assetctl.cli.terminal import is_terminal, says_yes

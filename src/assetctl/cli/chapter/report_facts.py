@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from assetctl.cli.chapter.words import plan_document, takes_sentence
+from assetctl.cli.chapter.documents import plan_document
+from assetctl.cli.chapter.words import takes_sentence
 from assetctl.cli.output import BrokenOutput
 from assetctl.cli.running import alone, ending_signal
 from assetctl.errors import AssetctlError, Interrupted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
+from assetctl.cli.chapter.documents import result_document
 from assetctl.cli.chapter.progress import failure_reason
-from assetctl.cli.chapter.words import result_document, result_sentence, with_hint
+from assetctl.cli.chapter.words import result_sentence, with_hint
 from assetctl.cli.progress.labels import attempt_label
 from assetctl.generation.outages import AWAY
 from assetctl.prefetch.results import Outcome

@@ -1,17 +1,15 @@
-"""Chapters in words and JSON: what a plan takes, what became of a run."""
+"""Chapters in words: what a plan takes, what became of a run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
-from assetctl.documents import asset_document, error_document
 from assetctl.models import Source
 from assetctl.prefetch.deeds import Deed, Only, Selection
 from assetctl.prefetch.results import Outcome, spent_text
 from assetctl.units import counted, human_duration, human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from decimal import Decimal
 
     from assetctl.cli.output import Printer
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from assetctl.prefetch.results import Result, Summary
     from assetctl.prefetch.tallies import Tally
 
-PLAN_SCHEMA: Final = "assetctl.chapter_plan/1"
-PREFETCH_SCHEMA: Final = "assetctl.prefetch/1"
 _SCENES_SHOWN: Final = 200
 _TROUBLES_SHOWN: Final = 10
 
@@ -185,61 +181,6 @@ def _scene_row(scene: str, tally: Tally, deeds: list[Deed], at_once: int) -> lis
     ]
 
 
-def plan_document(plan: ChapterPlan, at_once: int) -> dict[str, Any]:
-    """The plan as a document."""
-    check = plan.check
-    return {
-        "schema": PLAN_SCHEMA,
-        "manifest": None if check is None else check.name,
-        "chapter": {"id": check.chapter_id, "title": check.title} if check is not None else None,
-        "duplicates": 0 if check is None else check.duplicates,
-        "chosen": plan.chosen,
-        **tally_document(plan.total, at_once),
-        "sources": plan.total.all_sources(),
-        "scenes": [
-            {"scene_id": scene or None, **tally_document(tally, at_once)} for scene, tally in plan.scenes.items()
-        ],
-        "troubles": [
-            {
-                "scene_id": item.request.scene_id,
-                "choice_id": item.request.choice_id,
-                "key": item.key,
-                "error": error_document(error),
-            }
-            for item, error in plan.troubles
-        ],
-        "other_scenes": tally_document(plan.others, at_once) if plan.others.items else None,
-    }
-
-
-def tally_document(tally: Tally, at_once: int) -> dict[str, Any]:
-    """Sums over items; a cost or a time is a range and beside it for how many it is unknown.
-
-    A shortest time without a longest one is what ordering takes alone.
-    """
-    low, high = tally.span_s(at_once)
-    return {
-        "items": tally.items,
-        "takes": {deed.value: count for deed, count in tally.counts.items()},
-        "bytes_here": tally.bytes_here,
-        "bytes_to_fetch": tally.bytes_to_fetch,
-        "files_of_unknown_size": tally.unsized,
-        "new_orders": tally.new_orders,
-        "paid_orders": tally.paid_orders,
-        "cost_low": _amounts(tally.money.low),
-        "cost_high": _amounts(tally.money.high),
-        "cost_unknown_for": tally.money.unknown,
-        "seconds_low": low,
-        "seconds_high": high,
-        "seconds_unknown_for": tally.time.unknown,
-        "orders_per_minute": {name: turns.per_minute for name, turns in tally.turns.items()},
-    }
-
-
-def _amounts(sums: Mapping[str, Decimal]) -> list[dict[str, str]]:
-    return [{"amount": str(amount), "currency": currency} for currency, amount in sorted(sums.items())]
-
-
 def item_name(item: Item) -> str:
     """`scene / choice` of an item, for a person."""
     request = item.request
@@ -257,46 +198,10 @@ def result_sentence(result: Result) -> str:
     return f"{item_name(result.item)}: {', '.join(parts)}"
 
 
-def result_document(result: Result) -> dict[str, Any]:
-    """One line of `prefetch --json`: what became of an item."""
-    item, asset = result.item, result.asset
-    return {
-        "schema": PREFETCH_SCHEMA,
-        "event": "item",
-        "item": item.number,
-        "id": item.label,
-        "scene_id": item.request.scene_id,
-        "choice_id": item.request.choice_id,
-        "key": item.key,
-        "outcome": result.outcome.value,
-        "asset": None if asset is None else asset_document(asset),
-        "output": None if result.output is None else str(result.output),
-        "error": None if result.error is None else error_document(result.error),
-    }
-
-
 def summary_sentence(summary: Summary, total: int, seconds: float) -> str:
     """What became of the run, in one line."""
-    counts = dict(summary.counts)
-    counts[Outcome.LEFT] = counts.get(Outcome.LEFT, 0) + max(0, total - summary.items)
-    parts = ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in _BECAME.items() if counts.get(outcome))
+    counts = summary.counts_of(total)
+    parts = ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in _BECAME.items() if counts[outcome])
     sentence = f"{counted(total, 'asset', 'assets')}: {parts or 'nothing to do'}; {human_duration(seconds)}"
     spent = spent_text(summary.spent, summary.unpriced)
     return f"{sentence}, spent {spent}" if spent else sentence
-
-
-def summary_document(summary: Summary, total: int, seconds: float, exit_code: int) -> dict[str, Any]:
-    """The last line of `prefetch --json`."""
-    return {
-        "schema": PREFETCH_SCHEMA,
-        "event": "summary",
-        "items": total,
-        "outcomes": {
-            outcome.value: summary.counts[outcome] + (max(0, total - summary.items) if outcome is Outcome.LEFT else 0)
-            for outcome in Outcome
-        },
-        "spent": _amounts(summary.spent),
-        "unpriced": summary.unpriced,
-        "seconds": round(seconds, 3),
-        "exit_code": exit_code,
-    }

@@ -110,8 +110,7 @@ def file_at(stored: StoredAsset, origin: Origin, job_id: str) -> GeneratedFile:
 
 
 def _is_worth_waiting(stored: StoredAsset, origin: Origin, clock: Clock) -> bool:
-    has_own = any(link.is_own for link in links(stored, origin))
-    return not has_own and is_on_its_way(stored, clock.now())
+    return is_on_its_way(stored, clock.now()) and not any(link.is_own for link in links(stored, origin))
 
 
 def _without_file(stored: StoredAsset, origin: Origin) -> str:

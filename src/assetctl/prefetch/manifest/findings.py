@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assetctl.prefetch.manifest.wording import fields_hint
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,5 +79,5 @@ def problem_document(problem: Problem) -> dict[str, Any]:
 
 
 def problem_of(error: AssetctlError, place: Place | None, field: str | None = None) -> Problem:
-    """`error` as the mistake at `place`."""
-    return Problem(place, field, error.what, error.why, error.hint)
+    """`error` as the mistake at `place`, with advice in the words of a manifest."""
+    return Problem(place, field, error.what, error.why, fields_hint(error.hint))

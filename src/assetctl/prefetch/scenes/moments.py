@@ -23,6 +23,7 @@ from assetctl.vocabulary import nearest_hint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from assetctl.errors import AssetctlError
     from assetctl.pixsim.records import GameScene, SceneEdge, SceneNode
     from assetctl.prefetch.scenes.likelihood import Spot
     from assetctl.prefetch.scenes.reaching import Reached
@@ -41,13 +42,9 @@ class Moment(NamedTuple):
 
 
 def moments(reached: Reached) -> Iterator[Moment]:
-    """The moments of a scene in branch order; none of one whose start is not there.
-
-    Raises:
-        ManifestError: an author asks for something that cannot be.
-    """
+    """The moments of a scene without `mistakes`, in branch order; none of one whose start is not there."""
     scene, ids = reached.scene, choice_ids(reached.scene)
-    choices = [edge for edge in reached.edges if edge.label is not None]
+    choices = _choices(reached)
     for edge in choices:
         row = _row(scene, reached.nodes[edge.target], edge)
         yield Moment((scene.id, edge.id), {"scene": str(scene.id), "choice": ids[edge.id], **row, "id": edge.id})
@@ -55,8 +52,20 @@ def moments(reached: Reached) -> Iterator[Moment]:
         yield Moment((scene.id, BEGINNING), {"scene": str(scene.id), **_row(scene, reached.nodes[scene.start], None)})
 
 
+def mistakes(reached: Reached) -> Iterator[tuple[str, AssetctlError]]:
+    """Whatever an author asks for that cannot be, with the id of the node that says so, in branch order."""
+    choices = _choices(reached)
+    shown = dict.fromkeys(edge.target for edge in choices)
+    for node_id in shown or ([reached.scene.start] if reached.ways else []):
+        yield from ((node_id, error) for error in _mistakes_in(reached.nodes[node_id].said))
+
+
+def _choices(reached: Reached) -> list[SceneEdge]:
+    return [edge for edge in reached.edges if edge.label is not None]
+
+
 def _row(scene: GameScene, node: SceneNode, edge: SceneEdge | None) -> dict[str, Any]:
-    said = _said(scene, node)
+    said = _said(node)
     prompt = said.pop("prompt", None) or _prompt(scene.title, None if edge is None else edge.label, node.label)
     row: dict[str, Any] = {} if prompt is None else {"prompt": prompt}
     if node.asset_id is not None:
@@ -71,19 +80,21 @@ def _prompt(*texts: str | None) -> str | None:
     return ". ".join(told.values()) or None
 
 
-def _said(scene: GameScene, node: SceneNode) -> dict[str, Any]:
-    stored = node.said
+def _said(node: SceneNode) -> dict[str, Any]:
+    said = cast("dict[str, Any]", node.said or {})
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _mistakes_in(stored: object) -> Iterator[AssetctlError]:
     if stored is None:
-        return {}
-    where = f"scene {scene.id}, node {node.id}"
+        return
     if not isinstance(stored, dict):
-        raise ManifestError(f"{where}: `meta.{META}` must be an object", why=f"it is `{stored!r:.80}`")
-    said = cast("dict[str, Any]", stored)
-    for name, value in said.items():
+        yield ManifestError(f"`meta.{META}` must be an object", why=f"it is `{stored!r:.80}`")
+        return
+    for name, value in cast("dict[str, Any]", stored).items():
         if name not in SAYABLE:
             why = "in a scene stands only what an asset shows"
             hint = nearest_hint(name, list(SAYABLE))
-            raise ManifestError(f"{where}: `{name:.40}` can't be said there", why=why, hint=hint)
-        if (error := field_mistake(SHORT_NAMES.get(name, name), value)) is not None:
-            raise ManifestError(f"{where}: {error.what}", why=error.why, hint=error.hint)
-    return {name: value for name, value in said.items() if value is not None}
+            yield ManifestError(f"`{name:.40}` can't be said there", why=why, hint=hint)
+        elif (error := field_mistake(SHORT_NAMES.get(name, name), value)) is not None:
+            yield error

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assetctl.errors import IntegrityError, LinkExpired, NotAllowed, RateLimited, ServiceError, ServiceUnreachable
+from assetctl.errors import (
+    IntegrityError,
+    LinkExpired,
+    NotAllowed,
+    RateLimited,
+    ServiceError,
+    ServiceFault,
+    ServiceUnreachable,
+)
 from assetctl.models import AssetType
 from assetctl.network import Origin
 from assetctl.transfer.answers import Asked, Body, Head, body_of, retry_after_s
@@ -93,8 +101,12 @@ def test_unsatisfiable_answer_to_no_range_is_trouble():
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(429, RateLimited), *[(status, ServiceUnreachable) for status in (502, 503, 504)]]
-    + [(status, ServiceError) for status in (202, 408, 425, 500)],
+    [
+        (202, ServiceError),
+        (429, RateLimited),
+        *[(status, ServiceFault) for status in (408, 425, 500)],
+        *[(status, ServiceUnreachable) for status in (502, 503, 504)],
+    ],
 )
 def test_server_that_is_busy_is_asked_again(status: int, error: type[ServiceError]):
     with pytest.raises(Again) as caught:

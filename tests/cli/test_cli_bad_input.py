@@ -316,21 +316,34 @@ def test_a_read_only_disk_is_one_clear_error_and_hits_go_on(tool: Tool, small_di
     assert tool.calls("submit") == ["submit"]
 
 
-@posix_only
-def test_a_limit_on_the_size_of_files_is_one_clear_error(tool: Tool) -> None:
+def limit_on_files() -> None:
     import resource  # noqa: PLC0415 - POSIX alone has it
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
+
+def unmeasured() -> dict[str, None]:
+    """What is taken out of the environment, as coverage would write a file over the limit too, and complain."""
+    return dict.fromkeys(name for name in os.environ if name.startswith("COVERAGE_"))
+
+
+@posix_only
+def test_a_limit_on_the_size_of_files_is_one_clear_error(tool: Tool) -> None:
     tool.put_sound("park.wav")
-    # Coverage would write a file over the limit too, and complain.
-    env = dict.fromkeys([name for name in os.environ if name.startswith("COVERAGE_")])
-    ran = tool.process(*INSTANT, "--no-placeholder", preexec_fn=limit, env=env)
+    ran = tool.process(*INSTANT, "--no-placeholder", preexec_fn=limit_on_files, env=unmeasured())
     assert ran.code == 1
     assert "error: " in ran.err
     assert "Traceback" not in ran.err
     assert tool(*INSTANT, "--json").document["source"] == "pre_made"
+
+
+@posix_only
+@pytest.mark.parametrize("words", [("config", "init"), ("manifest", "init", "chapter.toml")])
+def test_a_file_to_start_from_that_could_not_be_written_is_not_in_the_way(tool: Tool, words: tuple[str, ...]) -> None:
+    ran = tool.process(*words, preexec_fn=limit_on_files, env=unmeasured())
+    assert (ran.code, ran.out) == (1, "")
+    assert "Traceback" not in ran.err
+    assert tool(*words).path.stat().st_size > 100
 
 
 # --- library files ----------------------------------------------------------------------------------------------

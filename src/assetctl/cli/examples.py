@@ -23,9 +23,15 @@ def write_example(text: str, file: Path, printer: Printer, *, refusal: type[Asse
     with filesystem.translated(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with file.open("x", encoding="utf-8") as stream:
-                stream.write(text)
+            stream = file.open("x", encoding="utf-8")
         except FileExistsError as error:
             hint = f"{checked_by} {file}"
             raise refusal(f"`{file}` exists already", why="it is never replaced", hint=hint) from error
+        try:
+            with stream:
+                stream.write(text)
+        except BaseException:
+            # The rest of it would be in the way of the next try.
+            file.unlink(missing_ok=True)
+            raise
     printer.path(file.absolute())

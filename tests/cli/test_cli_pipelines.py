@@ -204,7 +204,7 @@ def test_a_step_gets_its_summary_after_what_others_wrote_there(tool: Tool) -> No
     assert text.startswith("of somebody else\n## First date\n")
     assert "| generated | 1 |" in text
     tool("prefetch", "chapter.json", "--plan", "-q", env=env)
-    assert r"a plan\: nothing was done" in path.read_text().removeprefix(text)
+    assert "a plan: nothing was done" in path.read_text().removeprefix(text)
 
 
 def test_a_summary_stays_within_what_a_step_may_write(tool: Tool) -> None:
